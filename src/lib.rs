@@ -1,0 +1,1 @@
+//! Camunda Optimize data export.
