@@ -1,1 +1,4 @@
-//! Camunda Optimize data export.
+//! Camunda Optimize's report data export, served straight from Elasticsearch.
+
+pub mod report;
+pub mod scope;
