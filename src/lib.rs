@@ -1,4 +1,7 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod definitions;
+pub mod elasticsearch;
+pub mod raw_data;
 pub mod report;
 pub mod scope;
