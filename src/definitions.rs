@@ -13,8 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
-use crate::report::definition::lenient;
-use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Versions};
+use crate::report::definition::{
+    DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
+};
+use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
@@ -301,6 +303,73 @@ impl Definitions {
             Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
             other => other.map(Some),
         }
+    }
+}
+
+/// Why it can't be said what a report covers.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    /// A definition of the report is not complete.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// Elasticsearch did not answer.
+    #[error(transparent)]
+    Elasticsearch(#[from] Arc<ElasticsearchError>),
+}
+
+impl Definitions {
+    /// What a process report covers; system reports name their definitions only when they are evaluated
+    /// (fact file B, section 4.3; the contract's row on management reports).
+    ///
+    /// # Errors
+    /// A definition has no key, or Elasticsearch does not answer.
+    pub async fn scope_of_process_report(
+        &self,
+        data: &ProcessReportData,
+    ) -> Result<Scope, ScopeError> {
+        if data.management_report {
+            let definitions = self.process_definitions().await?;
+            let scopes = definitions.iter().map(ProcessDefinition::scope).collect();
+            return Ok(Scope::of_management_report(&self.names, scopes));
+        }
+        if data.instant_preview_report
+            && let Some(key) = data
+                .definitions
+                .first()
+                .and_then(|definition| definition.key.as_ref())
+        {
+            let definitions = self.process_definitions().await?;
+            let of_this_key = definitions
+                .iter()
+                .filter(|definition| definition.key == *key);
+            let scopes: Vec<DefinitionScope> = of_this_key.map(ProcessDefinition::scope).collect();
+            let is_unknown = scopes.is_empty();
+            let mut scope = Scope::of_definitions(&self.names, DefinitionKind::Process, scopes);
+            scope.covers_nothing = is_unknown;
+            return Ok(scope);
+        }
+        self.scope_of_selections(DefinitionKind::Process, &data.definitions)
+            .await
+    }
+
+    /// What a list of definitions covers, their newest versions looked up.
+    ///
+    /// # Errors
+    /// As [`Definitions::scope_of_process_report`].
+    pub async fn scope_of_selections(
+        &self,
+        kind: DefinitionKind,
+        selections: &[DefinitionSelection],
+    ) -> Result<Scope, ScopeError> {
+        let mut scopes = Vec::with_capacity(selections.len());
+        for (position, selection) in selections.iter().enumerate() {
+            let latest = match (&selection.key, selection.version_selection()) {
+                (Some(key), VersionSelection::Latest) => self.latest_version(kind, key).await?,
+                _ => None,
+            };
+            scopes.push(DefinitionScope::new(selection, position, latest)?);
+        }
+        Ok(Scope::of_definitions(&self.names, kind, scopes))
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod definitions;
 pub mod elasticsearch;
+pub mod export;
+pub mod plan;
 pub mod raw_data;
 pub mod report;
 pub mod scope;

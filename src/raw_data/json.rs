@@ -55,6 +55,11 @@ impl JsonText {
         let _ = write!(self.bytes, "{number}");
     }
 
+    /// A count.
+    pub fn unsigned(&mut self, number: u64) {
+        let _ = write!(self.bytes, "{number}");
+    }
+
     /// An integer, or `null`.
     pub fn optional_integer(&mut self, number: Option<i64>) {
         match number {
