@@ -1,5 +1,6 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod config;
 pub mod definitions;
 pub mod elasticsearch;
 pub mod export;
