@@ -1,9 +1,12 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod auth;
+pub mod check;
 pub mod config;
 pub mod definitions;
 pub mod elasticsearch;
 pub mod export;
+pub mod http;
 pub mod plan;
 pub mod raw_data;
 pub mod report;
