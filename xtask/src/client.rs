@@ -118,6 +118,11 @@ impl Client {
         )
     }
 
+    /// `POST path` without a body.
+    pub fn post_nothing(&self, path: &str) -> Result<Answer, Error> {
+        self.send("POST", path, &[], None)
+    }
+
     /// `POST path` with the newline-delimited JSON of a bulk request.
     pub fn post_lines(&self, path: &str, lines: &[u8]) -> Result<Answer, Error> {
         self.send(

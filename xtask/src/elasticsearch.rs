@@ -199,10 +199,9 @@ pub fn for_this_process() -> Result<&'static Elasticsearch, Error> {
 ///
 /// Ending the process is enough to stop it; this is for a command that wants to say so.
 pub fn stop_for_this_process() {
-    if let Ok(mut held) = STARTED_HERE.lock() {
-        if let Some(server) = held.take() {
-            server.stop();
-        }
+    let held = STARTED_HERE.lock().ok().and_then(|mut held| held.take());
+    if let Some(server) = held {
+        server.stop();
     }
 }
 
