@@ -1,9 +1,13 @@
 //! `cargo xtask`: what a developer of `optimize-export` runs.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use xtask::elasticsearch::{self, Heap, Status, Version};
+use xtask::indices::Installation;
+use xtask::sample::{self, InstanceSize, Sample};
 
 /// What a developer of optimize-export runs.
 #[derive(Debug, Parser)]
@@ -22,6 +26,9 @@ enum Command {
     /// Start, stop or look for the Elasticsearch that tests and demo use.
     #[command(subcommand)]
     Elasticsearch(ElasticsearchCommand),
+    /// Fill a cluster with the data of a sample installation, or remove it again.
+    #[command(subcommand)]
+    Sample(SampleCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +53,39 @@ enum ElasticsearchCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum SampleCommand {
+    /// Create the indices and store definitions, reports and instances. Waits for the cluster to be up.
+    Load {
+        #[command(flatten)]
+        target: Target,
+        /// The number of process instances; decision instances come on top.
+        #[arg(long, default_value_t = sample::DEFAULT_PROCESS_INSTANCES, value_parser = clap::value_parser!(u64).range(..=sample::MOST_PROCESS_INSTANCES))]
+        instances: u64,
+        /// The size of a process instance: small (about 6 kB) or 10kB.
+        #[arg(long, default_value_t)]
+        size_of_instance: InstanceSize,
+        /// How many seconds to wait for the cluster.
+        #[arg(long, default_value_t = 120)]
+        wait: u64,
+    },
+    /// Delete the indices under the prefix that this tool has made, and no others.
+    Remove {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// The address of the cluster, for example http://localhost:9200.
+    #[arg(long, env = elasticsearch::URL_VARIABLE)]
+    url: String,
+    /// The prefix of all index names.
+    #[arg(long, default_value = "optimize")]
+    prefix: String,
+}
+
 #[derive(Debug, Args)]
 struct WantedVersion {
     /// The version: 8.16.6 or 7.17.8.
@@ -66,6 +106,7 @@ fn main() -> ExitCode {
 fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
         Command::Elasticsearch(command) => run_elasticsearch(command),
+        Command::Sample(command) => run_sample(command),
     }
 }
 
@@ -97,6 +138,42 @@ fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
                 );
             }
         },
+    }
+    Ok(())
+}
+
+fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
+    match command {
+        SampleCommand::Load {
+            target,
+            instances,
+            size_of_instance,
+            wait,
+        } => {
+            let installation = Installation::new(&target.url, &target.prefix)?;
+            sample::wait_for_elasticsearch(&target.url, Duration::from_secs(wait))
+                .with_context(|| format!("Elasticsearch was not ready within {wait} s"))?;
+            let began = Instant::now();
+            let loaded = Sample {
+                process_instances: instances,
+                size: size_of_instance,
+            }
+            .load(&installation)?;
+            println!(
+                "Stored {} documents with the prefix {} in {:.1} s, {} reports among them",
+                loaded.documents,
+                target.prefix,
+                began.elapsed().as_secs_f64(),
+                loaded.reports
+            );
+        }
+        SampleCommand::Remove { target } => {
+            let removed = Installation::new(&target.url, &target.prefix)?.remove()?;
+            println!(
+                "Deleted {removed} indices with the prefix {}",
+                target.prefix
+            );
+        }
     }
     Ok(())
 }
