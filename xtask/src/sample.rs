@@ -50,7 +50,7 @@ pub enum InstanceSize {
     /// As it comes: about six kilobytes.
     #[default]
     Small,
-    /// With more variables: about ten kilobytes.
+    /// With service tasks that are repeated: about ten kilobytes.
     TenKilobytes,
 }
 

@@ -117,11 +117,11 @@ pub(super) fn documents(number: u64, size: InstanceSize) -> Vec<Document<'static
         business: &business,
     };
 
-    let path = instance.walk(&mut random);
+    let path = instance.walk(size, &mut random);
     let mut documents = vec![Document {
         index: Index::ProcessInstance { key: process.key },
         id: instance.id.clone(),
-        source: instance.document(number, &path, size, &mut random),
+        source: instance.document(number, &path, &mut random),
     }];
     for step in &path {
         if let Kind::Rule(decision) = step.node.kind {
@@ -142,6 +142,16 @@ fn choose_process(random: &mut Random) -> &'static Process {
     &PROCESSES[0]
 }
 
+impl InstanceSize {
+    /// How often a process instance passes a flow node: large ones repeat their service tasks, as a loop over the items of an order would.
+    fn rounds(self, node: &FlowNode) -> usize {
+        match self {
+            Self::TenKilobytes if node.kind == Kind::Service => 4,
+            _ => 1,
+        }
+    }
+}
+
 /// One stay at a flow node.
 struct Step {
     node: &'static FlowNode,
@@ -154,13 +164,14 @@ struct Step {
 
 impl Instance<'_> {
     /// The way through the process: all of it, or up to where the process instance is or was cancelled.
-    fn walk(&self, random: &mut Random) -> Vec<Step> {
+    fn walk(&self, size: InstanceSize, random: &mut Random) -> Vec<Step> {
         let nodes: Vec<&'static FlowNode> = self
             .process
             .flow_nodes
             .iter()
             .filter(|node| node.since <= self.version)
             .filter(|node| random.percent(node.chance))
+            .flat_map(|node| std::iter::repeat_n(node, size.rounds(node)))
             .collect();
         let stops_early = self.state != State::Completed;
         let last = i64::try_from(nodes.len()).unwrap_or(2) - 1;
@@ -194,13 +205,7 @@ impl Instance<'_> {
         steps
     }
 
-    fn document(
-        &self,
-        number: u64,
-        path: &[Step],
-        size: InstanceSize,
-        random: &mut Random,
-    ) -> Value {
+    fn document(&self, number: u64, path: &[Step], random: &mut Random) -> Value {
         let end = path
             .last()
             .and_then(|step| step.end)
@@ -219,7 +224,7 @@ impl Instance<'_> {
             "dataSource": { "type": "engine", "name": "camunda-bpm" },
             "flowNodeInstances": path.iter().map(|step| self.flow_node_instance(step, random)).collect::<Vec<_>>(),
             "incidents": self.incidents(path, random),
-            "variables": self.variables(number, size, random),
+            "variables": self.variables(number, random),
         })
     }
 
@@ -290,7 +295,7 @@ impl Instance<'_> {
         incidents
     }
 
-    fn variables(&self, number: u64, size: InstanceSize, random: &mut Random) -> Vec<Value> {
+    fn variables(&self, number: u64, random: &mut Random) -> Vec<Value> {
         let business = self.business;
         let mut variables = Variables {
             random,
@@ -303,9 +308,6 @@ impl Instance<'_> {
             ORDERS => self.order_variables(number, &mut variables),
             INVOICES => self.invoice_variables(number, &mut variables),
             _ => self.onboarding_variables(number, &mut variables),
-        }
-        if size == InstanceSize::TenKilobytes {
-            variables.fill_up();
         }
         variables.list
     }
@@ -563,18 +565,6 @@ impl Variables<'_> {
             self.list.push(json!({
                 "id": format!("{id}_{member}"), "name": format!("{name}.{member}"), "type": value_type, "value": [text], "version": 2,
             }));
-        }
-    }
-
-    /// Adds variables until a process instance has about ten kilobytes.
-    fn fill_up(&mut self) {
-        for number in 1..=18 {
-            let text: String = (0..6).map(|_| self.random.id()).collect();
-            self.add(
-                &format!("note{number:02}"),
-                "String",
-                [text.get(..100).unwrap_or_default()],
-            );
         }
     }
 }
