@@ -52,7 +52,7 @@ pub enum Error {
         url: String,
         /// The HTTP status code.
         status: u16,
-        /// Elasticsearch's own reason, else the body.
+        /// The server's own reason, else the body.
         reason: String,
     },
 }
@@ -205,10 +205,11 @@ impl Answer {
         if self.is_success() {
             return Ok(self.body);
         }
-        let reason = match self.body.pointer("/error/reason") {
-            Some(Value::String(reason)) => reason.clone(),
-            _ => self.body.to_string(),
-        };
+        // Elasticsearch's place for the reason, then the service's.
+        let reason = ["/error/reason", "/detailedMessage"]
+            .iter()
+            .find_map(|place| self.body.pointer(place)?.as_str());
+        let reason = reason.map_or_else(|| self.body.to_string(), ToOwned::to_owned);
         Err(Error::Refused {
             method: self.method,
             url: self.url,
@@ -235,9 +236,34 @@ pub(crate) fn without_credentials(url: &str) -> String {
     }
 }
 
+/// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_encoded_for_the_request_line() {
+        assert_eq!(
+            percent_encoded("p-process-instance-prüfung_v9"),
+            "p-process-instance-pr%C3%BCfung_v9"
+        );
+        assert_eq!(
+            percent_encoded("DXF1ZXJ5QW5+/=="),
+            "DXF1ZXJ5QW5%2B%2F%3D%3D"
+        );
+    }
 
     #[test]
     fn credentials_are_not_printed() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use xtask::demo;
 use xtask::elasticsearch::{self, Heap, Status, Version};
 use xtask::indices::Installation;
 use xtask::sample::{self, InstanceSize, Sample};
@@ -29,6 +30,12 @@ enum Command {
     /// Fill a cluster with the data of a sample installation, or remove it again.
     #[command(subcommand)]
     Sample(SampleCommand),
+    /// Show the main job on a real Elasticsearch with sample data, and keep running until Ctrl-C.
+    Demo {
+        /// Stop everything after the show.
+        #[arg(long)]
+        exit: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,6 +114,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
         Command::Elasticsearch(command) => run_elasticsearch(command),
         Command::Sample(command) => run_sample(command),
+        Command::Demo { exit } => demo::run(exit),
     }
 }
 

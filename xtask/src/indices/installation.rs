@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Index;
-use crate::client::{self, Client};
+use crate::client::{self, Client, percent_encoded};
 
 /// The member of a mapping's `_meta` that says who made the index, with the prefix as its value.
 const MARK: &str = "made_by_optimize_export_xtask_for_prefix";
@@ -120,7 +120,9 @@ impl Installation {
         if let Some(mappings) = body.pointer_mut("/mappings").and_then(Value::as_object_mut) {
             mappings.insert("_meta".to_owned(), json!({ MARK: self.prefix }));
         }
-        let answer = self.client.put(&format!("/{}", encoded(&name)), &body)?;
+        let answer = self
+            .client
+            .put(&format!("/{}", percent_encoded(&name)), &body)?;
         let was_faster = "resource_already_exists_exception";
         if answer.body.pointer("/error/type").and_then(Value::as_str) == Some(was_faster) {
             return Ok(()); // Another process created it between the question and the request.
@@ -232,7 +234,7 @@ impl Installation {
     fn marks(&self, name: &str) -> Result<Vec<(String, bool)>, Error> {
         let path = format!(
             "/{}/_mapping?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=all",
-            encoded(name)
+            percent_encoded(name)
         );
         let answer = self.client.get(&path)?;
         if answer.status == 404 {
@@ -257,22 +259,9 @@ impl Installation {
 fn joined(names: &[String]) -> String {
     names
         .iter()
-        .map(|name| encoded(name))
+        .map(|name| percent_encoded(name))
         .collect::<Vec<_>>()
         .join(",")
-}
-
-/// Definition keys may have letters beyond ASCII, which a request line may not.
-fn encoded(name: &str) -> String {
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
@@ -288,13 +277,5 @@ mod tests {
                 "{wrong} was accepted"
             );
         }
-    }
-
-    #[test]
-    fn names_are_encoded_for_the_request_line() {
-        assert_eq!(
-            encoded("p-process-instance-prüfung_v9"),
-            "p-process-instance-pr%C3%BCfung_v9"
-        );
     }
 }
