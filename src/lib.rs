@@ -1,1 +1,9 @@
-//! Camunda Optimize data export.
+//! Camunda Optimize's report data export, served straight from Elasticsearch.
+
+pub mod definitions;
+pub mod elasticsearch;
+pub mod export;
+pub mod plan;
+pub mod raw_data;
+pub mod report;
+pub mod scope;

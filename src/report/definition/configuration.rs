@@ -1,0 +1,157 @@
+//! `data.configuration`: the members that change a result (fact file B, section 7). All others only concern Optimize's
+//! own pages and are not read.
+
+use serde::Deserialize;
+
+use super::enums::{BucketUnit, DateUnit};
+use super::lenient;
+use crate::id_enum;
+
+/// The configuration of a report.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Configuration {
+    /// How durations and variable values are aggregated; the first one is exported.
+    #[serde(deserialize_with = "lenient::list_or_null")]
+    pub aggregation_types: Vec<Aggregation>,
+    /// Which durations of a user task are measured; the first one is exported.
+    #[serde(deserialize_with = "lenient::list_or_null")]
+    pub user_task_duration_times: Vec<UserTaskDurationTime>,
+    /// BPMN text; only heat maps look into it.
+    pub xml: Option<String>,
+    /// Unit of a grouping by a date variable.
+    pub group_by_date_variable_unit: DateUnit,
+    /// Unit of a distribution by a date variable.
+    pub distribute_by_date_variable_unit: DateUnit,
+    /// Buckets of the grouping.
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub custom_bucket: CustomBucket,
+    /// Buckets of the distribution.
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub distribute_by_custom_bucket: CustomBucket,
+    /// The user's order of the result.
+    pub sorting: Option<Sorting>,
+    /// Two flow nodes between which durations are measured.
+    pub process_part: Option<ProcessPart>,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            aggregation_types: vec![Aggregation {
+                kind: AggregationType::Avg,
+                value: None,
+            }],
+            user_task_duration_times: vec![UserTaskDurationTime::Total],
+            xml: None,
+            group_by_date_variable_unit: DateUnit::Automatic,
+            distribute_by_date_variable_unit: DateUnit::Automatic,
+            custom_bucket: CustomBucket::default(),
+            distribute_by_custom_bucket: CustomBucket::default(),
+            sorting: None,
+            process_part: None,
+        }
+    }
+}
+
+/// One aggregation.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Aggregation {
+    /// Which function.
+    #[serde(rename = "type")]
+    pub kind: AggregationType,
+    /// The percentile, 0 to 100; absent for the other functions.
+    #[serde(default, deserialize_with = "lenient::optional_number")]
+    pub value: Option<f64>,
+}
+
+id_enum! {
+    /// An aggregation function.
+    pub enum AggregationType {
+        /// Arithmetic mean.
+        Avg = "avg",
+        /// Smallest value.
+        Min = "min",
+        /// Largest value.
+        Max = "max",
+        /// Sum.
+        Sum = "sum",
+        /// Percentile, as Elasticsearch estimates it.
+        Percentile = "percentile",
+    }
+}
+
+id_enum! {
+    /// Which part of a user task's life is measured.
+    pub enum UserTaskDurationTime {
+        /// Nobody had claimed it.
+        Idle = "idle",
+        /// Somebody had claimed it.
+        Work = "work",
+        /// Both.
+        Total = "total",
+    }
+}
+
+/// User-defined buckets of a number, number variable or duration grouping.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CustomBucket {
+    /// Whether these values count at all.
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub active: bool,
+    /// Width of a bucket, in `bucket_size_unit`.
+    #[serde(deserialize_with = "lenient::optional_number")]
+    pub bucket_size: Option<f64>,
+    /// Unit of the width; `None` for plain numbers.
+    pub bucket_size_unit: Option<BucketUnit>,
+    /// Start of the first bucket, in `baseline_unit`.
+    #[serde(deserialize_with = "lenient::optional_number")]
+    pub baseline: Option<f64>,
+    /// Unit of the start; `None` for plain numbers.
+    pub baseline_unit: Option<BucketUnit>,
+}
+
+impl Default for CustomBucket {
+    fn default() -> Self {
+        Self {
+            active: false,
+            bucket_size: Some(10.0),
+            bucket_size_unit: None,
+            baseline: Some(0.0),
+            baseline_unit: None,
+        }
+    }
+}
+
+/// The order of a result.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Sorting {
+    /// `key`, `value`, `label`, or the column of a raw data report.
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    pub by: Option<String>,
+    /// Direction.
+    #[serde(default)]
+    pub order: Option<SortOrder>,
+}
+
+id_enum! {
+    /// Direction of an order.
+    pub enum SortOrder {
+        /// Smallest first.
+        Asc = "asc",
+        /// Largest first.
+        Desc = "desc",
+    }
+}
+
+/// Start and end flow node of a process part.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ProcessPart {
+    /// Id of the flow node that starts the clock.
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    pub start: Option<String>,
+    /// Id of the flow node that stops the clock.
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    pub end: Option<String>,
+}

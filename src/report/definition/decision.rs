@@ -1,0 +1,108 @@
+//! `data` of a decision report (fact file B, section 5; fact file F).
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::enums::{DateUnit, VariableType};
+use super::typed_value::{TypedValue, Unit};
+use super::{Configuration, DecisionFilter, DefinitionSelection, lenient};
+
+/// What a decision report asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionReportData {
+    /// Buckets and order.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub configuration: Configuration,
+    /// The definitions; only the first one counts (fact file C, section 6).
+    #[serde(default, deserialize_with = "lenient::list_or_null")]
+    pub definitions: Vec<DefinitionSelection>,
+    /// What narrows it; `appliedTo` is not looked at (fact file C, section 7.4).
+    #[serde(default, rename = "filter", deserialize_with = "lenient::list_or_null")]
+    pub filters: Vec<DecisionFilter>,
+    /// What is listed or counted.
+    pub view: DecisionView,
+    /// What makes a bucket; `None` when it is stored as null.
+    #[serde(default)]
+    pub group_by: Option<DecisionGroupBy>,
+}
+
+impl DecisionReportData {
+    /// Whether the report lists decision instances instead of counting them.
+    pub fn is_raw_data(&self) -> bool {
+        self.view
+            .properties
+            .iter()
+            .any(|property| property == "rawData")
+    }
+}
+
+/// What is listed or counted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DecisionView {
+    /// `rawData` or `frequency`; only the first one counts.
+    #[serde(default, deserialize_with = "lenient::strings")]
+    pub properties: Vec<String>,
+}
+
+/// An input or output clause of a decision table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DecisionVariable {
+    /// Id of the clause.
+    pub id: String,
+    /// Label of the clause.
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    pub name: Option<String>,
+    /// Type of its values.
+    #[serde(rename = "type")]
+    pub variable_type: VariableType,
+}
+
+/// What makes a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecisionGroupBy {
+    /// One bucket for all.
+    None,
+    /// By evaluation date.
+    EvaluationDateTime(DateUnit),
+    /// By the values of an input.
+    InputVariable(DecisionVariable),
+    /// By the values of an output.
+    OutputVariable(DecisionVariable),
+    /// By matched rule.
+    MatchedRule,
+}
+
+const GROUP_BY_IDS: &[&str] = &[
+    "none",
+    "evaluationDateTime",
+    "inputVariable",
+    "outputVariable",
+    "matchedRule",
+];
+
+impl DecisionGroupBy {
+    /// Its part of the command key (fact file B, section 10.1).
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::EvaluationDateTime(_) => "evaluationDateTime",
+            Self::InputVariable(_) => "inputVariable",
+            Self::OutputVariable(_) => "outputVariable",
+            Self::MatchedRule => "matchedRule",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DecisionGroupBy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = TypedValue::deserialize(deserializer)?;
+        Ok(match stored.kind.as_str() {
+            "none" => Self::None,
+            "evaluationDateTime" => Self::EvaluationDateTime(stored.value::<Unit, _>()?.unit),
+            "inputVariable" => Self::InputVariable(stored.value()?),
+            "outputVariable" => Self::OutputVariable(stored.value()?),
+            "matchedRule" => Self::MatchedRule,
+            other => return Err(de::Error::unknown_variant(other, GROUP_BY_IDS)),
+        })
+    }
+}
