@@ -174,17 +174,24 @@ impl Error {
 /// # Ok::<(), xtask::elasticsearch::Error>(())
 /// ```
 pub fn for_this_process() -> Result<&'static Elasticsearch, Error> {
+    of_version_for_this_process(Version::wanted()?, Heap::wanted()?)
+}
+
+/// As [`for_this_process`], with version and heap from the caller instead of the environment. The first call in a process decides.
+pub fn of_version_for_this_process(
+    version: Version,
+    heap: Heap,
+) -> Result<&'static Elasticsearch, Error> {
     static FOUND: OnceLock<Result<Elasticsearch, Error>> = OnceLock::new();
     FOUND
         .get_or_init(|| {
-            let version = Version::wanted()?;
             if let Some(found) = running(version)? {
                 return Ok(found);
             }
             let server = Server::start(
                 &Cache::of_this_user()?,
                 version,
-                Heap::wanted()?,
+                heap,
                 Lifetime::OfThisProcess,
             )?;
             let elasticsearch = server.elasticsearch.clone();

@@ -1,12 +1,13 @@
 //! `cargo xtask`: what a developer of `optimize-export` runs.
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{self, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use xtask::demo;
-use xtask::elasticsearch::{self, Heap, Status, Version};
+use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
 use xtask::sample::{self, InstanceSize, Sample};
 
@@ -52,6 +53,17 @@ enum ElasticsearchCommand {
     Stop {
         #[command(flatten)]
         version: WantedVersion,
+    },
+    /// Run a command with ELASTICSEARCH_URL set to one that is stopped again afterwards.
+    Run {
+        #[command(flatten)]
+        version: WantedVersion,
+        /// The heap of its Java virtual machine, for example 2g.
+        #[arg(long, env = Heap::VARIABLE, default_value = "1g")]
+        heap: Heap,
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<OsString>,
     },
     /// Tell which one would be used, and why.
     Status {
@@ -133,6 +145,18 @@ fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
             elasticsearch::stop(version)?;
             println!("Elasticsearch {version} is stopped");
         }
+        ElasticsearchCommand::Run {
+            version: WantedVersion { version },
+            heap,
+            command,
+        } => {
+            let found = elasticsearch::of_version_for_this_process(version, heap)?;
+            eprintln!(
+                "Elasticsearch {} at {}, {}",
+                found.version, found.url, found.origin
+            );
+            run_with(found, &command)?;
+        }
         ElasticsearchCommand::Status {
             version: WantedVersion { version },
         } => match elasticsearch::status(version)? {
@@ -182,6 +206,20 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
                 target.prefix
             );
         }
+    }
+    Ok(())
+}
+
+/// Runs a command that finds this Elasticsearch in its environment.
+fn run_with(elasticsearch: &Elasticsearch, command: &[OsString]) -> anyhow::Result<()> {
+    let (program, arguments) = command.split_first().context("there is no command")?;
+    let status = process::Command::new(program)
+        .args(arguments)
+        .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)
+        .status()
+        .with_context(|| format!("`{}` can't be run", program.display()))?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", program.display());
     }
     Ok(())
 }
