@@ -1,4 +1,5 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod filter;
 pub mod report;
 pub mod scope;

@@ -95,7 +95,7 @@ pub struct FlowNodeDateFilter {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "a date filter")]
+#[serde(rename_all = "camelCase")]
 struct StoredDateFilter {
     #[serde(default, rename = "type")]
     kind: Value,
@@ -110,7 +110,6 @@ struct StoredDateFilter {
 }
 
 #[derive(Deserialize)]
-#[serde(expecting = "an object with value and unit")]
 struct StoredPeriod {
     #[serde(default, deserialize_with = "optional_integer")]
     value: Option<i64>,
@@ -146,7 +145,13 @@ fn parse_date(text: &str) -> Option<Timestamp> {
         return None;
     }
     let local: DateTime = local.parse().ok()?;
-    parse_offset(offset)?.to_timestamp(local).ok()
+    // The last day of the year 9999 is a usual word for "never", and beyond the last moment.
+    let moment = parse_offset(offset)?.to_timestamp(local);
+    Some(moment.unwrap_or(if local.year() > 0 {
+        Timestamp::MAX
+    } else {
+        Timestamp::MIN
+    }))
 }
 
 fn parse_offset(text: &str) -> Option<Offset> {
@@ -231,9 +236,10 @@ fn read_period(
     unsupported: DateFilterUnit,
     message: &str,
 ) -> Result<Option<Period>, DefinitionError> {
-    let Some(stored) = place.read::<Option<StoredPeriod>>(value)? else {
+    if value.is_null() {
         return Ok(None);
-    };
+    }
+    let stored: StoredPeriod = place.read_object(value)?;
     let (Some(value), Some(unit)) = (stored.value, stored.unit) else {
         return Ok(None);
     };
@@ -323,6 +329,8 @@ mod tests {
         assert_eq!(millis("2024-03-01T02:00:00.123+02"), expected);
         assert_eq!(millis("2024-03-01T05:30:00.123+0530"), expected);
         assert_eq!(millis("2024-02-29T22:00:00.123-0200"), expected);
+        let never = parse_date("9999-12-31T23:59:59.999+0000");
+        assert_eq!(never, Some(Timestamp::MAX));
         for text in [
             "",
             "2024-03-01",

@@ -74,7 +74,7 @@ impl DurationUnit {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "a duration filter")]
+#[serde(rename_all = "camelCase")]
 struct StoredDurationFilter {
     #[serde(default, deserialize_with = "optional_integer")]
     value: Option<i64>,
@@ -121,6 +121,6 @@ pub(super) fn read_by_flow_node(
                 Ok((flow_node_id.clone(), condition))
             })
             .collect(),
-        _ => Err(place.problem("expected an object from flow node ids to durations")),
+        other => Err(place.no_object(other)),
     }
 }

@@ -38,7 +38,6 @@ pub struct IdentityFilter {
 }
 
 #[derive(Deserialize)]
-#[serde(expecting = "an object with values")]
 struct StoredList {
     #[serde(default)]
     operator: Option<MembershipOperator>,

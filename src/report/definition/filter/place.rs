@@ -87,7 +87,25 @@ impl Place {
         read(value).map_err(|error| self.problem(without_middle(&error.to_string())))
     }
 
-    /// Reads the object that stands here; there has to be one.
+    /// Reads the object that stands here. Without this check a list would do as well, its elements taken for members.
+    pub fn read_object<'a, T: Deserialize<'a>>(
+        &self,
+        value: &'a Value,
+    ) -> Result<T, DefinitionError> {
+        if value.is_object() {
+            self.read(value)
+        } else {
+            Err(self.no_object(value))
+        }
+    }
+
+    /// An error about this place, where an object should be.
+    pub fn no_object(&self, value: &Value) -> DefinitionError {
+        let found = excerpt(&value.to_string());
+        self.problem(format!("is {found}, expected an object"))
+    }
+
+    /// Reads the object that stands here, which is a filter's data or a part of it that has to be there.
     pub fn read_data<'a, T: Deserialize<'a>>(
         &self,
         value: &'a Value,
@@ -95,7 +113,7 @@ impl Place {
         if value.is_null() {
             return Err(self.empty("data"));
         }
-        self.read(value)
+        self.read_object(value)
     }
 
     /// Texts without a null among them: Elasticsearch takes none, so Optimize fails on them.
@@ -140,7 +158,6 @@ pub fn read_list<T>(
     read: fn(&Value, &Place) -> Result<T, DefinitionError>,
 ) -> Result<Vec<T>, DefinitionError> {
     #[derive(Deserialize)]
-    #[serde(expecting = "a report")]
     struct Filters {
         #[serde(default, rename = "filter", deserialize_with = "lenient::list_or_null")]
         filters: Vec<Value>,

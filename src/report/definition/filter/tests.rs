@@ -301,7 +301,7 @@ fn wrong_date_filters_are_errors() {
         ),
         (
             json!({"type": "rolling", "start": "2024-03-01T00:00:00.000+0000"}),
-            "`.data.start`: X: invalid type: string",
+            "`.data.start`: X: is \"2024-03-01T00:00:00.000+0000\", expected an object",
         ),
         (
             json!({"type": "rolling", "start": {"value": 1, "unit": "quarters"}}),
@@ -339,10 +339,10 @@ fn wrong_date_filters_are_errors() {
             json!({"type": "rolling", "includeUndefined": "maybe"}),
             "`.data.includeUndefined`: X: invalid value: string \"maybe\", expected true or false",
         ),
-        (json!([]), "`.data`: X: "),
+        (json!([]), "`.data`: X: is [], expected an object"),
         (
             json!("today"),
-            "`.data`: X: invalid type: string \"today\", expected a date filter",
+            "`.data`: X: is \"today\", expected an object",
         ),
     ];
     for (data, expected) in problems {
@@ -509,20 +509,17 @@ fn wrong_durations_are_errors() {
             ".value",
             "invalid value: string \"NaN\", expected a whole number of 64 bits",
         ),
-        (json!([1]), "", "invalid type: integer `1`, expected"),
     ] {
-        if !place.is_empty() {
-            let found = data_problem("processInstanceDuration", data.clone());
-            assert_eq!(
-                found,
-                format!("`.data{place}`: filter `processInstanceDuration`: {expected}")
-            );
-            let found = data_problem("flowNodeDuration", json!({"task": data}));
-            assert_eq!(
-                found,
-                format!("`.data.task{place}`: filter `flowNodeDuration`: {expected}")
-            );
-        }
+        let found = data_problem("processInstanceDuration", data.clone());
+        assert_eq!(
+            found,
+            format!("`.data{place}`: filter `processInstanceDuration`: {expected}")
+        );
+        let found = data_problem("flowNodeDuration", json!({"task": data}));
+        assert_eq!(
+            found,
+            format!("`.data.task{place}`: filter `flowNodeDuration`: {expected}")
+        );
     }
     assert_eq!(
         data_problem("flowNodeDuration", json!({"task": null})),
@@ -530,7 +527,7 @@ fn wrong_durations_are_errors() {
     );
     assert_eq!(
         data_problem("flowNodeDuration", json!([])),
-        "`.data`: filter `flowNodeDuration`: expected an object from flow node ids to durations"
+        "`.data`: filter `flowNodeDuration`: is [], expected an object"
     );
 }
 

@@ -77,7 +77,6 @@ id_enum! {
 }
 
 #[derive(Deserialize)]
-#[serde(expecting = "a variable filter")]
 struct StoredVariableFilter {
     #[serde(default, rename = "type")]
     variable_type: Value,
@@ -88,7 +87,6 @@ struct StoredVariableFilter {
 }
 
 #[derive(Deserialize)]
-#[serde(expecting = "an object with values")]
 struct StoredCondition {
     #[serde(default)]
     operator: Option<VariableOperator>,
@@ -131,9 +129,9 @@ impl VariableFilter {
         }
         let condition = match variable_type {
             VariableType::Date => VariableCondition::Date(DateFilter::read(&stored.data, &place)?),
-            VariableType::Boolean => read_booleans(place.read(&stored.data)?, &place)?,
-            VariableType::String => read_texts(place.read(&stored.data)?, &place)?,
-            number => read_numbers(number, place.read(&stored.data)?, &place)?,
+            VariableType::Boolean => read_booleans(place.read_object(&stored.data)?, &place)?,
+            VariableType::String => read_texts(place.read_object(&stored.data)?, &place)?,
+            number => read_numbers(number, place.read_object(&stored.data)?, &place)?,
         };
         Ok(Self {
             name,
@@ -149,7 +147,6 @@ pub(super) fn read_several(
     place: &Place,
 ) -> Result<Vec<VariableFilter>, DefinitionError> {
     #[derive(Deserialize)]
-    #[serde(expecting = "an object with variable filters")]
     struct Stored {
         #[serde(default)]
         data: Value,
