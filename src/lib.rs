@@ -1,5 +1,11 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod config;
+pub mod definitions;
+pub mod elasticsearch;
+pub mod export;
 pub mod filter;
+pub mod plan;
+pub mod raw_data;
 pub mod report;
 pub mod scope;

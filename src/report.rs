@@ -5,3 +5,4 @@
 //! Elasticsearch and keeps it for a few seconds.
 
 pub mod definition;
+pub mod store;

@@ -1,0 +1,424 @@
+//! What the definition indices know: newest versions, all definitions of the cluster, names of flow nodes.
+//!
+//! Answers are kept for a few seconds (`--cache-ttl`), and requests for the same thing at the same time ask once.
+//!
+//! Source: fact file C, sections 7.5 and 9; the contract's rows on flow node names and management reports.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::report::definition::{
+    DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
+};
+use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+
+/// Entries of each cache. An installation has some thousand definition versions at most.
+const MAX_CACHED: u64 = 10_000;
+/// Buckets per page of a composite aggregation.
+const COMPOSITE_PAGE: usize = 1_000;
+/// Distinct versions of one key that are looked at for the newest one.
+const MAX_VERSIONS: usize = 10_000;
+
+/// Flow node id to name; `None` for an unnamed one.
+pub type FlowNodeNames = HashMap<String, Option<String>>;
+
+/// A definition version of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DefinitionVersion {
+    /// Definition key.
+    pub key: String,
+    /// Version, a string.
+    pub version: String,
+    /// Tenant of the instance that asks.
+    pub tenant_id: Option<String>,
+}
+
+/// Reads definitions. Cloning is cheap; clones share their caches.
+#[derive(Clone)]
+pub struct Definitions {
+    elasticsearch: Elasticsearch,
+    names: IndexNames,
+    latest: Cache<(DefinitionKind, String), Option<String>>,
+    flow_node_names: Cache<DefinitionVersion, Arc<FlowNodeNames>>,
+    process_definitions: Cache<(), Arc<Vec<ProcessDefinition>>>,
+}
+
+/// A process definition of the cluster, over all its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessDefinition {
+    /// Definition key.
+    pub key: String,
+    /// Name of its newest version.
+    pub name: Option<String>,
+    /// All tenants that have it; `None` stands for "no tenant".
+    pub tenant_ids: Vec<Option<String>>,
+}
+
+impl ProcessDefinition {
+    /// All versions and tenants of this definition.
+    pub fn scope(&self) -> DefinitionScope {
+        DefinitionScope {
+            identifier: None,
+            key: self.key.clone(),
+            label: self
+                .name
+                .clone()
+                .filter(|n| !n.is_empty())
+                .unwrap_or_else(|| self.key.clone()),
+            versions: Versions::All,
+            tenant_ids: self.tenant_ids.clone(),
+        }
+    }
+}
+
+impl Definitions {
+    /// A reader whose answers live for `time_to_live`.
+    pub fn new(elasticsearch: Elasticsearch, names: IndexNames, time_to_live: Duration) -> Self {
+        fn cache<K, V>(time_to_live: Duration) -> Cache<K, V>
+        where
+            K: std::hash::Hash + Eq + Send + Sync + 'static,
+            V: Clone + Send + Sync + 'static,
+        {
+            Cache::builder()
+                .max_capacity(MAX_CACHED)
+                .time_to_live(time_to_live)
+                .build()
+        }
+        Self {
+            elasticsearch,
+            names,
+            latest: cache(time_to_live),
+            flow_node_names: cache(time_to_live),
+            process_definitions: cache(time_to_live),
+        }
+    }
+
+    /// The newest version of a key over all tenants, deleted ones left out; `None` if there is none.
+    ///
+    /// Versions are compared as numbers here rather than in a script, so that one definition whose version is no number
+    /// can't make the whole request fail (fact file C, section 7.5).
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn latest_version(
+        &self,
+        kind: DefinitionKind,
+        key: &str,
+    ) -> Result<Option<String>, Arc<ElasticsearchError>> {
+        let load = async {
+            #[derive(Deserialize)]
+            struct Answer {
+                aggregations: Option<Aggregations>,
+            }
+            #[derive(Deserialize)]
+            struct Aggregations {
+                versions: Buckets,
+            }
+            #[derive(Deserialize)]
+            struct Buckets {
+                buckets: Vec<Bucket>,
+            }
+            #[derive(Deserialize)]
+            struct Bucket {
+                key: String,
+            }
+            let body = json!({
+                "size": 0,
+                "query": {"bool": {"filter": [{"term": {"key": {"value": key}}}, {"term": {"deleted": {"value": false}}}]}},
+                "aggs": {"versions": {"terms": {"field": "version", "size": MAX_VERSIONS}}},
+            });
+            let answer: Option<Answer> = self.search_definitions(kind, &body).await?;
+            let buckets = answer
+                .and_then(|answer| answer.aggregations)
+                .map(|a| a.versions.buckets);
+            Ok(newest(
+                buckets
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|bucket| bucket.key),
+            ))
+        };
+        self.latest.try_get_with((kind, key.to_owned()), load).await
+    }
+
+    /// The names of the flow nodes of one definition version: that of the tenant first, then the one without tenant;
+    /// empty if neither is there.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn flow_node_names(
+        &self,
+        definition: &DefinitionVersion,
+    ) -> Result<Arc<FlowNodeNames>, Arc<ElasticsearchError>> {
+        let load = async {
+            let without_tenant = json!({"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}});
+            let tenant = match &definition.tenant_id {
+                None => without_tenant,
+                Some(tenant_id) => json!({"bool": {"minimum_should_match": 1, "should": [
+                    {"term": {"tenantId": {"value": tenant_id}}}, without_tenant]}}),
+            };
+            let body = json!({
+                "size": 2,
+                "_source": ["tenantId", "flowNodeData"],
+                "query": {"bool": {"filter": [
+                    {"term": {"key": {"value": definition.key}}},
+                    {"term": {"version": {"value": definition.version}}},
+                    {"term": {"deleted": {"value": false}}},
+                    {"exists": {"field": "bpmn20Xml"}},
+                    tenant]}},
+                // An absent tenant sorts last, so the tenant's own definition comes first.
+                "sort": [{"tenantId": {"order": "asc", "missing": "_last"}}],
+            });
+            let answer: Option<FlowNodeAnswer> = self
+                .search_definitions(DefinitionKind::Process, &body)
+                .await?;
+            let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
+            let nodes = hits.into_iter().next().map(|hit| hit.source.flow_node_data);
+            Ok(Arc::new(
+                nodes
+                    .unwrap_or_default()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|node| Some((node.id?, node.name.filter(|name| !name.is_empty()))))
+                    .collect(),
+            ))
+        };
+        self.flow_node_names
+            .try_get_with(definition.clone(), load)
+            .await
+    }
+
+    /// All process definitions of the cluster whose XML was imported, deleted ones left out, by key.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn process_definitions(
+        &self,
+    ) -> Result<Arc<Vec<ProcessDefinition>>, Arc<ElasticsearchError>> {
+        self.process_definitions
+            .try_get_with((), self.load_process_definitions())
+            .await
+    }
+
+    async fn load_process_definitions(
+        &self,
+    ) -> Result<Arc<Vec<ProcessDefinition>>, ElasticsearchError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            aggregations: Option<Aggregations>,
+        }
+        #[derive(Deserialize)]
+        struct Aggregations {
+            definitions: Composite,
+        }
+        #[derive(Deserialize)]
+        struct Composite {
+            #[serde(default)]
+            after_key: Option<Value>,
+            buckets: Vec<Bucket>,
+        }
+        #[derive(Deserialize)]
+        struct Bucket {
+            key: BucketKey,
+        }
+        #[derive(Deserialize)]
+        struct BucketKey {
+            key: String,
+            version: Option<String>,
+            tenant: Option<String>,
+            name: Option<String>,
+        }
+        #[derive(Default)]
+        struct Collected {
+            tenant_ids: Vec<Option<String>>,
+            newest: Option<(u64, Option<String>)>,
+        }
+        let mut collected: BTreeMap<String, Collected> = BTreeMap::new();
+        let mut after: Option<Value> = None;
+        loop {
+            let source = |field: &str, missing: bool| json!({"terms": {"field": field, "missing_bucket": missing}});
+            let mut composite = json!({"size": COMPOSITE_PAGE, "sources": [
+                {"key": source("key", false)}, {"version": source("version", true)},
+                {"tenant": source("tenantId", true)}, {"name": source("name", true)}]});
+            if let Some(after) = after.take() {
+                composite["after"] = after;
+            }
+            let body = json!({
+                "size": 0,
+                "query": {"bool": {"filter": [{"term": {"deleted": {"value": false}}}, {"exists": {"field": "bpmn20Xml"}}]}},
+                "aggs": {"definitions": {"composite": composite}},
+            });
+            let answer: Option<Answer> = self
+                .search_definitions(DefinitionKind::Process, &body)
+                .await?;
+            let Some(page) = answer.and_then(|a| a.aggregations).map(|a| a.definitions) else {
+                break;
+            };
+            for Bucket { key } in page.buckets {
+                let definition = collected.entry(key.key).or_default();
+                if !definition.tenant_ids.contains(&key.tenant) {
+                    definition.tenant_ids.push(key.tenant);
+                }
+                let version = key
+                    .version
+                    .and_then(|version| version.parse().ok())
+                    .unwrap_or(0);
+                if definition
+                    .newest
+                    .as_ref()
+                    .is_none_or(|(newest, _)| version > *newest)
+                {
+                    definition.newest = Some((version, key.name));
+                }
+            }
+            after = page.after_key;
+            if after.is_none() {
+                break;
+            }
+        }
+        let definitions = collected
+            .into_iter()
+            .map(|(key, definition)| ProcessDefinition {
+                key,
+                name: definition.newest.and_then(|(_, name)| name),
+                tenant_ids: definition.tenant_ids,
+            });
+        Ok(Arc::new(definitions.collect()))
+    }
+
+    /// A search that finds nothing where the index is missing: an installation without decisions has none of theirs.
+    async fn search_definitions<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: DefinitionKind,
+        body: &Value,
+    ) -> Result<Option<T>, ElasticsearchError> {
+        let index = self.names.alias(kind.definition_index());
+        match self.elasticsearch.search(&[index], body).await {
+            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+/// Why it can't be said what a report covers.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    /// A definition of the report is not complete.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// Elasticsearch did not answer.
+    #[error(transparent)]
+    Elasticsearch(#[from] Arc<ElasticsearchError>),
+}
+
+impl Definitions {
+    /// What a process report covers; system reports name their definitions only when they are evaluated
+    /// (fact file B, section 4.3; the contract's row on management reports).
+    ///
+    /// # Errors
+    /// A definition has no key, or Elasticsearch does not answer.
+    pub async fn scope_of_process_report(
+        &self,
+        data: &ProcessReportData,
+    ) -> Result<Scope, ScopeError> {
+        if data.management_report {
+            let definitions = self.process_definitions().await?;
+            let scopes = definitions.iter().map(ProcessDefinition::scope).collect();
+            return Ok(Scope::of_management_report(&self.names, scopes));
+        }
+        if data.instant_preview_report
+            && let Some(key) = data
+                .definitions
+                .first()
+                .and_then(|definition| definition.key.as_ref())
+        {
+            let definitions = self.process_definitions().await?;
+            let of_this_key = definitions
+                .iter()
+                .filter(|definition| definition.key == *key);
+            let scopes: Vec<DefinitionScope> = of_this_key.map(ProcessDefinition::scope).collect();
+            let is_unknown = scopes.is_empty();
+            let mut scope = Scope::of_definitions(&self.names, DefinitionKind::Process, scopes);
+            scope.covers_nothing = is_unknown;
+            return Ok(scope);
+        }
+        self.scope_of_selections(DefinitionKind::Process, &data.definitions)
+            .await
+    }
+
+    /// What a list of definitions covers, their newest versions looked up.
+    ///
+    /// # Errors
+    /// As [`Definitions::scope_of_process_report`].
+    pub async fn scope_of_selections(
+        &self,
+        kind: DefinitionKind,
+        selections: &[DefinitionSelection],
+    ) -> Result<Scope, ScopeError> {
+        let mut scopes = Vec::with_capacity(selections.len());
+        for (position, selection) in selections.iter().enumerate() {
+            let latest = match (&selection.key, selection.version_selection()) {
+                (Some(key), VersionSelection::Latest) => self.latest_version(kind, key).await?,
+                _ => None,
+            };
+            scopes.push(DefinitionScope::new(selection, position, latest)?);
+        }
+        Ok(Scope::of_definitions(&self.names, kind, scopes))
+    }
+}
+
+/// The largest of the versions that are numbers; where none is, the last in alphabetical order.
+fn newest(versions: impl Iterator<Item = String>) -> Option<String> {
+    versions.max_by(|a, b| (a.parse::<u64>().ok(), a).cmp(&(b.parse::<u64>().ok(), b)))
+}
+
+#[derive(Deserialize)]
+struct FlowNodeAnswer {
+    hits: FlowNodeHits,
+}
+
+#[derive(Deserialize)]
+struct FlowNodeHits {
+    hits: Vec<FlowNodeHit>,
+}
+
+#[derive(Deserialize)]
+struct FlowNodeHit {
+    #[serde(rename = "_source")]
+    source: FlowNodeSource,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlowNodeSource {
+    #[serde(default, deserialize_with = "lenient::list_or_null")]
+    flow_node_data: Vec<Option<FlowNode>>,
+}
+
+#[derive(Deserialize)]
+struct FlowNode {
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newest;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let newest_of = |versions: &[&str]| newest(versions.iter().map(ToString::to_string));
+        assert_eq!(newest_of(&["9", "10", "2"]).as_deref(), Some("10"));
+        assert_eq!(newest_of(&["beta", "3"]).as_deref(), Some("3"));
+        assert_eq!(newest_of(&["alpha", "beta"]).as_deref(), Some("beta"));
+        assert_eq!(newest_of(&[]), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! Scrolls, step by step, each answer read as a stream of hits.
+
+use bytes::Bytes;
+use reqwest::{Method, Response};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::client::{Credentials, Elasticsearch, Shards, chain, check_whole};
+use super::error::ElasticsearchError;
+use super::hits::{HitSplitter, Piece, SplitError};
+
+/// What stands before the hits of a scroll step.
+#[derive(Debug)]
+pub struct StepHead {
+    /// The id to go on with.
+    pub scroll_id: String,
+    /// How many hits the whole scroll has.
+    pub total: u64,
+}
+
+/// One step of a scroll: its head is read, its hits arrive one by one.
+///
+/// An answer that is incomplete (failed shards, timed out) is an error before the first hit.
+pub struct ScrollStep {
+    /// What stands before the hits.
+    pub head: StepHead,
+    response: Response,
+    splitter: HitSplitter,
+    bytes_read: u64,
+}
+
+/// A step that gave no hits, and the scroll that it may have left open.
+struct Broken {
+    error: ElasticsearchError,
+    scroll_id: Option<String>,
+}
+
+impl From<ElasticsearchError> for Broken {
+    fn from(error: ElasticsearchError) -> Self {
+        Self {
+            error,
+            scroll_id: None,
+        }
+    }
+}
+
+impl Elasticsearch {
+    /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer, refuses, or answers only in part.
+    pub async fn open_scroll(
+        &self,
+        indices: &[String],
+        keep_alive_seconds: u32,
+        body: &Value,
+    ) -> Result<ScrollStep, ElasticsearchError> {
+        let path = format!("{}/_search", encode_names(indices));
+        let query = [("scroll", format!("{keep_alive_seconds}s"))];
+        match self.scroll_step(&path, &query, body).await {
+            Err(Broken {
+                error,
+                scroll_id: Some(scroll_id),
+            }) => {
+                // The shards that did answer keep their contexts open, and nobody else will ever know this id.
+                if let Err(error) = self.clear_scroll(&scroll_id).await {
+                    tracing::warn!(%error, "a scroll that was opened in part can't be cleared");
+                }
+                Err(error)
+            }
+            other => other.map_err(|broken| broken.error),
+        }
+    }
+
+    /// Goes one step on. Never repeated once it may have been sent: a repeated step skips hits.
+    ///
+    /// # Errors
+    /// As [`Elasticsearch::open_scroll`].
+    pub async fn continue_scroll(
+        &self,
+        scroll_id: &str,
+        keep_alive_seconds: u32,
+    ) -> Result<ScrollStep, ElasticsearchError> {
+        let body = json!({"scroll": format!("{keep_alive_seconds}s"), "scroll_id": scroll_id});
+        self.scroll_step("_search/scroll", &[], &body)
+            .await
+            .map_err(|broken| broken.error)
+    }
+
+    async fn scroll_step(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<ScrollStep, Broken> {
+        let response = self.post(path, query, body).await?;
+        let status = response.status();
+        if !status.is_success() {
+            let body = read_error_body(response).await;
+            return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
+        }
+        ScrollStep::read_head(response).await
+    }
+
+    /// Sends to the first node that takes a connection.
+    async fn post(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<Response, ElasticsearchError> {
+        let body = Bytes::from(body.to_string());
+        let mut last_error = ElasticsearchError::Unreachable("no node is configured".to_owned());
+        for node in self.shared.nodes_to_try() {
+            let url: Url = node
+                .join(path)
+                .map_err(|error| ElasticsearchError::Unreachable(error.to_string()))?;
+            let mut request = self
+                .shared
+                .http
+                .request(Method::POST, url)
+                .header("content-type", "application/json")
+                .query(query)
+                .body(body.clone());
+            request = match &self.shared.credentials {
+                Credentials::None => request,
+                Credentials::Basic(user, password) => {
+                    request.basic_auth(user, Some(password.expose_secret()))
+                }
+                Credentials::ApiKey(key) => {
+                    request.header("authorization", format!("ApiKey {}", key.expose_secret()))
+                }
+            };
+            match request.send().await {
+                Ok(response) => return Ok(response),
+                Err(error) => {
+                    let never_sent = error.is_connect();
+                    last_error = classify(&error);
+                    if !never_sent {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(last_error)
+    }
+}
+
+/// Largest error body that is read; Elasticsearch's own are a few kilobytes.
+const MAX_ERROR_BYTES: usize = 1024 * 1024;
+
+async fn read_error_body(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ERROR_BYTES {
+            break;
+        }
+    }
+    body
+}
+
+fn classify(error: &reqwest::Error) -> ElasticsearchError {
+    let text = chain(error);
+    if error.is_timeout() {
+        ElasticsearchError::Timeout(text)
+    } else {
+        ElasticsearchError::Unreachable(text)
+    }
+}
+
+/// Index names as one path segment; names may hold any letter.
+fn encode_names(indices: &[String]) -> String {
+    let encode = |name: &String| {
+        percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    indices.iter().map(encode).collect::<Vec<_>>().join(",")
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "_scroll_id")]
+    scroll_id: Option<String>,
+    #[serde(default)]
+    timed_out: bool,
+    #[serde(default)]
+    terminated_early: bool,
+    #[serde(rename = "_shards", default)]
+    shards: Shards,
+    hits: HitsHead,
+}
+
+#[derive(Deserialize)]
+struct HitsHead {
+    total: Total,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    value: u64,
+}
+
+impl ScrollStep {
+    async fn read_head(mut response: Response) -> Result<Self, Broken> {
+        let mut splitter = HitSplitter::default();
+        let mut bytes_read = 0;
+        loop {
+            if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
+                let head = parse_head(splitter.bytes(range))?;
+                return Ok(Self {
+                    head,
+                    response,
+                    splitter,
+                    bytes_read,
+                });
+            }
+            bytes_read += read_more(&mut response, &mut splitter).await?;
+        }
+    }
+
+    /// The next hit as JSON text, or `None` after the last one.
+    ///
+    /// # Errors
+    /// The connection broke, or the answer is damaged; it never ends quietly.
+    pub async fn next_hit(&mut self) -> Result<Option<&[u8]>, ElasticsearchError> {
+        loop {
+            match self.splitter.next_piece().map_err(unreadable)? {
+                Piece::Hit(range) => return Ok(Some(self.splitter.bytes(range))),
+                Piece::End => return Ok(None),
+                Piece::Head(_) | Piece::Incomplete => {
+                    self.bytes_read += read_more(&mut self.response, &mut self.splitter).await?;
+                }
+            }
+        }
+    }
+
+    /// Bytes of the answer that have arrived so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+}
+
+/// Waits for more of the answer; gives back how many bytes came.
+async fn read_more(
+    response: &mut Response,
+    splitter: &mut HitSplitter,
+) -> Result<u64, ElasticsearchError> {
+    match response.chunk().await {
+        Ok(Some(chunk)) => {
+            splitter.push(&chunk).map_err(unreadable)?;
+            Ok(chunk.len() as u64)
+        }
+        Ok(None) => Err(ElasticsearchError::Unreachable(
+            "its answer was cut off".to_owned(),
+        )),
+        Err(error) => Err(classify(&error)),
+    }
+}
+
+fn unreadable(error: SplitError) -> ElasticsearchError {
+    ElasticsearchError::Unreadable(error.to_string())
+}
+
+fn parse_head(bytes: &[u8]) -> Result<StepHead, Broken> {
+    // The head ends where the list of hits begins: an empty list closes what is open.
+    let closed = [bytes, b"[]}}"].concat();
+    let head: Head = serde_json::from_slice(&closed)
+        .map_err(|error| ElasticsearchError::Unreadable(error.to_string()))?;
+    if let Err(error) = check_whole(head.timed_out, head.terminated_early, &head.shards) {
+        return Err(Broken {
+            error,
+            scroll_id: head.scroll_id,
+        });
+    }
+    let scroll_id = head
+        .scroll_id
+        .ok_or_else(|| ElasticsearchError::Unreadable("it has no scroll id".to_owned()))?;
+    Ok(StepHead {
+        scroll_id,
+        total: head.hits.total.value,
+    })
+}

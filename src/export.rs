@@ -1,0 +1,237 @@
+//! The walk from a request to its answer.
+//!
+//! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
+//! answer. Raw data goes on in [`raw_process`], page by page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::definitions::{Definitions, ScopeError};
+use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::plan::combination;
+use crate::raw_data::variables::{ObjectVariables, VariableNames};
+use crate::report::definition::StoredReport;
+use crate::report::store::ReportStore;
+use crate::scope::{IndexNames, Scope};
+
+pub mod answer;
+pub mod body;
+pub mod error;
+mod raw_process;
+mod rows;
+pub mod scroll;
+mod variable_names;
+
+pub use body::PageBody;
+pub use error::ExportError;
+
+use scroll::{ScrollRegistry, ScrollSigner};
+
+/// Seconds after which a client may try again when this service is at its limit.
+const RETRY_AFTER_OWN_LIMIT: u32 = 1;
+/// Bytes of variable names that are kept for open scrolls; names that had to go are found again.
+const MAX_VARIABLE_NAMES_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the names of a scroll are kept that nobody continues.
+const VARIABLE_NAMES_IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// What an operator decides about exports.
+#[derive(Debug, Clone)]
+pub struct ExportSettings {
+    /// Prefix of Optimize's indices.
+    pub index_prefix: String,
+    /// How long definitions and reports are kept.
+    pub cache_time_to_live: Duration,
+    /// How object variables are shown.
+    pub object_variables: ObjectVariables,
+    /// The zone of dates in raw rows; `None` keeps the stored offset.
+    pub time_zone: Option<TimeZone>,
+    /// Whether reports may look at assignees.
+    pub assignee_analytics: bool,
+    /// Exports under way at the same time.
+    pub max_concurrent_exports: usize,
+}
+
+/// One request for an export, its parameters checked.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The report.
+    pub report_id: String,
+    /// Rows per page; only the first page of a raw data report obeys it.
+    pub limit: u32,
+    /// Keep-alive of the scroll, in seconds.
+    pub pagination_timeout: u32,
+    /// The scroll to go on with.
+    pub search_request_id: Option<String>,
+    /// The zone that the client wants dates in.
+    pub time_zone: Option<TimeZone>,
+}
+
+/// An answer to an export.
+pub enum Export {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// A page whose rows are still arriving.
+    Page(PageBody),
+}
+
+/// Answers exports. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct Exporter(Arc<Parts>);
+
+struct Parts {
+    elasticsearch: Elasticsearch,
+    reports: ReportStore,
+    definitions: Definitions,
+    scrolls: Arc<ScrollRegistry>,
+    signer: ScrollSigner,
+    variable_names: Cache<String, Arc<VariableNames>>,
+    settings: ExportSettings,
+    slots: Arc<Semaphore>,
+}
+
+/// The right to export, given back when the last byte is delivered.
+type Slot = OwnedSemaphorePermit;
+
+impl Exporter {
+    /// An exporter on a cluster.
+    pub fn new(
+        elasticsearch: Elasticsearch,
+        signer: ScrollSigner,
+        settings: ExportSettings,
+    ) -> Self {
+        let names = IndexNames::new(&settings.index_prefix);
+        let time_to_live = settings.cache_time_to_live;
+        let variable_names = Cache::builder()
+            .max_capacity(MAX_VARIABLE_NAMES_BYTES)
+            .weigher(|_, names: &Arc<VariableNames>| {
+                u32::try_from(names.weight()).unwrap_or(u32::MAX)
+            })
+            .time_to_idle(VARIABLE_NAMES_IDLE)
+            .build();
+        Self(Arc::new(Parts {
+            reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
+            definitions: Definitions::new(elasticsearch.clone(), names, time_to_live),
+            elasticsearch,
+            scrolls: Arc::default(),
+            signer,
+            variable_names,
+            slots: Arc::new(Semaphore::new(settings.max_concurrent_exports)),
+            settings,
+        }))
+    }
+
+    /// The cluster that it exports from.
+    pub fn elasticsearch(&self) -> &Elasticsearch {
+        &self.0.elasticsearch
+    }
+
+    /// Exports a report, or the next page of it.
+    ///
+    /// # Errors
+    /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
+    pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
+        let slot =
+            Arc::clone(&self.0.slots)
+                .try_acquire_owned()
+                .map_err(|_| ExportError::Busy {
+                    reason: format!(
+                        "this service already works on {} exports (--max-concurrent-exports)",
+                        self.0.settings.max_concurrent_exports
+                    ),
+                    retry_after: RETRY_AFTER_OWN_LIMIT,
+                })?;
+        // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
+        // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
+        let this = self.clone();
+        let task = tokio::spawn(tracing::Instrument::in_current_span(async move {
+            this.export_report(request, slot).await
+        }));
+        task.await.unwrap_or_else(|error| {
+            Err(ExportError::Internal(format!(
+                "the export stopped: {error}"
+            )))
+        })
+    }
+
+    async fn export_report(
+        &self,
+        request: ExportRequest,
+        slot: Slot,
+    ) -> Result<Export, ExportError> {
+        let report = self.0.reports.get(&request.report_id).await?;
+        let is_ours = request
+            .search_request_id
+            .as_deref()
+            .is_some_and(|id| self.is_scroll_of(id, &request.report_id));
+        match &*report {
+            StoredReport::Combined => {
+                Err(ExportError::BadRequest("Combined reports cannot be exported as Json".to_owned()))
+            }
+            StoredReport::Process(data) if data.is_raw_data() => {
+                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
+                self.export_raw_process_data(request, data, slot).await
+            }
+            _ if is_ours => Err(ExportError::BadRequest(
+                "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
+                 searchRequestId"
+                    .to_owned(),
+            )),
+            StoredReport::Process(data) => {
+                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
+                Err(ExportError::Internal("reports that aggregate can't be exported".to_owned()))
+            }
+            StoredReport::Decision(data) => {
+                combination::check_decision_report(data)?;
+                Err(ExportError::Internal("decision reports can't be exported".to_owned()))
+            }
+        }
+    }
+}
+
+/// What the owner of a report should know about definitions that are not there.
+fn message_about(scope: &Scope) -> Option<String> {
+    let keys: Vec<&str> = scope.unknown_latest().collect();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "Could not find latest version of definition with key: {}. It contributes no data.",
+            keys.join(", ")
+        )
+    })
+}
+
+/// Asks for the instances of a scope; `None` if their indices don't exist.
+///
+/// One missing index makes Elasticsearch refuse the whole request. With several definitions the others have data all the
+/// same, and all of it is behind the alias over all definitions (fact file C, section 8).
+async fn ask_scope<T, F>(
+    scope: &Scope,
+    ask: impl Fn(Vec<String>) -> F,
+) -> Result<Option<T>, ElasticsearchError>
+where
+    F: Future<Output = Result<T, ElasticsearchError>>,
+{
+    let is_missing = |error: &ElasticsearchError| error.refusal() == Some(Refusal::IndexNotFound);
+    let all = std::slice::from_ref(&scope.all_instances);
+    let mut answer = ask(scope.indices.clone()).await;
+    if scope.definitions.len() > 1 && scope.indices != all && answer.as_ref().is_err_and(is_missing)
+    {
+        answer = ask(all.to_vec()).await;
+    }
+    match answer {
+        Err(error) if is_missing(&error) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+impl From<ScopeError> for ExportError {
+    fn from(error: ScopeError) -> Self {
+        match error {
+            ScopeError::Definition(error) => error.into(),
+            ScopeError::Elasticsearch(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The body of a streamed page, between the task that writes it and the connection that sends it.
+//!
+//! A body ends properly only if its writer said so. When the writer fails, or disappears, the body ends in an error, the
+//! connection is closed without the end of the message, and the client knows that the page is broken.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::scroll::ScrollLease;
+use crate::raw_data::json::JsonText;
+
+/// Text is handed on in chunks of at least this many bytes.
+const CHUNK_BYTES: usize = 32 * 1024;
+/// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
+const CHUNKS_WAITING: usize = 2;
+/// A reader that takes nothing for so long loses its page: while it dawdles, Elasticsearch holds the rest.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why a page did not reach its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Interrupted {
+    /// The connection is gone.
+    #[error("the client closed the connection")]
+    ClientGone,
+    /// The connection is there, but nobody reads.
+    #[error("the client read nothing for {} seconds", STALL_LIMIT.as_secs())]
+    ClientStalled,
+}
+
+enum Message {
+    Chunk(Bytes),
+    End(Arc<PageEnd>),
+}
+
+/// What happens at the moment the reader has everything.
+pub struct PageEnd {
+    leases: Vec<ScrollLease>,
+    /// Whether the scroll is used up with this page.
+    is_last: bool,
+    is_revoked: AtomicBool,
+}
+
+impl PageEnd {
+    /// Holds the right to read from the scroll until the page is delivered.
+    pub fn new(leases: Vec<ScrollLease>, is_last: bool) -> Self {
+        Self {
+            leases,
+            is_last,
+            is_revoked: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets the next page begin. Called before the client can see the end of this one, so that its next request can't
+    /// come too early.
+    fn delivered(&self) {
+        for lease in &self.leases {
+            if self.is_last {
+                lease.end();
+            }
+            lease.release();
+        }
+    }
+
+    /// Makes sure that nobody continues a scroll whose page did not arrive.
+    pub fn end_scroll(&self) {
+        for lease in &self.leases {
+            lease.end();
+        }
+    }
+}
+
+/// The writing end.
+pub struct BodyWriter {
+    sender: mpsc::Sender<Message>,
+    delivered: oneshot::Receiver<()>,
+    /// What waits to be handed on.
+    pub text: JsonText,
+    bytes: u64,
+}
+
+/// The reading end.
+pub struct PageBody {
+    receiver: mpsc::Receiver<Message>,
+    delivered: Option<oneshot::Sender<()>>,
+}
+
+/// The two ends of a body.
+pub fn channel() -> (BodyWriter, PageBody) {
+    let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+    let (delivered_sender, delivered) = oneshot::channel();
+    (
+        BodyWriter {
+            sender,
+            delivered,
+            text: JsonText::default(),
+            bytes: 0,
+        },
+        PageBody {
+            receiver,
+            delivered: Some(delivered_sender),
+        },
+    )
+}
+
+impl BodyWriter {
+    /// Hands the text on if there is enough of it.
+    ///
+    /// # Errors
+    /// Nobody reads.
+    pub async fn flush_if_large(&mut self) -> Result<(), Interrupted> {
+        if self.text.len() >= CHUNK_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Hands the text on.
+    ///
+    /// # Errors
+    /// Nobody reads.
+    pub async fn flush(&mut self) -> Result<(), Interrupted> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        let chunk = Bytes::from(self.text.take());
+        self.bytes += chunk.len() as u64;
+        self.send(Message::Chunk(chunk)).await
+    }
+
+    /// Ends the body properly, and waits until the reader has it.
+    ///
+    /// # Errors
+    /// Nobody reads; `end` was not [delivered](PageEnd).
+    pub async fn finish(mut self, end: Arc<PageEnd>) -> Result<u64, Interrupted> {
+        self.flush().await?;
+        self.send(Message::End(Arc::clone(&end))).await?;
+        match timeout(STALL_LIMIT, &mut self.delivered).await {
+            Ok(Ok(())) => Ok(self.bytes),
+            Ok(Err(_)) => Err(Interrupted::ClientGone),
+            Err(_) => {
+                end.is_revoked.store(true, Ordering::Release);
+                Err(Interrupted::ClientStalled)
+            }
+        }
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Interrupted> {
+        match timeout(STALL_LIMIT, self.sender.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Interrupted::ClientGone),
+            Err(_) => Err(Interrupted::ClientStalled),
+        }
+    }
+}
+
+impl Stream for PageBody {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.delivered.is_none() {
+            return Poll::Ready(None);
+        }
+        match ready!(self.receiver.poll_recv(context)) {
+            Some(Message::Chunk(chunk)) => Poll::Ready(Some(Ok(chunk))),
+            Some(Message::End(end)) if !end.is_revoked.load(Ordering::Acquire) => {
+                end.delivered();
+                if let Some(delivered) = self.delivered.take() {
+                    // The writer may have given up waiting in this very moment; then the next page is refused.
+                    let _ = delivered.send(());
+                }
+                Poll::Ready(None)
+            }
+            Some(Message::End(_)) | None => {
+                self.delivered = None;
+                Poll::Ready(Some(Err(io::Error::other("the page broke off"))))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry};
+    use super::*;
+
+    fn lease(registry: &Arc<ScrollRegistry>) -> ScrollLease {
+        let lease = registry.lease("id").unwrap();
+        let contents = ScrollContents {
+            report_id: "r".into(),
+            limit: 1,
+            step: 1,
+            now: 0,
+        };
+        lease.remember(Arc::new(contents), 60);
+        lease
+    }
+
+    #[tokio::test]
+    async fn the_scroll_is_free_again_when_the_reader_sees_the_end() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], false));
+        let (mut writer, mut body) = channel();
+        writer.text.raw("[]");
+        let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
+        assert_eq!(body.next().await.unwrap().unwrap(), "[]");
+        assert!(registry.lease("id").is_none());
+        assert!(body.next().await.is_none());
+        assert!(registry.lease("id").is_some());
+        assert_eq!(writing.await.unwrap(), Ok(2));
+        assert!(matches!(registry.recognize("id"), Recognition::Issued(_)));
+    }
+
+    #[tokio::test]
+    async fn after_the_last_page_the_scroll_has_ended() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], true));
+        let (writer, mut body) = channel();
+        let writing = tokio::spawn(writer.finish(end));
+        assert!(body.next().await.is_none());
+        assert_eq!(registry.recognize("id"), Recognition::Ended);
+        assert_eq!(writing.await.unwrap(), Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_leaves_before_the_end_keeps_the_scroll_locked() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], false));
+        let (mut writer, mut body) = channel();
+        writer.text.raw("[]");
+        let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
+        assert!(body.next().await.is_some());
+        drop(body);
+        assert_eq!(writing.await.unwrap(), Err(Interrupted::ClientGone));
+        assert!(
+            registry.lease("id").is_none(),
+            "until the writer has cleared it, nobody may continue it"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_disappears_breaks_the_body() {
+        let (mut writer, mut body) = channel();
+        writer.text.raw("[");
+        writer.flush().await.unwrap();
+        drop(writer);
+        assert!(body.next().await.unwrap().is_ok());
+        assert!(body.next().await.unwrap().is_err());
+        assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stalls_loses_its_page() {
+        let (mut writer, mut body) = channel();
+        for _ in 0..CHUNKS_WAITING {
+            writer.text.raw("x");
+            writer.flush().await.unwrap();
+        }
+        writer.text.raw("x");
+        assert_eq!(writer.flush().await, Err(Interrupted::ClientStalled));
+        drop(writer);
+        assert!(body.next().await.unwrap().is_ok());
+
+        let (writer, mut body) = channel();
+        let end = Arc::new(PageEnd::new(Vec::new(), false));
+        assert_eq!(writer.finish(end).await, Err(Interrupted::ClientStalled));
+        assert!(
+            body.next().await.unwrap().is_err(),
+            "a revoked page must not look whole"
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Why an export was refused or failed, sorted by whose fault it is.
+
+use std::sync::Arc;
+
+use crate::elasticsearch::{ElasticsearchError, Refusal};
+use crate::report::definition::DefinitionError;
+use crate::report::store::LoadError;
+
+/// Why an export was refused or failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ExportError {
+    /// The request asks for what can't be had; the client has to change it.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The report's definition can't be evaluated; its owner has to change it.
+    #[error(transparent)]
+    Report(DefinitionError),
+    /// The result has more buckets than Elasticsearch makes.
+    #[error("{0}")]
+    TooManyBuckets(String),
+    /// There is no such report.
+    #[error(
+        "Was not able to retrieve report with id [{0}]from Elasticsearch. Report does not exist."
+    )]
+    NotFound(String),
+    /// A limit is reached; the same request works later.
+    #[error("{reason}")]
+    Busy {
+        /// Which limit.
+        reason: String,
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// Elasticsearch can't be reached, or lost a part of the answer.
+    #[error("{0}")]
+    Unavailable(ElasticsearchError),
+    /// Anything that is neither the client's fault nor passing.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Seconds after which a client may try again when Elasticsearch is at its limits.
+const RETRY_AFTER_OVERLOAD: u32 = 5;
+
+impl From<ElasticsearchError> for ExportError {
+    fn from(error: ElasticsearchError) -> Self {
+        let busy = |reason: &str| Self::Busy {
+            reason: reason.to_owned(),
+            retry_after: RETRY_AFTER_OVERLOAD,
+        };
+        match &error {
+            ElasticsearchError::Unreachable(_) | ElasticsearchError::Timeout(_) => {
+                Self::Unavailable(error)
+            }
+            ElasticsearchError::Unreadable(_) => Self::Internal(error.to_string()),
+            ElasticsearchError::Refused {
+                refusal,
+                reason,
+                status,
+            } => match refusal {
+                Refusal::TooManyBuckets => Self::TooManyBuckets(reason.clone()),
+                Refusal::TooManyScrolls => busy(
+                    "Elasticsearch has as many open scrolls as it may have (search.max_open_scroll_context); \
+                     scrolls that nobody continues expire after their paginationTimeout",
+                ),
+                Refusal::Overloaded => {
+                    busy("Elasticsearch is overloaded (circuit breaker or full queue)")
+                }
+                Refusal::Unavailable => Self::Unavailable(error),
+                Refusal::SearchContextMissing | Refusal::MalformedScrollId => {
+                    Self::BadRequest(start_over(reason))
+                }
+                Refusal::AccessDenied => Self::Internal(format!(
+                    "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
+                     or lack a privilege"
+                )),
+                Refusal::IndexNotFound | Refusal::Other => Self::Internal(error.to_string()),
+            },
+        }
+    }
+}
+
+/// What a client reads whose scroll is gone.
+pub fn start_over(reason: &str) -> String {
+    format!(
+        "searchRequestId can't be continued: {reason}. It has expired, was used up or was never issued; start over \
+         without searchRequestId"
+    )
+}
+
+impl From<Arc<ElasticsearchError>> for ExportError {
+    fn from(error: Arc<ElasticsearchError>) -> Self {
+        Arc::unwrap_or_clone(error).into()
+    }
+}
+
+impl From<DefinitionError> for ExportError {
+    fn from(error: DefinitionError) -> Self {
+        match error {
+            DefinitionError::NotAReport(_) => Self::Internal(error.to_string()),
+            DefinitionError::Part { .. } => Self::Report(error),
+        }
+    }
+}
+
+impl From<Arc<LoadError>> for ExportError {
+    fn from(error: Arc<LoadError>) -> Self {
+        match Arc::unwrap_or_clone(error) {
+            LoadError::NotFound(id) => Self::NotFound(id),
+            LoadError::Definition(error) => error.into(),
+            LoadError::Elasticsearch(error) => error.into(),
+        }
+    }
+}

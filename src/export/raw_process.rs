@@ -1,0 +1,556 @@
+//! Raw data reports on processes, page by page.
+//!
+//! The first page opens a scroll, every further one continues it. A page may take several steps of the scroll: a step is
+//! what Elasticsearch sends at once, and it sends smaller steps faster than very large ones. Nothing is retried once a
+//! step may have been taken, because a repeated step skips hits; a page that breaks gives its scroll up, so that the
+//! client starts over instead of missing rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::answer::Envelope;
+use super::body::{self, BodyWriter, Interrupted, PageEnd};
+use super::error::{ExportError, start_over};
+use super::rows::{ProcessRows, RowError};
+use super::scroll::{Recognition, ScrollContents, ScrollLease};
+use super::{Export, ExportRequest, Exporter, Slot, ask_scope, message_about, variable_names};
+use crate::elasticsearch::ElasticsearchError;
+use crate::elasticsearch::pages::ScrollStep;
+use crate::raw_data::dates;
+use crate::raw_data::document::MatchedQueries;
+use crate::raw_data::process_row::RowWriter;
+use crate::raw_data::sorting::process_sort;
+use crate::raw_data::variables::{Scratch, VariableNames};
+use crate::report::definition::ProcessReportData;
+use crate::scope::{Narrowing, Scope};
+
+/// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
+const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
+/// Seconds after which a second request for a page that is under way may come again.
+const RETRY_AFTER_UNDER_WAY: u32 = 2;
+
+/// How many hits a step has, for pages of `limit` rows: a page must be a whole number of steps.
+fn step_size(limit: u32) -> u32 {
+    if STEP_SIZES.contains(&limit) {
+        return limit;
+    }
+    STEP_SIZES
+        .rev()
+        .find(|size| limit.is_multiple_of(*size))
+        .unwrap_or(limit)
+}
+
+/// A page whose first step has been taken.
+struct Page {
+    exporter: Exporter,
+    contents: Arc<ScrollContents>,
+    keep_alive: u32,
+    time_zone: Option<TimeZone>,
+    message: Option<String>,
+    variable_names: Arc<VariableNames>,
+    scroll_id: String,
+    step: ScrollStep,
+    /// A hit that was read ahead to verify the scroll.
+    first_hit: Option<Vec<u8>>,
+    leases: Vec<ScrollLease>,
+    started: Instant,
+    _slot: Slot,
+}
+
+impl Exporter {
+    /// Whether this process issued the id for this report.
+    pub(super) fn is_scroll_of(&self, scroll_id: &str, report_id: &str) -> bool {
+        matches!(self.0.scrolls.recognize(scroll_id), Recognition::Issued(contents) if contents.report_id == report_id)
+    }
+
+    /// The first page, or the next one.
+    pub(super) async fn export_raw_process_data(
+        &self,
+        request: ExportRequest,
+        data: &ProcessReportData,
+        slot: Slot,
+    ) -> Result<Export, ExportError> {
+        match request.search_request_id.clone() {
+            None => self.first_page(request, data, slot).await,
+            Some(scroll_id) => self.next_page(request, &scroll_id, data, slot).await,
+        }
+    }
+
+    async fn first_page(
+        &self,
+        request: ExportRequest,
+        data: &ProcessReportData,
+        slot: Slot,
+    ) -> Result<Export, ExportError> {
+        let started = Instant::now();
+        let now = dates::now();
+        let scope = self.0.definitions.scope_of_process_report(data).await?;
+        let message = message_about(&scope);
+        let without_scroll = |total: u64| {
+            let message = message.as_deref();
+            let report_id = &request.report_id;
+            Ok(Export::Whole(
+                Envelope {
+                    message,
+                    total,
+                    report_id,
+                    search_request_id: None,
+                }
+                .without_rows(),
+            ))
+        };
+        if scope.is_known_to_be_empty() {
+            return without_scroll(0);
+        }
+        let query = self.query(data, &scope, now)?;
+        if request.limit == 0 {
+            return without_scroll(self.count(&scope, &query).await?);
+        }
+        let contents = Arc::new(ScrollContents {
+            report_id: request.report_id.clone(),
+            limit: request.limit,
+            step: step_size(request.limit),
+            now: now.as_millisecond(),
+        });
+        let search = json!({
+            "size": contents.step,
+            "track_total_hits": true,
+            // A whole source is copied, a filtered one would be parsed and written anew for every hit.
+            "_source": true,
+            "query": {"bool": {"filter": [query, {"match_all": {"_name": self.0.signer.seal(&contents)}}]}},
+            "sort": process_sort(data.configuration.sorting.as_ref(), contents.now),
+        });
+        let keep_alive = request.pagination_timeout;
+        let (step, variable_names) = tokio::join!(
+            self.open_scroll(&scope, keep_alive, &search),
+            self.find_variable_names(&scope, &query),
+        );
+        let Some(step) = step? else {
+            return without_scroll(0);
+        };
+        let scroll_id = step.head.scroll_id.clone();
+        let variable_names = match variable_names {
+            Ok(names) => names,
+            Err(error) => {
+                self.clear_scroll(&scroll_id).await;
+                return Err(error.into());
+            }
+        };
+        self.0
+            .variable_names
+            .insert(scroll_id.clone(), Arc::clone(&variable_names));
+        let Some(lease) = self.0.scrolls.lease(&scroll_id) else {
+            return Err(scroll_id_twice());
+        };
+        lease.remember(Arc::clone(&contents), keep_alive);
+        let page = Page {
+            exporter: self.clone(),
+            contents,
+            keep_alive,
+            time_zone: request.time_zone,
+            message,
+            variable_names,
+            scroll_id,
+            step,
+            first_hit: None,
+            leases: vec![lease],
+            started,
+            _slot: slot,
+        };
+        Ok(page.start())
+    }
+
+    async fn next_page(
+        &self,
+        request: ExportRequest,
+        scroll_id: &str,
+        data: &ProcessReportData,
+        slot: Slot,
+    ) -> Result<Export, ExportError> {
+        let started = Instant::now();
+        let keep_alive = request.pagination_timeout;
+        // Twice: before the lease, so that a foreign report learns nothing of who is reading, and with the lease, because
+        // the scroll may have ended in between.
+        self.known_contents(scroll_id, &request.report_id)?;
+        let lease = self.0.scrolls.lease(scroll_id).ok_or_else(|| ExportError::Busy {
+            reason: "a request with this searchRequestId is still under way; its scroll can only be read by one at a time"
+                .to_owned(),
+            retry_after: RETRY_AFTER_UNDER_WAY,
+        })?;
+        let known = self.known_contents(scroll_id, &request.report_id)?;
+
+        let step = self
+            .0
+            .elasticsearch
+            .continue_scroll(scroll_id, keep_alive)
+            .await;
+        let mut step = match (step, &known) {
+            (Ok(step), _) => step,
+            (Err(error), None) => return Err(error.into()),
+            (Err(error), Some(_)) => {
+                // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
+                lease.end();
+                self.clear_scroll(scroll_id).await;
+                return Err(error.into());
+            }
+        };
+        let mut first_hit = None;
+        let contents = match known {
+            Some(contents) => contents,
+            None => match step.next_hit().await? {
+                None => return self.unverified_empty_page(request, scroll_id, data).await,
+                Some(hit) => {
+                    let contents = self.verify(hit, &request.report_id)?;
+                    first_hit = Some(hit.to_vec());
+                    Arc::new(contents)
+                }
+            },
+        };
+        lease.remember(Arc::clone(&contents), keep_alive);
+        let mut leases = vec![lease];
+        let new_scroll_id = step.head.scroll_id.clone();
+        if new_scroll_id != scroll_id {
+            let Some(lease) = self.0.scrolls.lease(&new_scroll_id) else {
+                return Err(self
+                    .give_up(&new_scroll_id, &leases, scroll_id_twice())
+                    .await);
+            };
+            lease.remember(Arc::clone(&contents), keep_alive);
+            leases.push(lease);
+        }
+        let variable_names = match self
+            .variable_names_of_scroll(scroll_id, &new_scroll_id, &contents, data)
+            .await
+        {
+            Ok(names) => names,
+            Err(error) => return Err(self.give_up(&new_scroll_id, &leases, error).await),
+        };
+        let page = Page {
+            exporter: self.clone(),
+            contents,
+            keep_alive,
+            time_zone: request.time_zone,
+            message: None,
+            variable_names,
+            scroll_id: new_scroll_id,
+            step,
+            first_hit,
+            leases,
+            started,
+            _slot: slot,
+        };
+        Ok(page.start())
+    }
+
+    /// What this process knows of a scroll; `None` if it may be one of a replica.
+    fn known_contents(
+        &self,
+        scroll_id: &str,
+        report_id: &str,
+    ) -> Result<Option<Arc<ScrollContents>>, ExportError> {
+        match self.0.scrolls.recognize(scroll_id) {
+            Recognition::Issued(contents) if contents.report_id == report_id => Ok(Some(contents)),
+            Recognition::Issued(_) => Err(belongs_elsewhere()),
+            Recognition::Ended => Err(ExportError::BadRequest(start_over("its scroll has ended"))),
+            Recognition::Unknown if self.0.signer.accepts_foreign() => Ok(None),
+            Recognition::Unknown => Err(ExportError::BadRequest(start_over(
+                "this service did not issue it",
+            ))),
+        }
+    }
+
+    /// Finds our signature, for this report, in a hit of a scroll that this process does not know.
+    fn verify(&self, hit: &[u8], report_id: &str) -> Result<ScrollContents, ExportError> {
+        let matched: MatchedQueries =
+            serde_json::from_slice(hit).map_err(|_| belongs_elsewhere())?;
+        matched
+            .matched_queries
+            .iter()
+            .find_map(|name| self.0.signer.open(name))
+            .filter(|contents| contents.report_id == report_id)
+            .ok_or_else(belongs_elsewhere)
+    }
+
+    /// An empty page of a scroll that nothing can be verified of: no hit, and no total of it either.
+    async fn unverified_empty_page(
+        &self,
+        request: ExportRequest,
+        scroll_id: &str,
+        data: &ProcessReportData,
+    ) -> Result<Export, ExportError> {
+        let scope = self.0.definitions.scope_of_process_report(data).await?;
+        let query = self.query(data, &scope, dates::now())?;
+        let total = if scope.is_known_to_be_empty() {
+            0
+        } else {
+            self.count(&scope, &query).await?
+        };
+        let envelope = Envelope {
+            search_request_id: Some(scroll_id),
+            message: None,
+            total,
+            report_id: &request.report_id,
+        };
+        Ok(Export::Whole(envelope.without_rows()))
+    }
+
+    /// The query for the instances of a report.
+    fn query(
+        &self,
+        data: &ProcessReportData,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Result<Value, ExportError> {
+        let _ = (data, now);
+        Ok(scope.query(&Narrowing::default()))
+    }
+
+    async fn find_variable_names(
+        &self,
+        scope: &Scope,
+        query: &Value,
+    ) -> Result<Arc<VariableNames>, ElasticsearchError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let find = |indices: Vec<String>| async move {
+            variable_names::find(elasticsearch, &indices, query).await
+        };
+        Ok(Arc::new(ask_scope(scope, find).await?.unwrap_or_default()))
+    }
+
+    async fn open_scroll(
+        &self,
+        scope: &Scope,
+        keep_alive: u32,
+        search: &Value,
+    ) -> Result<Option<ScrollStep>, ElasticsearchError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let open = |indices: Vec<String>| async move {
+            elasticsearch
+                .open_scroll(&indices, keep_alive, search)
+                .await
+        };
+        ask_scope(scope, open).await
+    }
+
+    async fn count(&self, scope: &Scope, query: &Value) -> Result<u64, ElasticsearchError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let count =
+            |indices: Vec<String>| async move { elasticsearch.count(&indices, query).await };
+        Ok(ask_scope(scope, count).await?.unwrap_or(0))
+    }
+
+    /// The names found when the scroll was opened; found again if it was opened by a replica, or long ago.
+    async fn variable_names_of_scroll(
+        &self,
+        scroll_id: &str,
+        new_scroll_id: &str,
+        contents: &ScrollContents,
+        data: &ProcessReportData,
+    ) -> Result<Arc<VariableNames>, ExportError> {
+        let names = match self.0.variable_names.get(scroll_id) {
+            Some(names) => names,
+            None => {
+                let scope = self.0.definitions.scope_of_process_report(data).await?;
+                let now = Timestamp::from_millisecond(contents.now).map_err(|error| {
+                    ExportError::Internal(format!("the scroll's time is no time: {error}"))
+                })?;
+                let query = self.query(data, &scope, now)?;
+                self.find_variable_names(&scope, &query).await?
+            }
+        };
+        self.0
+            .variable_names
+            .insert(new_scroll_id.to_owned(), Arc::clone(&names));
+        Ok(names)
+    }
+
+    /// Gives up a scroll whose step was taken and whose page can't be made.
+    async fn give_up(
+        &self,
+        scroll_id: &str,
+        leases: &[ScrollLease],
+        error: ExportError,
+    ) -> ExportError {
+        leases.iter().for_each(ScrollLease::end);
+        self.clear_scroll(scroll_id).await;
+        error
+    }
+
+    /// Gives up a scroll of ours. If that fails, it expires by itself.
+    async fn clear_scroll(&self, scroll_id: &str) {
+        if let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await {
+            tracing::warn!(%error, "a scroll can't be cleared and stays open until it expires");
+        }
+        self.0.variable_names.invalidate(scroll_id);
+    }
+}
+
+fn scroll_id_twice() -> ExportError {
+    ExportError::Internal("Elasticsearch issued a scroll id twice".to_owned())
+}
+
+fn belongs_elsewhere() -> ExportError {
+    ExportError::BadRequest(
+        "searchRequestId was not issued for this report; start over without searchRequestId"
+            .to_owned(),
+    )
+}
+
+/// Why a page did not become whole.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Elasticsearch(#[from] ElasticsearchError),
+    #[error(transparent)]
+    Row(#[from] RowError),
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    #[error("Elasticsearch changed the scroll id within a page")]
+    IdChanged,
+}
+
+impl Page {
+    /// Begins to write rows; the answer can be sent while they arrive.
+    fn start(self) -> Export {
+        let (writer, body) = body::channel();
+        tokio::spawn(tracing::Instrument::in_current_span(self.write(writer)));
+        Export::Page(body)
+    }
+
+    /// Writes the page, and gives its scroll up if it is the last one or did not arrive.
+    async fn write(mut self, mut writer: BodyWriter) {
+        let written = self.write_rows(&mut writer).await;
+        let delivered = match written {
+            Ok(rows) => {
+                let end = Arc::new(PageEnd::new(std::mem::take(&mut self.leases), rows == 0));
+                match writer.finish(Arc::clone(&end)).await {
+                    Ok(bytes) => Ok((rows, bytes)),
+                    Err(interrupted) => {
+                        end.end_scroll();
+                        self.leases = Vec::new();
+                        Err(Broken::from(interrupted))
+                    }
+                }
+            }
+            Err(broken) => {
+                self.leases.iter().for_each(ScrollLease::end);
+                Err(broken)
+            }
+        };
+        let took_ms = self.started.elapsed().as_millis();
+        match delivered {
+            Ok((rows, bytes)) => {
+                tracing::info!(
+                    report = self.contents.report_id,
+                    rows,
+                    bytes,
+                    took_ms,
+                    "page exported"
+                );
+                if rows > 0 {
+                    return;
+                }
+            }
+            Err(Broken::Interrupted(interrupted)) => {
+                tracing::info!(report = self.contents.report_id, took_ms, %interrupted, "page given up");
+            }
+            Err(broken) => {
+                tracing::error!(report = self.contents.report_id, took_ms, error = %broken, "page broke off");
+            }
+        }
+        self.exporter.clear_scroll(&self.scroll_id).await;
+    }
+
+    /// Writes everything up to the last bracket; gives back how many rows there were.
+    async fn write_rows(&mut self, writer: &mut BodyWriter) -> Result<u32, Broken> {
+        let envelope = Envelope {
+            search_request_id: Some(&self.scroll_id),
+            message: self.message.as_deref(),
+            total: self.step.head.total,
+            report_id: &self.contents.report_id,
+        };
+        envelope.write_head(&mut writer.text, None);
+        writer.text.raw(",\"data\":[");
+        let parts = &self.exporter.0;
+        let mut process_rows = ProcessRows {
+            definitions: &parts.definitions,
+            writer: RowWriter {
+                now: self.contents.now,
+                variable_names: &self.variable_names,
+                object_variables: parts.settings.object_variables,
+                time_zone: self
+                    .time_zone
+                    .as_ref()
+                    .or(parts.settings.time_zone.as_ref()),
+                scratch: Scratch::default(),
+            },
+            at_hand: HashMap::new(),
+            previous: None,
+        };
+        let mut rows: u32 = 0;
+        let mut is_first = true;
+        loop {
+            let mut hits_of_step: u32 = 0;
+            if let Some(hit) = self.first_hit.take() {
+                hits_of_step += 1;
+                writer.text.separator(&mut is_first);
+                process_rows.write(&hit, &mut writer.text).await?;
+            }
+            while let Some(hit) = self.step.next_hit().await? {
+                hits_of_step += 1;
+                writer.text.separator(&mut is_first);
+                process_rows.write(hit, &mut writer.text).await?;
+                if rows + hits_of_step == 1 {
+                    // The client sees that it goes on, long before a chunk is full.
+                    writer.flush().await?;
+                }
+                writer.flush_if_large().await?;
+            }
+            rows += hits_of_step;
+            if hits_of_step < self.contents.step || rows >= self.contents.limit {
+                break;
+            }
+            let step = parts
+                .elasticsearch
+                .continue_scroll(&self.scroll_id, self.keep_alive)
+                .await?;
+            if step.head.scroll_id != self.scroll_id {
+                return Err(Broken::IdChanged);
+            }
+            self.step = step;
+        }
+        writer.text.raw("],\"numberOfRecordsInResponse\":");
+        writer.text.unsigned(u64::from(rows));
+        writer.text.raw("}");
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn large_pages_are_fetched_in_steps() {
+        assert_eq!(step_size(1), 1);
+        assert_eq!(step_size(499), 499);
+        assert_eq!(step_size(1_000), 1_000);
+        assert_eq!(step_size(10_000), 2_000);
+        assert_eq!(step_size(9_000), 1_800);
+        assert_eq!(step_size(9_973), 9_973, "a prime has no steps");
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_a_whole_number_of_steps(limit in 1..=10_000_u32) {
+            prop_assert_eq!(limit % step_size(limit), 0);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Whose scroll is it?
+//!
+//! Elasticsearch's scroll ids can be guessed, and a cluster serves other applications too. So a scroll proves that it is
+//! ours, and for which report: what belongs to it ([`ScrollContents`]) travels inside it as the name of a named query,
+//! signed with the scroll key, and every hit repeats it. [`ScrollRegistry`] remembers the scrolls of this process, so
+//! that most continuations need no proof, and keeps two from continuing one scroll at the same time: Elasticsearch
+//! itself loses hits then.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256, Sha512};
+
+/// Begins the name of our named query; the number changes when its format does.
+const NAME_PREFIX: &str = "optimize-export-1";
+/// Scrolls that are remembered at the same time. Elasticsearch's default is 500 open ones per node.
+const MAX_REMEMBERED: u64 = 100_000;
+/// A scroll is remembered a little longer than Elasticsearch keeps it, so that its end is told by Elasticsearch.
+const MEMORY_MARGIN: Duration = Duration::from_secs(60);
+
+/// What belongs to a scroll from its first page to its last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrollContents {
+    /// The report that it exports.
+    #[serde(rename = "r")]
+    pub report_id: String,
+    /// Rows per page.
+    #[serde(rename = "l")]
+    pub limit: u32,
+    /// Hits per request to Elasticsearch; divides `limit`.
+    #[serde(rename = "s")]
+    pub step: u32,
+    /// What running durations are measured against, in milliseconds since 1970.
+    #[serde(rename = "n")]
+    pub now: i64,
+}
+
+/// Signs what travels inside a scroll.
+#[derive(Clone)]
+pub struct ScrollSigner {
+    mac: Hmac<Sha256>,
+    /// Whether other processes have the same key.
+    is_shared: bool,
+}
+
+impl ScrollSigner {
+    /// A signer with a key that other replicas have too.
+    pub fn with_key(key: &[u8]) -> Self {
+        Self::new(key, true)
+    }
+
+    /// A signer whose key nobody else knows: only this process can continue its scrolls.
+    pub fn of_this_process() -> Self {
+        Self::new(
+            [
+                uuid::Uuid::new_v4().into_bytes(),
+                uuid::Uuid::new_v4().into_bytes(),
+            ]
+            .as_flattened(),
+            false,
+        )
+    }
+
+    fn new(key: &[u8], is_shared: bool) -> Self {
+        // Hashing makes a key of exactly one HMAC block, so that there is no length to be wrong.
+        let key = Sha512::digest(key);
+        Self {
+            mac: Hmac::new(&key),
+            is_shared,
+        }
+    }
+
+    /// Whether a scroll that this process does not know may be one of a replica.
+    pub fn accepts_foreign(&self) -> bool {
+        self.is_shared
+    }
+
+    /// The name of the named query that carries `contents`.
+    pub fn seal(&self, contents: &ScrollContents) -> String {
+        // A struct of strings and numbers always has a JSON form.
+        let payload = serde_json::to_vec(contents).unwrap_or_default();
+        let signature = self
+            .mac
+            .clone()
+            .chain_update(&payload)
+            .finalize()
+            .into_bytes();
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        format!("{NAME_PREFIX}.{}.{}", encode(&payload), encode(&signature))
+    }
+
+    /// What the name of a named query carries, if we signed it.
+    pub fn open(&self, name: &str) -> Option<ScrollContents> {
+        let (payload, signature) = name
+            .strip_prefix(NAME_PREFIX)?
+            .strip_prefix('.')?
+            .split_once('.')?;
+        let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.mac
+            .clone()
+            .chain_update(&payload)
+            .verify_slice(&signature)
+            .ok()?;
+        serde_json::from_slice(&payload).ok()
+    }
+}
+
+type IdDigest = [u8; 32];
+
+fn digest(scroll_id: &str) -> IdDigest {
+    Sha256::digest(scroll_id).into()
+}
+
+/// What is known of a scroll id.
+#[derive(Debug, Clone)]
+struct Known {
+    contents: Arc<ScrollContents>,
+    keep_alive: Duration,
+    has_ended: bool,
+}
+
+struct ByKeepAlive;
+
+impl moka::Expiry<IdDigest, Known> for ByKeepAlive {
+    fn expire_after_create(&self, _: &IdDigest, known: &Known, _: Instant) -> Option<Duration> {
+        Some(known.keep_alive + MEMORY_MARGIN)
+    }
+    fn expire_after_update(
+        &self,
+        _: &IdDigest,
+        known: &Known,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(known.keep_alive + MEMORY_MARGIN)
+    }
+}
+
+/// The scrolls of this process.
+pub struct ScrollRegistry {
+    /// Least recently used ones go first: a frequency policy could refuse to remember a new one.
+    known: Cache<IdDigest, Known>,
+    under_way: Mutex<HashSet<IdDigest>>,
+}
+
+impl Default for ScrollRegistry {
+    fn default() -> Self {
+        let known = Cache::builder()
+            .max_capacity(MAX_REMEMBERED)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(ByKeepAlive)
+            .build();
+        Self {
+            known,
+            under_way: Mutex::default(),
+        }
+    }
+}
+
+/// What the registry says of an id.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Recognition {
+    /// This process issued it.
+    Issued(Arc<ScrollContents>),
+    /// This process issued it, and its last page was delivered or it was given up.
+    Ended,
+    /// Never seen here.
+    Unknown,
+}
+
+impl ScrollRegistry {
+    /// What is known of an id.
+    pub fn recognize(&self, scroll_id: &str) -> Recognition {
+        match self.known.get(&digest(scroll_id)) {
+            None => Recognition::Unknown,
+            Some(known) if known.has_ended => Recognition::Ended,
+            Some(known) => Recognition::Issued(known.contents),
+        }
+    }
+
+    /// Takes the right to read from a scroll; `None` while somebody else has it.
+    pub fn lease(self: &Arc<Self>, scroll_id: &str) -> Option<ScrollLease> {
+        let digest = digest(scroll_id);
+        let is_free = self.lock().insert(digest);
+        is_free.then(|| ScrollLease {
+            registry: Arc::clone(self),
+            digest,
+            is_released: AtomicBool::new(false),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<IdDigest>> {
+        // A panic elsewhere leaves a set of ids as good as it was.
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to read from one scroll. It ends when it is dropped or released.
+pub struct ScrollLease {
+    registry: Arc<ScrollRegistry>,
+    digest: IdDigest,
+    is_released: AtomicBool,
+}
+
+impl ScrollLease {
+    /// Remembers that this process issued the scroll, or that it was used again.
+    pub fn remember(&self, contents: Arc<ScrollContents>, keep_alive_seconds: u32) {
+        let keep_alive = Duration::from_secs(u64::from(keep_alive_seconds));
+        self.registry.known.insert(
+            self.digest,
+            Known {
+                contents,
+                keep_alive,
+                has_ended: false,
+            },
+        );
+    }
+
+    /// Remembers that the scroll must not be continued any more.
+    pub fn end(&self) {
+        if let Some(known) = self.registry.known.get(&self.digest) {
+            self.registry.known.insert(
+                self.digest,
+                Known {
+                    has_ended: true,
+                    ..known
+                },
+            );
+        }
+    }
+
+    /// Gives the right back before the lease is dropped.
+    pub fn release(&self) {
+        if !self.is_released.swap(true, Ordering::AcqRel) {
+            self.registry.lock().remove(&self.digest);
+        }
+    }
+}
+
+impl Drop for ScrollLease {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(report_id: &str) -> ScrollContents {
+        ScrollContents {
+            report_id: report_id.to_owned(),
+            limit: 1000,
+            step: 500,
+            now: 1_700_000_000_000,
+        }
+    }
+
+    #[test]
+    fn a_seal_opens_with_the_same_key_only() {
+        let contents = contents("r\"é/1");
+        let signer = ScrollSigner::with_key(b"secret");
+        let name = signer.seal(&contents);
+        assert_eq!(signer.open(&name), Some(contents.clone()));
+        assert_eq!(
+            ScrollSigner::with_key(b"secret").open(&name),
+            Some(contents)
+        );
+        assert_eq!(ScrollSigner::with_key(b"other").open(&name), None);
+        assert_eq!(ScrollSigner::of_this_process().open(&name), None);
+    }
+
+    #[test]
+    fn a_seal_can_not_be_altered() {
+        let signer = ScrollSigner::with_key(b"secret");
+        let name = signer.seal(&contents("mine"));
+        let foreign = ScrollSigner::with_key(b"other").seal(&contents("theirs"));
+        let parts: Vec<&str> = name.split('.').collect();
+        let foreign_parts: Vec<&str> = foreign.split('.').collect();
+        let forged = [
+            String::new(),
+            "optimize-export-1".to_owned(),
+            "optimize-export-1..".to_owned(),
+            format!("optimize-export-2.{}.{}", parts[1], parts[2]),
+            format!("optimize-export-1.{}.{}", foreign_parts[1], parts[2]),
+            format!("optimize-export-1.{}.{}", parts[1], foreign_parts[2]),
+            format!("optimize-export-1.{}", parts[1]),
+            format!("{name}="),
+        ];
+        for name in forged {
+            assert_eq!(signer.open(&name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_scroll_is_read_by_one_at_a_time() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let lease = registry.lease("a").unwrap();
+        assert!(registry.lease("a").is_none());
+        assert!(registry.lease("b").is_some());
+        lease.release();
+        let second = registry.lease("a").unwrap();
+        drop(lease);
+        assert!(
+            registry.lease("a").is_none(),
+            "a lease that was released must not free its successor's"
+        );
+        drop(second);
+        assert!(registry.lease("a").is_some());
+    }
+
+    #[test]
+    fn a_scroll_is_known_until_it_ends() {
+        let registry = Arc::new(ScrollRegistry::default());
+        assert_eq!(registry.recognize("a"), Recognition::Unknown);
+        let lease = registry.lease("a").unwrap();
+        lease.end();
+        assert_eq!(registry.recognize("a"), Recognition::Unknown);
+        lease.remember(Arc::new(contents("r")), 60);
+        assert_eq!(
+            registry.recognize("a"),
+            Recognition::Issued(Arc::new(contents("r")))
+        );
+        lease.end();
+        assert_eq!(registry.recognize("a"), Recognition::Ended);
+    }
+}

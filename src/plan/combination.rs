@@ -1,0 +1,332 @@
+//! The legal combinations of a report's parts: 111 for processes, 6 for decisions.
+//!
+//! Source: fact file B, section 10 (`ProcessExecutionPlan`, `DecisionExecutionPlan`, `ExecutionPlanExtractor`).
+
+use std::fmt;
+
+use crate::report::definition::{
+    DecisionReportData, DefinitionError, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
+};
+
+/// What Optimize says of a combination it does not have.
+const UNSUPPORTED: &str =
+    "This combination of the settings of the report builder is not supported!";
+
+/// View (entity and property, process part), group by, and the distributions that go with it; `-` stands for a view that
+/// has none.
+///
+/// This is the one readable place of what is legal: a report is legal if each of its view properties has a row.
+const PROCESS_COMBINATIONS: &[(&str, &str, &str)] = &[
+    ("null-rawData", "none", "-"),
+    ("processInstance-frequency", "none", "none process"),
+    (
+        "processInstance-frequency",
+        "startDate endDate",
+        "none process variable",
+    ),
+    (
+        "processInstance-frequency",
+        "runningDate duration",
+        "none process",
+    ),
+    (
+        "processInstance-frequency",
+        "variable",
+        "none process startDate endDate",
+    ),
+    ("processInstance-percentage", "none", "none"),
+    ("processInstance-duration", "none", "none process"),
+    (
+        "processInstance-duration",
+        "startDate endDate",
+        "none process variable",
+    ),
+    (
+        "processInstance-duration",
+        "variable",
+        "none process startDate endDate",
+    ),
+    ("processInstance-duration processPart", "none", "none"),
+    (
+        "processInstance-duration processPart",
+        "startDate endDate",
+        "none variable",
+    ),
+    (
+        "processInstance-duration processPart",
+        "variable",
+        "none startDate endDate",
+    ),
+    ("flowNode-frequency", "flowNodes", "none process"),
+    (
+        "flowNode-frequency",
+        "startDate endDate duration variable",
+        "none flowNode process",
+    ),
+    ("flowNode-duration", "flowNodes", "none process"),
+    (
+        "flowNode-duration",
+        "startDate endDate variable",
+        "none flowNode process",
+    ),
+    (
+        "userTask-frequency",
+        "userTasks",
+        "none assignee candidateGroup process",
+    ),
+    (
+        "userTask-frequency",
+        "assignee candidateGroup",
+        "none process userTask",
+    ),
+    (
+        "userTask-frequency",
+        "startDate endDate",
+        "none assignee candidateGroup process userTask",
+    ),
+    ("userTask-frequency", "duration", "none process userTask"),
+    (
+        "userTask-duration",
+        "userTasks",
+        "none assignee candidateGroup process",
+    ),
+    (
+        "userTask-duration",
+        "assignee candidateGroup",
+        "none process userTask",
+    ),
+    (
+        "userTask-duration",
+        "startDate endDate",
+        "none assignee candidateGroup process userTask",
+    ),
+    ("incident-frequency", "none flowNodes", "-"),
+    ("incident-duration", "none flowNodes", "-"),
+    ("variable-aggregation", "none", "-"),
+];
+
+/// View property and the groupings that go with it.
+const DECISION_COMBINATIONS: &[(&str, &str)] = &[
+    ("rawData", "none"),
+    (
+        "frequency",
+        "none evaluationDateTime inputVariable outputVariable matchedRule",
+    ),
+];
+
+/// What a report asks for, as Optimize's log spells it: `view_groupBy_distributedBy_configuration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandKey {
+    view: String,
+    group_by: &'static str,
+    distributed_by: &'static str,
+    process_part: bool,
+}
+
+impl fmt::Display for CommandKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let distributed_by = if self.distributed_by == "-" {
+            "null"
+        } else {
+            self.distributed_by
+        };
+        let configuration = if self.process_part {
+            "processPart"
+        } else {
+            "null"
+        };
+        write!(
+            f,
+            "{}_{}_{distributed_by}_{configuration}",
+            self.view, self.group_by
+        )
+    }
+}
+
+impl CommandKey {
+    /// The keys of a process report: one for each of its view properties, duplicates left out.
+    pub fn of_process_report(data: &ProcessReportData) -> Vec<Self> {
+        let entity = data.view.entity;
+        let has_distribution = matches!(
+            entity,
+            Some(ViewEntity::FlowNode | ViewEntity::UserTask | ViewEntity::ProcessInstance)
+        );
+        let mut properties: Vec<&ViewProperty> = Vec::new();
+        for property in &data.view.properties {
+            if !properties.contains(&property) {
+                properties.push(property);
+            }
+        }
+        let key = |property: &ViewProperty| Self {
+            view: format!(
+                "{}-{}",
+                entity.map_or("null", ViewEntity::id),
+                property.id()
+            ),
+            group_by: data.group_by.as_ref().map_or("null", GroupBy::id),
+            distributed_by: match &data.distributed_by {
+                _ if !has_distribution => "-",
+                None => "null",
+                Some(distributed_by) => distributed_by.id(),
+            },
+            process_part: data.configuration.process_part.is_some(),
+        };
+        properties.into_iter().map(key).collect()
+    }
+
+    /// Whether Optimize has a plan for it.
+    fn is_legal(&self, assignee_analytics: bool) -> bool {
+        if !assignee_analytics && [self.group_by, self.distributed_by].contains(&"assignee") {
+            return false;
+        }
+        let view = if self.process_part {
+            format!("{} processPart", self.view)
+        } else {
+            self.view.clone()
+        };
+        let lists = |list: &str, id: &str| list.split(' ').any(|entry| entry == id);
+        PROCESS_COMBINATIONS
+            .iter()
+            .any(|(legal_view, group_by, distributed_by)| {
+                *legal_view == view
+                    && lists(group_by, self.group_by)
+                    && lists(distributed_by, self.distributed_by)
+            })
+    }
+}
+
+/// Rejects a process report that has a part without a plan, or no view property at all.
+///
+/// # Errors
+/// Names the command key of the first illegal combination.
+pub fn check_process_report(
+    data: &ProcessReportData,
+    assignee_analytics: bool,
+) -> Result<(), DefinitionError> {
+    let keys = CommandKey::of_process_report(data);
+    if keys.is_empty() {
+        return Err(DefinitionError::part(
+            "data.view.properties",
+            "is empty; a report needs at least one figure",
+        ));
+    }
+    match keys.iter().find(|key| !key.is_legal(assignee_analytics)) {
+        None => Ok(()),
+        Some(key) => Err(unsupported(key)),
+    }
+}
+
+/// Rejects a decision report without a plan.
+///
+/// # Errors
+/// Names the command key.
+pub fn check_decision_report(data: &DecisionReportData) -> Result<(), DefinitionError> {
+    let view = data.view.properties.first().map_or("null", String::as_str);
+    let group_by = data
+        .group_by
+        .as_ref()
+        .map_or("null", |group_by| group_by.id());
+    let is_legal = DECISION_COMBINATIONS.iter().any(|(legal_view, legal)| {
+        *legal_view == view && legal.split(' ').any(|id| id == group_by)
+    });
+    if is_legal {
+        Ok(())
+    } else {
+        Err(unsupported(&format!("{view}_{group_by}")))
+    }
+}
+
+fn unsupported(key: &dyn fmt::Display) -> DefinitionError {
+    DefinitionError::part(
+        "data.view, data.groupBy, data.distributedBy, data.configuration.processPart",
+        format!("{UNSUPPORTED} It is `{key}`"),
+    )
+}
+
+/// Every legal process combination, for tests and documentation.
+pub fn process_combinations() -> Vec<String> {
+    let mut keys = Vec::new();
+    for (view, group_bys, distributed_bys) in PROCESS_COMBINATIONS {
+        let (view, configuration) = match view.strip_suffix(" processPart") {
+            Some(view) => (view, "processPart"),
+            None => (*view, "null"),
+        };
+        for group_by in group_bys.split(' ') {
+            for distributed_by in distributed_bys.split(' ') {
+                let distributed_by = if distributed_by == "-" {
+                    "null"
+                } else {
+                    distributed_by
+                };
+                keys.push(format!(
+                    "{view}_{group_by}_{distributed_by}_{configuration}"
+                ));
+            }
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::report::definition::StoredReport;
+
+    fn check(data: &str, assignee_analytics: bool) -> Result<(), DefinitionError> {
+        match StoredReport::parse(&format!(r#"{{"reportType":"process","data":{data}}}"#)).unwrap()
+        {
+            StoredReport::Process(data) => check_process_report(&data, assignee_analytics),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn there_are_111_of_them() {
+        let keys = process_combinations();
+        assert_eq!(keys.len(), 111);
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 111);
+    }
+
+    #[test]
+    fn raw_data_needs_no_entity_and_no_grouping() {
+        assert_eq!(
+            check(
+                r#"{"view":{"entity":null,"properties":["rawData"]},"groupBy":{"type":"none"},"distributedBy":{"type":"process"}}"#,
+                true
+            ),
+            Ok(())
+        );
+        for data in [
+            r#"{"view":{"entity":"processInstance","properties":["rawData"]},"groupBy":{"type":"none"}}"#,
+            r#"{"view":{"properties":["rawData"]},"groupBy":{"type":"flowNodes"}}"#,
+            r#"{"view":{"properties":["rawData"]},"groupBy":null}"#,
+            r#"{"view":{"properties":["rawData"]},"groupBy":{"type":"none"},"configuration":{"processPart":{"start":"a","end":"b"}}}"#,
+            r#"{"view":{"properties":[]},"groupBy":{"type":"none"}}"#,
+        ] {
+            assert!(check(data, true).is_err(), "{data}");
+        }
+    }
+
+    #[test]
+    fn every_property_must_be_legal() {
+        let data = |properties: &str| {
+            format!(
+                r#"{{"view":{{"entity":"processInstance","properties":{properties}}},"groupBy":{{"type":"duration"}}}}"#
+            )
+        };
+        assert_eq!(check(&data(r#"["frequency","frequency"]"#), true), Ok(()));
+        insta::assert_snapshot!(
+            check(&data(r#"["frequency","duration"]"#), true).unwrap_err(),
+            @"report part `data.view, data.groupBy, data.distributedBy, data.configuration.processPart`: This combination of the settings of the report builder is not supported! It is `processInstance-duration_duration_none_null`"
+        );
+    }
+
+    #[test]
+    fn assignees_can_be_switched_off() {
+        let data = r#"{"view":{"entity":"userTask","properties":["frequency"]},"groupBy":{"type":"userTasks"},"distributedBy":{"type":"assignee"}}"#;
+        assert_eq!(check(data, true), Ok(()));
+        assert!(check(data, false).is_err());
+    }
+}

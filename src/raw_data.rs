@@ -1,0 +1,12 @@
+//! Raw data: the rows of a report that lists instances instead of counting them.
+//!
+//! A row is made from one hit, without a tree of JSON values in between: the hit is read into borrowed types
+//! ([`document`]) and written as text straight away. Decision rows and process rows share the tolerant reading of
+//! documents and the writing of dates and strings.
+
+pub mod dates;
+pub mod document;
+pub mod json;
+pub mod process_row;
+pub mod sorting;
+pub mod variables;

@@ -1,0 +1,181 @@
+//! Dates of raw rows: `yyyy-MM-dd'T'HH:mm:ss.SSSZ`, with the offset they were stored with or in a zone asked for.
+//!
+//! Source: fact file A, section 9; the contract's row on dates.
+
+use std::borrow::Cow;
+
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, ZonedDateTime};
+
+/// Optimize's date format, as Elasticsearch and Java write it.
+pub const DATE_FORMAT: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
+/// The same for [`jiff::fmt::strtime`].
+pub const DATE_FORMAT_STRFTIME: &str = "%Y-%m-%dT%H:%M:%S.%3f%z";
+
+/// A stored date as a row shows it. What is no date is shown as it is: a row must not get lost for it.
+pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
+    if zone.is_none() && has_plain_form(stored.as_bytes()) {
+        return Cow::Borrowed(stored);
+    }
+    match (parse(stored), zone) {
+        (None, _) => Cow::Borrowed(stored),
+        (Some(date), None) => Cow::Owned(format(&date)),
+        (Some(date), Some(zone)) => Cow::Owned(format(&date.with_time_zone(zone.clone()))),
+    }
+}
+
+/// The point in time of a stored date, in milliseconds since 1970.
+pub fn epoch_millis(stored: &str) -> Option<i64> {
+    parse(stored).map(|date| date.timestamp().as_millisecond())
+}
+
+/// A point in time in Optimize's format.
+pub fn format(date: &ZonedDateTime) -> String {
+    date.strftime(DATE_FORMAT_STRFTIME).to_string()
+}
+
+/// Whether the text has exactly the form of Optimize's format, `2021-12-02T17:21:49.330+0200`, so that it is shown
+/// unchanged.
+fn has_plain_form(text: &[u8]) -> bool {
+    const FORM: &[u8; 28] = b"0000-00-00T00:00:00.000+0000";
+    text.len() == FORM.len()
+        && text.iter().zip(FORM).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            b'+' => matches!(byte, b'+' | b'-'),
+            _ => byte == form,
+        })
+}
+
+/// Reads Optimize's format; also `Z` and offsets of two digits or with a colon, which its reader accepts
+/// (fact file A, section 9).
+fn parse(stored: &str) -> Option<ZonedDateTime> {
+    let (local, offset) =
+        stored
+            .split_at_checked(stored.find('T')? + 1)
+            .and_then(|(_, time)| {
+                let at = stored.len() - time.len() + time.find(['+', '-', 'Z'])?;
+                stored.split_at_checked(at)
+            })?;
+    let local: DateTime = local.parse().ok()?;
+    let zone = TimeZone::fixed(parse_offset(offset)?);
+    local.to_zoned_datetime(zone).ok()
+}
+
+fn parse_offset(text: &str) -> Option<Offset> {
+    if text == "Z" {
+        return Some(Offset::UTC);
+    }
+    let digits: String = text.get(1..)?.chars().filter(|c| *c != ':').collect();
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i32 = digits.get(..2)?.parse().ok()?;
+    let minutes: i32 = match digits.get(2..) {
+        None | Some("") => 0,
+        Some(minutes) => minutes.parse().ok()?,
+    };
+    let seconds = hours * 3600 + minutes * 60;
+    Offset::from_seconds(if text.starts_with('-') {
+        -seconds
+    } else {
+        seconds
+    })
+    .ok()
+}
+
+/// The current time as Optimize takes it: whole milliseconds.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn berlin() -> TimeZone {
+        TimeZone::get("Europe/Berlin").unwrap()
+    }
+
+    #[test]
+    fn a_date_keeps_the_offset_it_was_stored_with() {
+        assert_eq!(
+            shown("2021-12-02T17:21:49.330+0200", None),
+            "2021-12-02T17:21:49.330+0200"
+        );
+        assert_eq!(
+            shown("2021-12-02T17:21:49.330Z", None),
+            "2021-12-02T17:21:49.330+0000"
+        );
+        assert_eq!(
+            shown("2021-12-02T17:21:49.330-03", None),
+            "2021-12-02T17:21:49.330-0300"
+        );
+        assert_eq!(
+            shown("2021-12-02T17:21:49.3+05:30", None),
+            "2021-12-02T17:21:49.300+0530"
+        );
+    }
+
+    #[test]
+    fn a_zone_converts_it_over_daylight_saving() {
+        assert_eq!(
+            shown("2024-03-31T00:59:59.999+0000", Some(&berlin())),
+            "2024-03-31T01:59:59.999+0100"
+        );
+        assert_eq!(
+            shown("2024-03-31T01:00:00.000+0000", Some(&berlin())),
+            "2024-03-31T03:00:00.000+0200"
+        );
+        assert_eq!(
+            shown("2023-12-31T23:30:00.000+0000", Some(&berlin())),
+            "2024-01-01T00:30:00.000+0100"
+        );
+    }
+
+    #[test]
+    fn what_is_no_date_stays_as_it_is() {
+        for text in [
+            "",
+            "T",
+            "soon",
+            "2021-13-02T17:21:49.330+0200",
+            "2021-12-02T17:21:49.330+zz00",
+            "é-T+é",
+            "T+",
+            "T-é",
+        ] {
+            assert_eq!(shown(text, Some(&berlin())), text);
+            assert_eq!(epoch_millis(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn points_in_time() {
+        assert_eq!(epoch_millis("1970-01-01T01:00:00.001+0100"), Some(1));
+        assert_eq!(
+            epoch_millis("2023-06-15T12:01:00.000+0000"),
+            Some(1_686_830_460_000)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken(text in "\\PC*") {
+            let _ = shown(&text, None);
+            let _ = shown(&text, Some(&TimeZone::UTC));
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(millis in -2_000_000_000_000_i64..4_000_000_000_000, minutes in -720..720_i32) {
+            let offset = Offset::from_seconds(minutes * 60).unwrap();
+            let date = Timestamp::from_millisecond(millis).unwrap().to_zoned_datetime(TimeZone::fixed(offset));
+            let text = format(&date);
+            prop_assert!(has_plain_form(text.as_bytes()), "{}", text);
+            prop_assert_eq!(epoch_millis(&text), Some(millis));
+        }
+    }
+}

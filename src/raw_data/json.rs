@@ -1,0 +1,84 @@
+//! Writing JSON text piece by piece.
+
+use std::io::Write as _;
+
+/// A growing piece of JSON text.
+#[derive(Debug, Default)]
+pub struct JsonText {
+    bytes: Vec<u8>,
+}
+
+impl JsonText {
+    /// The text so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How long it is, in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes the text and leaves an empty one with room for as much again.
+    pub fn take(&mut self) -> Vec<u8> {
+        let capacity = self.bytes.capacity();
+        std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity))
+    }
+
+    /// Text that is JSON already.
+    pub fn raw(&mut self, json: &str) {
+        self.bytes.extend_from_slice(json.as_bytes());
+    }
+
+    /// A string, quoted and escaped.
+    pub fn string(&mut self, text: &str) {
+        // Writing a string to a vector can't fail: there is no I/O, and every `str` has a JSON form.
+        let _ = serde_json::to_writer(&mut self.bytes, text);
+    }
+
+    /// A string, or `null`.
+    pub fn optional_string(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.string(text),
+            None => self.raw("null"),
+        }
+    }
+
+    /// An integer.
+    pub fn integer(&mut self, number: i64) {
+        // Neither can this fail.
+        let _ = write!(self.bytes, "{number}");
+    }
+
+    /// A count.
+    pub fn unsigned(&mut self, number: u64) {
+        let _ = write!(self.bytes, "{number}");
+    }
+
+    /// An integer, or `null`.
+    pub fn optional_integer(&mut self, number: Option<i64>) {
+        match number {
+            Some(number) => self.integer(number),
+            None => self.raw("null"),
+        }
+    }
+
+    /// The name of a member with its colon; `first` says whether it is the first of its object.
+    pub fn name(&mut self, name: &str, first: &mut bool) {
+        self.separator(first);
+        self.string(name);
+        self.bytes.push(b':');
+    }
+
+    /// A comma before all but the first.
+    pub fn separator(&mut self, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.bytes.push(b',');
+        }
+    }
+}

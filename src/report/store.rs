@@ -1,0 +1,93 @@
+//! Fetches stored reports, and keeps them for a few seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use serde_json::value::RawValue;
+
+use super::definition::{DefinitionError, StoredReport};
+use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
+use crate::scope::IndexNames;
+
+/// Where a report may be, in the order in which Optimize looks (fact file B, section 2).
+const REPORT_INDICES: [&str; 3] = [
+    "single-process-report",
+    "single-decision-report",
+    "combined-report",
+];
+/// Longest id that Elasticsearch stores, in bytes; a longer one can't exist.
+const MAX_ID_BYTES: usize = 512;
+/// Bytes of report documents that are kept. A report with a large diagram has some hundred kilobytes.
+const MAX_CACHED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why there is no report.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadError {
+    /// No document has this id.
+    #[error("there is no report with id {0}")]
+    NotFound(String),
+    /// The document can't be used.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// Elasticsearch did not answer.
+    #[error(transparent)]
+    Elasticsearch(#[from] ElasticsearchError),
+}
+
+/// Reads stored reports. Cloning is cheap; clones share their cache.
+#[derive(Clone)]
+pub struct ReportStore {
+    elasticsearch: Elasticsearch,
+    names: IndexNames,
+    reports: Cache<String, Cached>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    report: Arc<StoredReport>,
+    bytes: u32,
+}
+
+impl ReportStore {
+    /// A store that sees a changed report after `time_to_live` at the latest.
+    pub fn new(elasticsearch: Elasticsearch, names: IndexNames, time_to_live: Duration) -> Self {
+        let reports = Cache::builder()
+            .max_capacity(MAX_CACHED_BYTES)
+            .weigher(|_, cached: &Cached| cached.bytes)
+            .time_to_live(time_to_live)
+            .build();
+        Self {
+            elasticsearch,
+            names,
+            reports,
+        }
+    }
+
+    /// The report with this id. Several requests at the same time load it once; a failure is not kept.
+    ///
+    /// # Errors
+    /// There is no such report, it can't be read, or Elasticsearch does not answer.
+    pub async fn get(&self, id: &str) -> Result<Arc<StoredReport>, Arc<LoadError>> {
+        if id.is_empty() || id.len() > MAX_ID_BYTES {
+            return Err(Arc::new(LoadError::NotFound(id.to_owned())));
+        }
+        let cached = self.reports.try_get_with_by_ref(id, self.load(id)).await?;
+        Ok(cached.report)
+    }
+
+    async fn load(&self, id: &str) -> Result<Cached, LoadError> {
+        let places = REPORT_INDICES.map(|index| (self.names.alias(index), id));
+        let found: Vec<Option<Box<RawValue>>> = self.elasticsearch.documents(&places).await?;
+        let source = found
+            .into_iter()
+            .flatten()
+            .next()
+            .ok_or_else(|| LoadError::NotFound(id.to_owned()))?;
+        let report = Arc::new(StoredReport::parse(source.get())?);
+        Ok(Cached {
+            report,
+            bytes: u32::try_from(source.get().len()).unwrap_or(u32::MAX),
+        })
+    }
+}
