@@ -1,2 +1,225 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: what a developer of `optimize-export` runs.
+
+use std::ffi::OsString;
+use std::process::{self, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use xtask::demo;
+use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
+use xtask::indices::Installation;
+use xtask::sample::{self, InstanceSize, Sample};
+
+/// What a developer of optimize-export runs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    arg_required_else_help = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start, stop or look for the Elasticsearch that tests and demo use.
+    #[command(subcommand)]
+    Elasticsearch(ElasticsearchCommand),
+    /// Fill a cluster with the data of a sample installation, or remove it again.
+    #[command(subcommand)]
+    Sample(SampleCommand),
+    /// Show the main job on a real Elasticsearch with sample data, and keep running until Ctrl-C.
+    Demo {
+        /// Stop everything after the show.
+        #[arg(long)]
+        exit: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ElasticsearchCommand {
+    /// Start one that keeps running, so that tests and demo need not start their own.
+    Start {
+        #[command(flatten)]
+        version: WantedVersion,
+        /// The heap of its Java virtual machine, for example 2g.
+        #[arg(long, env = Heap::VARIABLE, default_value = "1g")]
+        heap: Heap,
+    },
+    /// Stop the one that was started, and delete its data.
+    Stop {
+        #[command(flatten)]
+        version: WantedVersion,
+    },
+    /// Run a command with ELASTICSEARCH_URL set to one that is stopped again afterwards.
+    Run {
+        #[command(flatten)]
+        version: WantedVersion,
+        /// The heap of its Java virtual machine, for example 2g.
+        #[arg(long, env = Heap::VARIABLE, default_value = "1g")]
+        heap: Heap,
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<OsString>,
+    },
+    /// Tell which one would be used, and why.
+    Status {
+        #[command(flatten)]
+        version: WantedVersion,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SampleCommand {
+    /// Create the indices and store definitions, reports and instances. Waits for the cluster to be up.
+    Load {
+        #[command(flatten)]
+        target: Target,
+        /// The number of process instances; decision instances come on top.
+        #[arg(long, default_value_t = sample::DEFAULT_PROCESS_INSTANCES, value_parser = clap::value_parser!(u64).range(..=sample::MOST_PROCESS_INSTANCES))]
+        instances: u64,
+        /// The size of a process instance: small (about 6 kB) or 10kB.
+        #[arg(long, default_value_t)]
+        size_of_instance: InstanceSize,
+        /// How many seconds to wait for the cluster.
+        #[arg(long, default_value_t = 120)]
+        wait: u64,
+    },
+    /// Delete the indices under the prefix that this tool has made, and no others.
+    Remove {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// The address of the cluster, for example http://localhost:9200.
+    #[arg(long, env = elasticsearch::URL_VARIABLE)]
+    url: String,
+    /// The prefix of all index names.
+    #[arg(long, default_value = "optimize")]
+    prefix: String,
+}
+
+#[derive(Debug, Args)]
+struct WantedVersion {
+    /// The version: 8.16.6 or 7.17.8.
+    #[arg(long, env = Version::VARIABLE, default_value_t)]
+    version: Version,
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} {error:#}", console::style("error:").red().bold());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command_line: CommandLine) -> anyhow::Result<()> {
+    match command_line.command {
+        Command::Elasticsearch(command) => run_elasticsearch(command),
+        Command::Sample(command) => run_sample(command),
+        Command::Demo { exit } => demo::run(exit),
+    }
+}
+
+fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
+    match command {
+        ElasticsearchCommand::Start {
+            version: WantedVersion { version },
+            heap,
+        } => {
+            let found = elasticsearch::start(version, heap)?;
+            println!("Elasticsearch {} answers at {}", found.version, found.url);
+        }
+        ElasticsearchCommand::Stop {
+            version: WantedVersion { version },
+        } => {
+            elasticsearch::stop(version)?;
+            println!("Elasticsearch {version} is stopped");
+        }
+        ElasticsearchCommand::Run {
+            version: WantedVersion { version },
+            heap,
+            command,
+        } => {
+            let found = elasticsearch::of_version_for_this_process(version, heap)?;
+            eprintln!(
+                "Elasticsearch {} at {}, {}",
+                found.version, found.url, found.origin
+            );
+            run_with(found, &command)?;
+        }
+        ElasticsearchCommand::Status {
+            version: WantedVersion { version },
+        } => match elasticsearch::status(version)? {
+            Status::Runs(found) => println!(
+                "Elasticsearch {} at {}, {}",
+                found.version, found.url, found.origin
+            ),
+            Status::WouldStart(version) => {
+                println!(
+                    "No Elasticsearch {version} runs: tests and demo start one of their own and stop it again"
+                );
+            }
+        },
+    }
+    Ok(())
+}
+
+fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
+    match command {
+        SampleCommand::Load {
+            target,
+            instances,
+            size_of_instance,
+            wait,
+        } => {
+            let installation = Installation::new(&target.url, &target.prefix)?;
+            sample::wait_for_elasticsearch(&target.url, Duration::from_secs(wait))
+                .with_context(|| format!("Elasticsearch was not ready within {wait} s"))?;
+            let began = Instant::now();
+            let loaded = Sample {
+                process_instances: instances,
+                size: size_of_instance,
+            }
+            .load(&installation)?;
+            println!(
+                "Stored {} documents with the prefix {} in {:.1} s, {} reports among them",
+                loaded.documents,
+                target.prefix,
+                began.elapsed().as_secs_f64(),
+                loaded.reports
+            );
+        }
+        SampleCommand::Remove { target } => {
+            let removed = Installation::new(&target.url, &target.prefix)?.remove()?;
+            println!(
+                "Deleted {removed} indices with the prefix {}",
+                target.prefix
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command that finds this Elasticsearch in its environment.
+fn run_with(elasticsearch: &Elasticsearch, command: &[OsString]) -> anyhow::Result<()> {
+    let (program, arguments) = command.split_first().context("there is no command")?;
+    let status = process::Command::new(program)
+        .args(arguments)
+        .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)
+        .status()
+        .with_context(|| format!("`{}` can't be run", program.display()))?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", program.display());
+    }
+    Ok(())
+}

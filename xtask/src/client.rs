@@ -1,0 +1,279 @@
+//! The few blocking requests that tests, sample data and demo send to Elasticsearch.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::Request;
+
+/// How long one request may take. A bulk request on a busy two-core machine is the slowest of them.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The largest answer read, well above the 10,000 rows that Elasticsearch gives at most.
+const LARGEST_ANSWER: u64 = 512 * 1024 * 1024;
+
+/// A blocking HTTP client bound to one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+}
+
+/// What a server answered, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The body; a string when it was no JSON.
+    pub body: Value,
+    method: &'static str,
+    url: String,
+}
+
+/// A request that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There was no answer at all.
+    #[error("no answer from {method} {url}: {reason}")]
+    NoAnswer {
+        /// The method of the request.
+        method: &'static str,
+        /// The address, without credentials.
+        url: String,
+        /// What the client reported.
+        reason: String,
+    },
+    /// There was an answer, but not the hoped-for one.
+    #[error("{method} {url} was answered with {status}: {reason}")]
+    Refused {
+        /// The method of the request.
+        method: &'static str,
+        /// The address, without credentials.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// The server's own reason, else the body.
+        reason: String,
+    },
+}
+
+impl Client {
+    /// A client for the server at `url`; a user and a password in the URL are sent as basic authentication.
+    pub fn new(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .build()
+            .new_agent();
+        Self {
+            agent,
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// The same client with another limit on the time of one request.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(timeout))
+            .build()
+            .new_agent();
+        Self { agent, ..self }
+    }
+
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Result<Answer, Error> {
+        self.send("GET", path, &[], None)
+    }
+
+    /// `GET path` with a bearer token.
+    pub fn get_with_token(&self, path: &str, token: &str) -> Result<Answer, Error> {
+        self.send(
+            "GET",
+            path,
+            &[("authorization", &format!("Bearer {token}"))],
+            None,
+        )
+    }
+
+    /// `PUT path` with a JSON body.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        let body = body.to_string();
+        self.send(
+            "PUT",
+            path,
+            &[("content-type", "application/json")],
+            Some(body.as_bytes()),
+        )
+    }
+
+    /// `POST path` with a JSON body.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        let body = body.to_string();
+        self.send(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            Some(body.as_bytes()),
+        )
+    }
+
+    /// `POST path` without a body.
+    pub fn post_nothing(&self, path: &str) -> Result<Answer, Error> {
+        self.send("POST", path, &[], None)
+    }
+
+    /// `POST path` with the newline-delimited JSON of a bulk request.
+    pub fn post_lines(&self, path: &str, lines: &[u8]) -> Result<Answer, Error> {
+        self.send(
+            "POST",
+            path,
+            &[("content-type", "application/x-ndjson")],
+            Some(lines),
+        )
+    }
+
+    /// `DELETE path`.
+    pub fn delete(&self, path: &str) -> Result<Answer, Error> {
+        self.send("DELETE", path, &[], None)
+    }
+
+    fn send(
+        &self,
+        method: &'static str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, Error> {
+        let url = format!("{}{path}", self.url);
+        let no_answer = |reason: String| Error::NoAnswer {
+            method,
+            url: without_credentials(&url),
+            reason,
+        };
+
+        let mut request = Request::builder().method(method).uri(&url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = match body {
+            Some(body) => request
+                .body(body)
+                .map_err(|error| no_answer(error.to_string()))
+                .and_then(|request| {
+                    self.agent
+                        .run(request)
+                        .map_err(|error| no_answer(error.to_string()))
+                }),
+            None => request
+                .body(())
+                .map_err(|error| no_answer(error.to_string()))
+                .and_then(|request| {
+                    self.agent
+                        .run(request)
+                        .map_err(|error| no_answer(error.to_string()))
+                }),
+        };
+        let mut response = sent?;
+
+        let mut bytes = Vec::new();
+        response
+            .body_mut()
+            .as_reader()
+            .take(LARGEST_ANSWER)
+            .read_to_end(&mut bytes)
+            .map_err(|error| no_answer(error.to_string()))?;
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body,
+            method,
+            url: without_credentials(&url),
+        })
+    }
+}
+
+impl Answer {
+    /// Whether the status is one of success.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body of a success; any other status is an error.
+    pub fn success(self) -> Result<Value, Error> {
+        if self.is_success() {
+            return Ok(self.body);
+        }
+        // Elasticsearch's place for the reason, then the service's.
+        let reason = ["/error/reason", "/detailedMessage"]
+            .iter()
+            .find_map(|place| self.body.pointer(place)?.as_str());
+        let reason = reason.map_or_else(|| self.body.to_string(), ToOwned::to_owned);
+        Err(Error::Refused {
+            method: self.method,
+            url: self.url,
+            status: self.status,
+            reason,
+        })
+    }
+}
+
+/// The URL as it may be printed.
+pub(crate) fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let authority_end = rest.find('/').unwrap_or(rest.len());
+            match rest
+                .get(..authority_end)
+                .and_then(|authority| authority.rfind('@'))
+            {
+                Some(at) => format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default()),
+                None => url.to_owned(),
+            }
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_encoded_for_the_request_line() {
+        assert_eq!(
+            percent_encoded("p-process-instance-prüfung_v9"),
+            "p-process-instance-pr%C3%BCfung_v9"
+        );
+        assert_eq!(
+            percent_encoded("DXF1ZXJ5QW5+/=="),
+            "DXF1ZXJ5QW5%2B%2F%3D%3D"
+        );
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        assert_eq!(
+            without_credentials("http://u:p@host:9200/x@y"),
+            "http://host:9200/x@y"
+        );
+        assert_eq!(
+            without_credentials("http://host:9200/x@y"),
+            "http://host:9200/x@y"
+        );
+    }
+}

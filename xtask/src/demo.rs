@@ -1,0 +1,171 @@
+//! The main job of the service, shown to a human: reports exported page by page from a real Elasticsearch with sample data.
+
+mod service;
+mod show;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use console::style;
+
+use crate::elasticsearch::{self, Elasticsearch, Origin};
+use crate::indices::Installation;
+use crate::sample::Sample;
+use service::Service;
+
+/// Whether somebody has pressed Ctrl-C, or asked in another way for an end.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Shows the main job. Afterwards everything stays until Ctrl-C, or is stopped at once when `exit` is set.
+///
+/// Any surprise on the way is an error, so `exit` makes a test of it.
+pub fn run(exit: bool) -> anyhow::Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
+        .context("can't listen for Ctrl-C")?;
+
+    heading("Elasticsearch");
+    let elasticsearch = elasticsearch::for_this_process()?;
+    println!(
+        "version {}, {}",
+        elasticsearch.version, elasticsearch.origin
+    );
+    println!("{}", crate::client::without_credentials(&elasticsearch.url));
+
+    let demo = Demo::prepare(elasticsearch)?;
+    demo.show()?;
+    if !exit {
+        demo.wait_for_the_end()?;
+    }
+    heading("Good-bye");
+    demo.stop()?;
+    if elasticsearch.origin != Origin::Environment && elasticsearch.origin != Origin::Started {
+        elasticsearch::stop_for_this_process();
+        println!("Elasticsearch is stopped, its data deleted");
+    }
+    Ok(())
+}
+
+/// A running service over sample data.
+struct Demo {
+    // Fields are dropped in this order: the service ends before its indices are deleted.
+    service: Service,
+    sample: OwnSample,
+}
+
+/// Sample data under a prefix of its own, deleted in the end, however the demo went.
+struct OwnSample(Installation);
+
+impl OwnSample {
+    fn remove(&self) -> anyhow::Result<usize> {
+        self.0
+            .remove()
+            .with_context(|| format!("can't delete the indices of the prefix {}", self.0.prefix()))
+    }
+}
+
+impl Drop for OwnSample {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove() {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+impl Demo {
+    fn prepare(elasticsearch: &Elasticsearch) -> anyhow::Result<Self> {
+        go_on()?;
+        heading("Sample data");
+        let installation = Installation::new(&elasticsearch.url, &prefix()?)?;
+        let sample = OwnSample(installation);
+        let loaded = Sample::default().load(&sample.0)?;
+        println!(
+            "{} documents under the index prefix {}",
+            loaded.documents,
+            sample.0.prefix()
+        );
+
+        go_on()?;
+        heading("The service");
+        let service = Service::start(elasticsearch, sample.0.prefix())?;
+        println!("answers at {}", style(&service.url).bold());
+        println!("logs to    {}", service.log().display());
+        Ok(Self { service, sample })
+    }
+
+    fn show(&self) -> anyhow::Result<()> {
+        let client = self.service.client();
+        let steps: [(&str, show::Step); 5] = [
+            ("Stored reports", show::stored_reports),
+            ("A raw data report, page by page", show::pages),
+            ("A report with one number", show::number),
+            ("A grouped report", show::groups),
+            ("Try it yourself", show::commands),
+        ];
+        for (title, step) in steps {
+            go_on()?;
+            heading(title);
+            step(&show::Context {
+                client: &client,
+                service: &self.service,
+                installation: &self.sample.0,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn wait_for_the_end(&self) -> anyhow::Result<()> {
+        println!("\n{}", style("Running until you press Ctrl-C.").bold());
+        while !INTERRUPTED.load(Ordering::Relaxed) {
+            if !self.service.is_running() {
+                // A Ctrl-C reaches the service as well, and it may be the faster one.
+                thread::sleep(Duration::from_millis(200));
+                if !INTERRUPTED.load(Ordering::Relaxed) {
+                    bail!(
+                        "the service has ended by itself\n{}",
+                        self.service.last_log_lines()
+                    );
+                }
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        self.service.stop()?;
+        println!("The service is stopped");
+        let removed = self.sample.remove()?;
+        println!("{removed} indices are deleted");
+        Ok(())
+    }
+}
+
+/// A prefix that no other demo has.
+fn prefix() -> anyhow::Result<String> {
+    let name = tempfile::Builder::new()
+        .prefix("")
+        .rand_bytes(8)
+        .tempfile()
+        .context("can't choose a prefix")?;
+    let random = name
+        .path()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    Ok(format!("optimize-export-demo-{random}"))
+}
+
+/// Says no when somebody has pressed Ctrl-C.
+fn go_on() -> anyhow::Result<()> {
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        bail!("interrupted");
+    }
+    Ok(())
+}
+
+fn heading(title: &str) {
+    println!("\n{} {}", style("▌").cyan(), style(title).bold());
+}

@@ -1,0 +1,256 @@
+//! A real Elasticsearch for tests, demo and development: no mock, no stub.
+//!
+//! It is found in this order:
+//!
+//! 1. the cluster that the environment variable `ELASTICSEARCH_URL` names;
+//! 2. a server that `cargo xtask elasticsearch start` started and that still runs;
+//! 3. a container, when a container engine answers and has, or can pull, the official image;
+//! 4. a Java virtual machine: one artifact on Maven Central contains a complete distribution, so `mvn` and a JDK are enough.
+//!    The distribution is unpacked once into a cache folder (see [`Cache`]).
+//!
+//! Every server started here listens on loopback only, at a port of its own, keeps its data in a folder of its own and removes that folder
+//! when it stops. It holds no more than one test run needs: it is never meant to keep anything.
+
+mod cache;
+mod container;
+mod distribution;
+mod java;
+mod server;
+mod started;
+mod version;
+
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+pub use cache::Cache;
+pub use server::Heap;
+pub use started::{Status, start, status, stop};
+pub use version::Version;
+
+use crate::client::{self, Client};
+use server::{Lifetime, Server};
+
+/// The environment variable that names a cluster which already runs.
+pub const URL_VARIABLE: &str = "ELASTICSEARCH_URL";
+
+/// How long a cluster named by [`URL_VARIABLE`] may take to say its version.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
+/// An Elasticsearch that answers.
+#[derive(Debug, Clone)]
+pub struct Elasticsearch {
+    /// Its address, for example `http://127.0.0.1:39201`.
+    pub url: String,
+    /// Its version, for example `8.16.6`.
+    pub version: String,
+    /// How it was found.
+    pub origin: Origin,
+}
+
+/// How an Elasticsearch was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The environment variable `ELASTICSEARCH_URL` names it.
+    Environment,
+    /// `cargo xtask elasticsearch start` started it.
+    Started,
+    /// It runs in a container started for this process.
+    Container,
+    /// It runs in a Java virtual machine started for this process.
+    Java,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Environment => "named by ELASTICSEARCH_URL",
+            Self::Started => "started by `cargo xtask elasticsearch start`",
+            Self::Container => "in a container of its own",
+            Self::Java => "in a Java virtual machine of its own",
+        })
+    }
+}
+
+/// Why there is no Elasticsearch.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// `ELASTICSEARCH_VERSION` or `--version` names a version that can't be started.
+    #[error(
+        "Elasticsearch {wanted} can't be started here, only {}; for any other set {URL_VARIABLE}",
+        Version::LIST
+    )]
+    UnknownVersion {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// The heap size is not one that Java understands.
+    #[error("`{wanted}` is no heap size: write it as 512m or 1g")]
+    UnknownHeap {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// The cluster named by `ELASTICSEARCH_URL` does not answer.
+    #[error("the Elasticsearch named by {URL_VARIABLE} does not answer: {reason}")]
+    Unreachable {
+        /// What the client reported.
+        reason: String,
+    },
+    /// No usable Java.
+    #[error(
+        "{found}. Elasticsearch needs a JDK {} to {}: install one (Debian: `apt-get install openjdk-17-jre-headless`, others: https://adoptium.net) \
+         and put `java` on the PATH or set JAVA_HOME. Or name a running cluster in {URL_VARIABLE}",
+        java::OLDEST,
+        java::NEWEST
+    )]
+    Java {
+        /// What was found instead.
+        found: String,
+    },
+    /// No usable Maven.
+    #[error(
+        "{found}. Elasticsearch {version} is fetched from Maven Central once: install Maven (Debian: `apt-get install maven`, macOS: `brew install maven`), \
+         or name a running cluster in {URL_VARIABLE}"
+    )]
+    Maven {
+        /// What was found instead.
+        found: String,
+        /// The version to fetch.
+        version: Version,
+    },
+    /// The distribution could not be fetched or unpacked.
+    #[error("the distribution of Elasticsearch {version} can't be had: {reason}")]
+    Distribution {
+        /// The version to fetch.
+        version: Version,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server was started and did not come up.
+    #[error("Elasticsearch {version} did not come up: {reason}\n{log}")]
+    DidNotStart {
+        /// The version that was started.
+        version: Version,
+        /// What was seen.
+        reason: String,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// There is no server to stop.
+    #[error("no Elasticsearch {version} runs that `cargo xtask elasticsearch start` has started")]
+    NotStarted {
+        /// The version asked for.
+        version: Version,
+    },
+    /// A file or a process could not be handled.
+    #[error("can't {doing}: {reason}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Turns what the system said into an error that tells what was tried.
+    pub(crate) fn system(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |error| Self::System {
+            doing,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// Finds or starts one server for the calling process; every call in one process returns the same one.
+///
+/// The version is [`Version::wanted`], the heap [`Heap::wanted`]. A server started here is stopped when the process ends, however it ends,
+/// SIGKILL and abort included: a pipe that the system closes with the process tells a small shell beside the server to stop it.
+///
+/// ```no_run
+/// let elasticsearch = xtask::elasticsearch::for_this_process()?;
+/// println!("Elasticsearch {} at {}", elasticsearch.version, elasticsearch.url);
+/// # Ok::<(), xtask::elasticsearch::Error>(())
+/// ```
+pub fn for_this_process() -> Result<&'static Elasticsearch, Error> {
+    of_version_for_this_process(Version::wanted()?, Heap::wanted()?)
+}
+
+/// As [`for_this_process`], with version and heap from the caller instead of the environment. The first call in a process decides.
+pub fn of_version_for_this_process(
+    version: Version,
+    heap: Heap,
+) -> Result<&'static Elasticsearch, Error> {
+    static FOUND: OnceLock<Result<Elasticsearch, Error>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            if let Some(found) = running(version)? {
+                return Ok(found);
+            }
+            let server = Server::start(
+                &Cache::of_this_user()?,
+                version,
+                heap,
+                Lifetime::OfThisProcess,
+            )?;
+            let elasticsearch = server.elasticsearch.clone();
+            keep_until_the_end(server);
+            Ok(elasticsearch)
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+/// Stops the server that [`for_this_process`] started, if it started one, and waits until it is gone.
+///
+/// Ending the process is enough to stop it; this is for a command that wants to say so.
+pub fn stop_for_this_process() {
+    let held = STARTED_HERE.lock().ok().and_then(|mut held| held.take());
+    if let Some(server) = held {
+        server.stop();
+    }
+}
+
+/// Holds the pipe whose closing stops the server.
+static STARTED_HERE: Mutex<Option<Server>> = Mutex::new(None);
+
+fn keep_until_the_end(server: Server) {
+    if let Ok(mut held) = STARTED_HERE.lock() {
+        *held = Some(server);
+    }
+}
+
+/// A server that already runs: the one of the environment, else a started one of the wanted version.
+fn running(version: Version) -> Result<Option<Elasticsearch>, Error> {
+    if let Some(url) = url_of_the_environment() {
+        let version =
+            version_of(&Client::new(&url).with_timeout(FIRST_ANSWER)).map_err(|error| {
+                Error::Unreachable {
+                    reason: error.to_string(),
+                }
+            })?;
+        return Ok(Some(Elasticsearch {
+            url,
+            version,
+            origin: Origin::Environment,
+        }));
+    }
+    Ok(started::find(&Cache::of_this_user()?, version))
+}
+
+/// The cluster that the environment names; an empty variable names none.
+fn url_of_the_environment() -> Option<String> {
+    std::env::var(URL_VARIABLE)
+        .ok()
+        .filter(|url| !url.trim().is_empty())
+}
+
+/// Asks a server for its version.
+fn version_of(client: &Client) -> Result<String, client::Error> {
+    let body = client.get("/")?.success()?;
+    let number = body
+        .pointer("/version/number")
+        .and_then(serde_json::Value::as_str);
+    Ok(number.unwrap_or("of an unknown version").to_owned())
+}

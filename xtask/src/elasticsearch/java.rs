@@ -1,0 +1,327 @@
+//! The Java virtual machine: which one, with which command line and configuration.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Error, Heap, Version};
+
+/// The oldest Java that runs both versions of Elasticsearch.
+pub(super) const OLDEST: u32 = 17;
+
+/// The newest Java that runs both: 24 lost the security manager, without which neither starts.
+pub(super) const NEWEST: u32 = 23;
+
+/// A Java that can run Elasticsearch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Java {
+    /// The program.
+    pub program: PathBuf,
+    /// Its feature release, for example 17.
+    pub release: u32,
+}
+
+/// What one server is made of: its own folders, and what it shares.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'a> {
+    /// The unpacked distribution, shared by all servers of its version.
+    pub distribution: &'a Path,
+    /// The server's own folder.
+    pub folder: &'a Path,
+}
+
+/// A command to be run as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CommandLine {
+    /// Program and arguments.
+    pub words: Vec<OsString>,
+    /// Environment variables to set.
+    pub environment: Vec<(&'static str, OsString)>,
+}
+
+impl Java {
+    /// The Java of `JAVA_HOME`, else of the PATH.
+    pub fn find() -> Result<Self, Error> {
+        let program = match std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty()) {
+            Some(home) => Path::new(&home).join("bin/java"),
+            None => PathBuf::from("java"),
+        };
+        let output = Command::new(&program)
+            .arg("-version")
+            .output()
+            .map_err(|error| Error::Java {
+                found: format!("`{}` can't be run ({error})", program.display()),
+            })?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        match release_of(&text) {
+            Some(release) if (OLDEST..=NEWEST).contains(&release) => Ok(Self { program, release }),
+            Some(release) => Err(Error::Java {
+                found: format!("`{}` is Java {release}", program.display()),
+            }),
+            None => Err(Error::Java {
+                found: format!("`{} -version` tells no version", program.display()),
+            }),
+        }
+    }
+
+    /// The command that runs Elasticsearch in the foreground.
+    pub fn command_line(&self, version: Version, heap: &Heap, layout: Layout<'_>) -> CommandLine {
+        match version {
+            Version::V8 => self.command_line_of_8(heap, layout),
+            Version::V7 => self.command_line_of_7(heap, layout),
+        }
+    }
+
+    /// The start script of 8.x is missing from the artifact, but what it calls is there: a launcher that starts the server as a child process.
+    fn command_line_of_8(
+        &self,
+        heap: &Heap,
+        Layout {
+            distribution,
+            folder,
+        }: Layout<'_>,
+    ) -> CommandLine {
+        let mut words = vec![OsString::from(&self.program)];
+        words.extend(
+            ["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", "-Dcli.name=server"].map(OsString::from),
+        );
+        words.push(property(
+            "cli.script",
+            &distribution.join("bin/elasticsearch"),
+        ));
+        words.push("-Dcli.libs=lib/tools/server-cli".into());
+        words.push(property("es.path.home", distribution));
+        words.push(property("es.path.conf", &folder.join("config")));
+        words.push("-Des.distribution.type=tar".into());
+        words.push("-cp".into());
+        words.push(class_path(distribution, &["lib/*", "lib/cli-launcher/*"]));
+        words.push("org.elasticsearch.launcher.CliToolLauncher".into());
+        let environment = vec![
+            ("ES_JAVA_OPTS", heap.options().join(" ").into()),
+            ("ES_TMPDIR", folder.join("tmp").into()),
+        ];
+        CommandLine { words, environment }
+    }
+
+    /// The start script of 7.17 is patched in the artifact, so the server is called without it, with the options that the original script gives.
+    fn command_line_of_7(
+        &self,
+        heap: &Heap,
+        Layout {
+            distribution,
+            folder,
+        }: Layout<'_>,
+    ) -> CommandLine {
+        let mut words = vec![OsString::from(&self.program)];
+        words.extend(heap.options().map(OsString::from));
+        words.extend(
+            [
+                "-XX:+UseG1GC",
+                "-XX:-OmitStackTraceInFastThrow",
+                "-Xss1m",
+                "-Xshare:auto",
+                "-Djava.awt.headless=true",
+                "-Djava.security.manager=allow",
+                "-Dfile.encoding=UTF-8",
+                "-Djna.nosys=true",
+                "-Des.networkaddress.cache.ttl=60",
+                "-Des.networkaddress.cache.negative.ttl=10",
+                "-Dio.netty.noUnsafe=true",
+                "-Dio.netty.noKeySetOptimization=true",
+                "-Dio.netty.recycler.maxCapacityPerThread=0",
+                "-Dio.netty.allocator.numDirectArenas=0",
+                "-Dlog4j.shutdownHookEnabled=false",
+                "-Dlog4j2.disable.jmx=true",
+                "-Dlog4j2.formatMsgNoLookups=true",
+                "--add-opens=java.base/java.io=ALL-UNNAMED",
+            ]
+            .map(OsString::from),
+        );
+        // Java 23 dropped the COMPAT locale data that older ones must use for dates to be formatted as the service expects of Elasticsearch.
+        words.push(
+            if self.release >= 23 {
+                "-Djava.locale.providers=CLDR"
+            } else {
+                "-Djava.locale.providers=SPI,COMPAT"
+            }
+            .into(),
+        );
+        words.push(property("java.io.tmpdir", &folder.join("tmp")));
+        words.push(property("es.path.home", distribution));
+        words.push(property("es.path.conf", &folder.join("config")));
+        words.push("-Des.distribution.flavor=default".into());
+        words.push("-Des.distribution.type=tar".into());
+        words.push("-Des.bundled_jdk=false".into());
+        words.push("-cp".into());
+        words.push(class_path(distribution, &["lib/*"]));
+        words.push("org.elasticsearch.bootstrap.Elasticsearch".into());
+        CommandLine {
+            words,
+            environment: vec![("LIBFFI_TMPDIR", folder.join("tmp").into())],
+        }
+    }
+}
+
+/// Writes the server's configuration folder.
+pub(super) fn write_configuration(version: Version, layout: Layout<'_>) -> Result<(), Error> {
+    let config = layout.folder.join("config");
+    let shipped = layout.distribution.join("config");
+    let write = |name: &str, content: String| {
+        let path = config.join(name);
+        fs::write(&path, content).map_err(Error::system(format!("write {}", path.display())))
+    };
+    let read = |name: &str| {
+        let path = shipped.join(name);
+        fs::read_to_string(&path).map_err(Error::system(format!("read {}", path.display())))
+    };
+    write("elasticsearch.yml", settings(version, layout.folder))?;
+    write("log4j2.properties", read("log4j2.properties")?)?;
+    write("jvm.options", jvm_options(&read("jvm.options")?))
+}
+
+/// The settings file. Port 0 lets the system choose free ports, which the server then writes into files.
+fn settings(version: Version, folder: &Path) -> String {
+    let mut settings = format!(
+        "cluster.name: optimize-export
+node.name: optimize-export
+node.portsfile: true
+path.data: {folder}/data
+path.logs: {folder}/logs
+network.host: 127.0.0.1
+http.port: 0
+transport.port: 0
+discovery.type: single-node
+cluster.routing.allocation.disk.threshold_enabled: false
+",
+        folder = folder.display()
+    );
+    if version == Version::V8 {
+        settings.push_str("xpack.security.enabled: false\n");
+    }
+    settings
+}
+
+/// The shipped options without those that write into the working directory.
+fn jvm_options(shipped: &str) -> String {
+    let writes_somewhere = |line: &&str| {
+        [
+            "-Xlog:gc",
+            "-Xloggc",
+            "-XX:HeapDumpPath",
+            "-XX:ErrorFile",
+            "-XX:+HeapDumpOnOutOfMemoryError",
+        ]
+        .iter()
+        .any(|option| line.contains(option))
+    };
+    let mut kept: String = shipped
+        .lines()
+        .filter(|line| !writes_somewhere(line))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    kept.push('\n');
+    kept
+}
+
+fn property(name: &str, value: &Path) -> OsString {
+    let mut word = OsString::from(format!("-D{name}="));
+    word.push(value);
+    word
+}
+
+fn class_path(distribution: &Path, parts: &[&str]) -> OsString {
+    let mut path = OsString::new();
+    for part in parts {
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(distribution.join(part));
+    }
+    path
+}
+
+/// Reads the feature release from what `java -version` prints.
+fn release_of(text: &str) -> Option<u32> {
+    let version = text.split('"').nth(1)?;
+    let mut numbers = version.split(['.', '-', '_', '+']);
+    match numbers.next()?.parse().ok()? {
+        1 => numbers.next()?.parse().ok(), // Java 8 and older call themselves 1.8.
+        release => Some(release),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: (&str, &str) = ("/cache/elasticsearch", "/cache/servers/one");
+
+    fn command_line(version: Version) -> Vec<String> {
+        let java = Java {
+            program: "java".into(),
+            release: 17,
+        };
+        let layout = Layout {
+            distribution: Path::new(LAYOUT.0),
+            folder: Path::new(LAYOUT.1),
+        };
+        let heap: Heap = "2g".parse().unwrap();
+        java.command_line(version, &heap, layout)
+            .words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn releases_are_read_in_both_spellings() {
+        assert_eq!(
+            release_of("openjdk version \"17.0.15\" 2025-04-15"),
+            Some(17)
+        );
+        assert_eq!(release_of("openjdk version \"21\" 2023-09-19"), Some(21));
+        assert_eq!(release_of("openjdk version \"23-ea\""), Some(23));
+        assert_eq!(release_of("java version \"1.8.0_401\""), Some(8));
+        assert_eq!(release_of("command not found"), None);
+    }
+
+    #[test]
+    fn version_8_is_started_by_its_launcher() {
+        let words = command_line(Version::V8);
+        assert_eq!(
+            words.last().map(String::as_str),
+            Some("org.elasticsearch.launcher.CliToolLauncher")
+        );
+        assert!(words.contains(&"-Des.path.conf=/cache/servers/one/config".to_owned()));
+        assert!(words.contains(
+            &"/cache/elasticsearch/lib/*:/cache/elasticsearch/lib/cli-launcher/*".to_owned()
+        ));
+    }
+
+    #[test]
+    fn version_7_gets_its_heap_on_the_command_line() {
+        let words = command_line(Version::V7);
+        assert_eq!(
+            words.last().map(String::as_str),
+            Some("org.elasticsearch.bootstrap.Elasticsearch")
+        );
+        assert!(words.contains(&"-Xmx2g".to_owned()));
+        assert!(words.contains(&"-Djava.locale.providers=SPI,COMPAT".to_owned()));
+    }
+
+    #[test]
+    fn only_version_8_knows_the_security_setting() {
+        assert!(settings(Version::V8, Path::new("/x")).contains("xpack.security.enabled: false"));
+        assert!(!settings(Version::V7, Path::new("/x")).contains("xpack"));
+    }
+
+    #[test]
+    fn jvm_options_write_nothing_into_the_working_directory() {
+        let kept = jvm_options(
+            "-XX:+UseG1GC\n-Xlog:gc*:file=logs/gc.log\n-XX:ErrorFile=logs/hs_err_pid%p.log\n",
+        );
+        assert!(kept.contains("UseG1GC"));
+        assert!(!kept.contains("logs/"));
+    }
+}
