@@ -6,6 +6,7 @@ pub mod config;
 pub mod definitions;
 pub mod elasticsearch;
 pub mod export;
+pub mod filter;
 pub mod http;
 pub mod plan;
 pub mod raw_data;
