@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::report::definition::{
@@ -20,8 +20,6 @@ use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions}
 
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
-/// Buckets per page of a composite aggregation.
-const COMPOSITE_PAGE: usize = 1_000;
 /// Distinct versions of one key that are looked at for the newest one.
 const MAX_VERSIONS: usize = 10_000;
 
@@ -210,25 +208,7 @@ impl Definitions {
         &self,
     ) -> Result<Arc<Vec<ProcessDefinition>>, ElasticsearchError> {
         #[derive(Deserialize)]
-        struct Answer {
-            aggregations: Option<Aggregations>,
-        }
-        #[derive(Deserialize)]
-        struct Aggregations {
-            definitions: Composite,
-        }
-        #[derive(Deserialize)]
-        struct Composite {
-            #[serde(default)]
-            after_key: Option<Value>,
-            buckets: Vec<Bucket>,
-        }
-        #[derive(Deserialize)]
-        struct Bucket {
-            key: BucketKey,
-        }
-        #[derive(Deserialize)]
-        struct BucketKey {
+        struct Key {
             key: String,
             version: Option<String>,
             tenant: Option<String>,
@@ -239,47 +219,37 @@ impl Definitions {
             tenant_ids: Vec<Option<String>>,
             newest: Option<(u64, Option<String>)>,
         }
+        let source = |field: &str, missing: bool| json!({"terms": {"field": field, "missing_bucket": missing}});
+        let sources = json!([
+            {"key": source("key", false)}, {"version": source("version", true)},
+            {"tenant": source("tenantId", true)}, {"name": source("name", true)}]);
+        let imported = json!({"bool": {"filter": [{"term": {"deleted": {"value": false}}}, {"exists": {"field": "bpmn20Xml"}}]}});
+        let level = Map::from_iter([("filter".to_owned(), json!({"match_all": {}}))]);
+        let index = self.names.alias(DefinitionKind::Process.definition_index());
+        let keys: Result<Vec<Key>, _> = self
+            .elasticsearch
+            .composite_keys(&[index], &imported, &level, &sources)
+            .await;
+        let keys = match keys {
+            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Vec::new(),
+            other => other?,
+        };
         let mut collected: BTreeMap<String, Collected> = BTreeMap::new();
-        let mut after: Option<Value> = None;
-        loop {
-            let source = |field: &str, missing: bool| json!({"terms": {"field": field, "missing_bucket": missing}});
-            let mut composite = json!({"size": COMPOSITE_PAGE, "sources": [
-                {"key": source("key", false)}, {"version": source("version", true)},
-                {"tenant": source("tenantId", true)}, {"name": source("name", true)}]});
-            if let Some(after) = after.take() {
-                composite["after"] = after;
+        for key in keys {
+            let definition = collected.entry(key.key).or_default();
+            if !definition.tenant_ids.contains(&key.tenant) {
+                definition.tenant_ids.push(key.tenant);
             }
-            let body = json!({
-                "size": 0,
-                "query": {"bool": {"filter": [{"term": {"deleted": {"value": false}}}, {"exists": {"field": "bpmn20Xml"}}]}},
-                "aggs": {"definitions": {"composite": composite}},
-            });
-            let answer: Option<Answer> = self
-                .search_definitions(DefinitionKind::Process, &body)
-                .await?;
-            let Some(page) = answer.and_then(|a| a.aggregations).map(|a| a.definitions) else {
-                break;
-            };
-            for Bucket { key } in page.buckets {
-                let definition = collected.entry(key.key).or_default();
-                if !definition.tenant_ids.contains(&key.tenant) {
-                    definition.tenant_ids.push(key.tenant);
-                }
-                let version = key
-                    .version
-                    .and_then(|version| version.parse().ok())
-                    .unwrap_or(0);
-                if definition
-                    .newest
-                    .as_ref()
-                    .is_none_or(|(newest, _)| version > *newest)
-                {
-                    definition.newest = Some((version, key.name));
-                }
-            }
-            after = page.after_key;
-            if after.is_none() {
-                break;
+            let version = key
+                .version
+                .and_then(|version| version.parse().ok())
+                .unwrap_or(0);
+            if definition
+                .newest
+                .as_ref()
+                .is_none_or(|(newest, _)| version > *newest)
+            {
+                definition.newest = Some((version, key.name));
             }
         }
         let definitions = collected

@@ -5,6 +5,7 @@
 //! ([`pages`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
 
 pub mod client;
+pub mod composite;
 pub mod error;
 pub mod hits;
 pub mod pages;

@@ -6,15 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::filter::{self, FilterContext, ImplicitFilter};
 use crate::plan::combination;
 use crate::raw_data::variables::{ObjectVariables, VariableNames};
-use crate::report::definition::StoredReport;
+use crate::report::definition::{ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
 
@@ -189,6 +192,25 @@ impl Exporter {
                 Err(ExportError::Internal("decision reports can't be exported".to_owned()))
             }
         }
+    }
+}
+
+impl Exporter {
+    /// The query for the process instances of a report.
+    fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
+        let context = FilterContext {
+            now,
+            time_zone: TimeZone::UTC,
+            user_task_report: data.view.entity == Some(ViewEntity::UserTask),
+            assignee_analytics: self.0.settings.assignee_analytics,
+        };
+        let implicit = ImplicitFilter::of(data);
+        scope.query(&filter::narrowing(
+            &data.filters,
+            &scope.definitions,
+            implicit,
+            &context,
+        ))
     }
 }
 

@@ -1,8 +1,13 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
+pub mod auth;
+pub mod check;
+pub mod config;
 pub mod definitions;
 pub mod elasticsearch;
 pub mod export;
+pub mod filter;
+pub mod http;
 pub mod plan;
 pub mod raw_data;
 pub mod report;

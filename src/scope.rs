@@ -5,7 +5,7 @@
 //!
 //! Source: fact file C, sections 1, 6 and 7; fact file D1, section 3.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::report::definition::{DefinitionError, DefinitionSelection, VersionSelection};
 
@@ -302,9 +302,9 @@ impl Scope {
 
     /// The query for the instances of this scope, narrowed.
     pub fn query(&self, narrowing: &Narrowing) -> Value {
-        let mut query = json!({});
+        let mut query = Map::new();
         if self.covers_nothing {
-            query["must_not"] = json!([{"match_all": {}}]);
+            query.insert("must_not".to_owned(), json!([{"match_all": {}}]));
         }
         if !self.definitions.is_empty() {
             let fields = self.kind.instance_fields();
@@ -313,22 +313,16 @@ impl Scope {
                 .iter()
                 .enumerate()
                 .map(|(position, definition)| {
-                    let mut definition = json!({"must": definition.clauses(&fields)});
-                    if let Some(clauses) = narrowing
+                    let own = narrowing
                         .by_definition
                         .get(position)
-                        .filter(|c| !c.is_empty())
-                    {
-                        definition["filter"] = json!(clauses);
-                    }
-                    json!({"bool": definition})
+                        .map_or(&[][..], Vec::as_slice);
+                    json!({"bool": {"must": definition.clauses(&fields), "filter": own}})
                 });
-            query["should"] = should.collect();
-            query["minimum_should_match"] = json!(1);
+            query.insert("should".to_owned(), should.collect());
+            query.insert("minimum_should_match".to_owned(), json!(1));
         }
-        if !narrowing.all.is_empty() {
-            query["filter"] = json!(narrowing.all);
-        }
+        query.insert("filter".to_owned(), json!(narrowing.all));
         json!({"bool": query})
     }
 }
@@ -381,7 +375,10 @@ mod tests {
         );
         let all = Scope::of_definitions(&names(), DefinitionKind::Process, Vec::new());
         assert_eq!(all.indices, ["optimize-process-instance"]);
-        assert_eq!(all.query(&Narrowing::default()), json!({"bool": {}}));
+        assert_eq!(
+            all.query(&Narrowing::default()),
+            json!({"bool": {"filter": []}})
+        );
     }
 
     #[test]
@@ -443,7 +440,7 @@ mod tests {
         assert!(scope.is_known_to_be_empty());
         assert_eq!(
             scope.query(&Narrowing::default()),
-            json!({"bool": {"must_not": [{"match_all": {}}]}})
+            json!({"bool": {"must_not": [{"match_all": {}}], "filter": []}})
         );
     }
 }

@@ -27,7 +27,7 @@ use crate::raw_data::process_row::RowWriter;
 use crate::raw_data::sorting::process_sort;
 use crate::raw_data::variables::{Scratch, VariableNames};
 use crate::report::definition::ProcessReportData;
-use crate::scope::{Narrowing, Scope};
+use crate::scope::Scope;
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
 const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
@@ -107,7 +107,7 @@ impl Exporter {
         if scope.is_known_to_be_empty() {
             return without_scroll(0);
         }
-        let query = self.query(data, &scope, now)?;
+        let query = self.instance_query(data, &scope, now);
         if request.limit == 0 {
             return without_scroll(self.count(&scope, &query).await?);
         }
@@ -284,7 +284,7 @@ impl Exporter {
         data: &ProcessReportData,
     ) -> Result<Export, ExportError> {
         let scope = self.0.definitions.scope_of_process_report(data).await?;
-        let query = self.query(data, &scope, dates::now())?;
+        let query = self.instance_query(data, &scope, dates::now());
         let total = if scope.is_known_to_be_empty() {
             0
         } else {
@@ -297,17 +297,6 @@ impl Exporter {
             report_id: &request.report_id,
         };
         Ok(Export::Whole(envelope.without_rows()))
-    }
-
-    /// The query for the instances of a report.
-    fn query(
-        &self,
-        data: &ProcessReportData,
-        scope: &Scope,
-        now: Timestamp,
-    ) -> Result<Value, ExportError> {
-        let _ = (data, now);
-        Ok(scope.query(&Narrowing::default()))
     }
 
     async fn find_variable_names(
@@ -359,7 +348,7 @@ impl Exporter {
                 let now = Timestamp::from_millisecond(contents.now).map_err(|error| {
                     ExportError::Internal(format!("the scroll's time is no time: {error}"))
                 })?;
-                let query = self.query(data, &scope, now)?;
+                let query = self.instance_query(data, &scope, now);
                 self.find_variable_names(&scope, &query).await?
             }
         };

@@ -24,7 +24,13 @@ pub use configuration::{
 };
 pub use decision::{DecisionGroupBy, DecisionReportData, DecisionVariable, DecisionView};
 pub use enums::{BucketUnit, DateUnit, VariableType};
-pub use filter::{DecisionFilter, ProcessFilter};
+pub use filter::{
+    ComparisonOperator, DateField, DateFilter, DateFilterStart, DateFilterUnit, DecisionFilter,
+    DecisionFilterType, DurationFilter, DurationUnit, ExecutedFlowNodes, FilterLevel,
+    FlowNodeDateFilter, FlowNodeStatus, IdentityField, IdentityFilter, IncidentCondition,
+    InstanceState, MembershipOperator, Period, ProcessFilter, ProcessFilterKind, ProcessFilterType,
+    VariableCondition, VariableFilter,
+};
 pub use process::{
     DistributedBy, GroupBy, ProcessReportData, ProcessView, VariableReference, ViewEntity,
     ViewProperty,
@@ -105,8 +111,18 @@ impl StoredReport {
             .filter(|data| *data != "null");
         let data = || data.ok_or_else(|| DefinitionError::part("data", "is missing"));
         match report_type.to_ascii_lowercase().as_str() {
-            "process" => Ok(Self::Process(Box::new(parse_data(data()?)?))),
-            "decision" => Ok(Self::Decision(Box::new(parse_data(data()?)?))),
+            "process" => {
+                let data = data()?;
+                let mut report: ProcessReportData = parse_data(data)?;
+                report.filters = filter::process_filters(data)?;
+                Ok(Self::Process(Box::new(report)))
+            }
+            "decision" => {
+                let data = data()?;
+                let mut report: DecisionReportData = parse_data(data)?;
+                report.filters = filter::decision_filters(data)?;
+                Ok(Self::Decision(Box::new(report)))
+            }
             other => Err(DefinitionError::NotAReport(format!(
                 "its `reportType` is `{other}`, expected `process` or `decision`"
             ))),

@@ -16,8 +16,9 @@ pub struct DecisionReportData {
     /// The definitions; only the first one counts (fact file C, section 6).
     #[serde(default, deserialize_with = "lenient::list_or_null")]
     pub definitions: Vec<DefinitionSelection>,
-    /// What narrows it; `appliedTo` is not looked at (fact file C, section 7.4).
-    #[serde(default, rename = "filter", deserialize_with = "lenient::list_or_null")]
+    /// What narrows it; `appliedTo` is not looked at (fact file C, section 7.4). Filters are read apart: each names its own
+    /// place in the document when it is wrong.
+    #[serde(skip)]
     pub filters: Vec<DecisionFilter>,
     /// What is listed or counted.
     pub view: DecisionView,

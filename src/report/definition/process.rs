@@ -17,8 +17,9 @@ pub struct ProcessReportData {
     /// The definitions that it covers; none means every process instance.
     #[serde(default, deserialize_with = "lenient::list_or_null")]
     pub definitions: Vec<DefinitionSelection>,
-    /// What narrows it.
-    #[serde(default, rename = "filter", deserialize_with = "lenient::list_or_null")]
+    /// What narrows it. Filters are read apart: each names its own
+    /// place in the document when it is wrong.
+    #[serde(skip)]
     pub filters: Vec<ProcessFilter>,
     /// What is counted or measured.
     pub view: ProcessView,

@@ -1,0 +1,373 @@
+//! Can this configuration work? What an operator asks before a roll-out.
+
+use std::fmt;
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::auth;
+use crate::config::Config;
+use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::scope::{DefinitionKind, IndexNames};
+
+/// Open scrolls per node that Elasticsearch allows unless it is told otherwise.
+const DEFAULT_MAX_OPEN_SCROLLS: u64 = 500;
+/// Versions of the process instance index that the service knows (the contract's row on index generations).
+const PROCESS_INSTANCE_VERSIONS: [&str; 2] = ["8", "9"];
+/// Versions of the decision instance index that the service knows.
+const DECISION_INSTANCE_VERSIONS: [&str; 1] = ["5"];
+
+/// How a finding bears on whether the service can work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, but somebody should know.
+    Note,
+    /// It can't work.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub subject: &'static str,
+    /// How it is.
+    pub verdict: Verdict,
+    /// In words.
+    pub detail: String,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, subject: &'static str, verdict: Verdict, detail: impl Into<String>) {
+        self.0.push(Finding {
+            subject,
+            verdict,
+            detail: detail.into(),
+        });
+    }
+
+    /// Whether the service can work.
+    pub fn can_work(&self) -> bool {
+        self.0.iter().all(|finding| finding.verdict != Verdict::Bad)
+    }
+
+    /// The findings, in the order in which they were made.
+    pub fn as_slice(&self) -> &[Finding] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .0
+            .iter()
+            .map(|finding| finding.subject.len())
+            .max()
+            .unwrap_or(0);
+        for Finding {
+            subject,
+            verdict,
+            detail,
+        } in &self.0
+        {
+            let mark = match verdict {
+                Verdict::Good => "ok  ",
+                Verdict::Note => "note",
+                Verdict::Bad => "FAIL",
+            };
+            writeln!(f, "{mark}  {subject:<width$}  {detail}")?;
+        }
+        f.write_str(if self.can_work() {
+            "This configuration can work."
+        } else {
+            "This configuration can't work."
+        })
+    }
+}
+
+/// Looks at the configuration and at the cluster.
+pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
+    let mut findings = Findings::default();
+    check_access(config, &mut findings);
+    if check_cluster(elasticsearch, &mut findings).await {
+        let names = IndexNames::new(&config.export.index_prefix);
+        check_reports(elasticsearch, &names, &mut findings).await;
+        check_instances(
+            elasticsearch,
+            &names,
+            DefinitionKind::Process,
+            &PROCESS_INSTANCE_VERSIONS,
+            &mut findings,
+        )
+        .await;
+        check_instances(
+            elasticsearch,
+            &names,
+            DefinitionKind::Decision,
+            &DECISION_INSTANCE_VERSIONS,
+            &mut findings,
+        )
+        .await;
+        check_scrolls(config, elasticsearch, &names, &mut findings).await;
+    }
+    findings
+}
+
+fn check_access(config: &Config, findings: &mut Findings) {
+    match &config.access_token {
+        None => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
+        Some(token) if !auth::is_well_formed(token.expose_secret()) => findings.add(
+            "access token",
+            Verdict::Bad,
+            "it holds characters that clients can't send in a bearer token; letters, digits and -._~+/ work",
+        ),
+        Some(_) => findings.add("access token", Verdict::Good, "configured"),
+    }
+    match &config.scroll_key {
+        None => findings.add(
+            "scroll key",
+            Verdict::Note,
+            "none is configured; fine for one process, but replicas need a common one (--scroll-key-file)",
+        ),
+        Some(_) => findings.add("scroll key", Verdict::Good, "configured"),
+    }
+}
+
+/// Whether there is a cluster to look further into.
+async fn check_cluster(elasticsearch: &Elasticsearch, findings: &mut Findings) -> bool {
+    let info = match elasticsearch.get("").await {
+        Ok(info) => info,
+        Err(error) => {
+            findings.add("Elasticsearch", Verdict::Bad, error.to_string());
+            return false;
+        }
+    };
+    let version = info
+        .pointer("/version/number")
+        .and_then(Value::as_str)
+        .unwrap_or("unknown");
+    let distribution = info
+        .pointer("/version/distribution")
+        .and_then(Value::as_str)
+        .unwrap_or("elasticsearch");
+    let is_supported = distribution == "elasticsearch"
+        && (version.starts_with("8.") || version.starts_with("7.17."));
+    if is_supported {
+        findings.add("Elasticsearch", Verdict::Good, format!("version {version}"));
+    } else {
+        findings.add(
+            "Elasticsearch",
+            Verdict::Bad,
+            format!("{distribution} {version}; supported are 7.17 and 8.x"),
+        );
+    }
+    true
+}
+
+async fn check_reports(elasticsearch: &Elasticsearch, names: &IndexNames, findings: &mut Findings) {
+    let match_all = serde_json::json!({"match_all": {}});
+    let mut counts = Vec::new();
+    for (index, kind) in [
+        ("single-process-report", "process"),
+        ("single-decision-report", "decision"),
+        ("combined-report", "combined"),
+    ] {
+        let alias = names.alias(index);
+        match elasticsearch
+            .count(std::slice::from_ref(&alias), &match_all)
+            .await
+        {
+            Ok(count) => counts.push(format!("{count} {kind}")),
+            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => {
+                findings.add(
+                    "reports",
+                    Verdict::Bad,
+                    format!("there is no index {alias}; is --index-prefix right?"),
+                );
+                return;
+            }
+            Err(error) => {
+                findings.add("reports", Verdict::Bad, format!("{alias}: {error}"));
+                return;
+            }
+        }
+    }
+    findings.add("reports", Verdict::Good, counts.join(", "));
+}
+
+async fn check_instances(
+    elasticsearch: &Elasticsearch,
+    names: &IndexNames,
+    kind: DefinitionKind,
+    known_versions: &[&str],
+    findings: &mut Findings,
+) {
+    let subject = match kind {
+        DefinitionKind::Process => "process instances",
+        DefinitionKind::Decision => "decision instances",
+    };
+    let alias = names.all_instances(kind);
+    let indices = match elasticsearch.get(&format!("{alias}/_alias")).await {
+        Ok(Value::Object(indices)) => indices,
+        Ok(_) => {
+            findings.add(
+                subject,
+                Verdict::Bad,
+                format!("{alias}: the answer can't be read"),
+            );
+            return;
+        }
+        // An installation that has seen no instance yet has no alias: reports are empty then, as in Optimize.
+        Err(ElasticsearchError::Refused { status: 404, .. }) => {
+            findings.add(
+                subject,
+                Verdict::Note,
+                format!("there is no alias {alias} yet"),
+            );
+            return;
+        }
+        Err(error) => {
+            findings.add(subject, Verdict::Bad, format!("{alias}: {error}"));
+            return;
+        }
+    };
+    let version_of = |index: &str| {
+        index
+            .rsplit_once("_v")
+            .map(|(_, version)| version.to_owned())
+            .unwrap_or_default()
+    };
+    let unknown: Vec<&String> = indices
+        .keys()
+        .filter(|index| !known_versions.contains(&version_of(index).as_str()))
+        .collect();
+    match unknown.first() {
+        None => findings.add(subject, Verdict::Good, format!("{} indices", indices.len())),
+        Some(index) => findings.add(
+            subject,
+            Verdict::Bad,
+            format!(
+                "{} of {} indices have a version that this service does not know, such as {index}; known are {}",
+                unknown.len(),
+                indices.len(),
+                known_versions.join(" and ")
+            ),
+        ),
+    }
+}
+
+/// A scroll takes one context per shard.
+async fn check_scrolls(
+    config: &Config,
+    elasticsearch: &Elasticsearch,
+    names: &IndexNames,
+    findings: &mut Findings,
+) {
+    let path = "_cluster/settings?include_defaults=true&flat_settings=true\
+                &filter_path=*.search.max_open_scroll_context,*.search.max_keep_alive";
+    let settings = match elasticsearch.get(path).await {
+        Ok(settings) => settings,
+        Err(error) => {
+            findings.add(
+                "scrolls",
+                Verdict::Note,
+                format!("the limits of the cluster can't be read: {error}"),
+            );
+            return;
+        }
+    };
+    let setting = |name: &str| {
+        ["transient", "persistent", "defaults"]
+            .iter()
+            .find_map(|level| settings.get(level)?.get(name)?.as_str())
+    };
+    let max_open = setting("search.max_open_scroll_context")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(DEFAULT_MAX_OPEN_SCROLLS);
+    let alias = names.all_instances(DefinitionKind::Process);
+    let shards = match elasticsearch.get(&format!("{alias}/_search_shards")).await {
+        Ok(answer) => answer
+            .get("shards")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len) as u64,
+        Err(_) => 0,
+    };
+    if shards > max_open {
+        findings.add(
+            "scrolls",
+            Verdict::Note,
+            format!(
+                "a report over all process definitions needs {shards} scroll contexts, but a node may open {max_open} \
+                 (search.max_open_scroll_context)"
+            ),
+        );
+    } else {
+        findings.add(
+            "scrolls",
+            Verdict::Good,
+            format!("{shards} shards at most per report, {max_open} contexts per node"),
+        );
+    }
+    let keep_alive = setting("search.max_keep_alive").and_then(seconds);
+    match keep_alive {
+        Some(seconds) if seconds < u64::from(config.parameters.max_pagination_timeout) => findings.add(
+            "keep-alive",
+            Verdict::Note,
+            format!(
+                "Elasticsearch keeps a scroll for {seconds} s at most (search.max_keep_alive), less than \
+                 --max-pagination-timeout {}",
+                config.parameters.max_pagination_timeout
+            ),
+        ),
+        _ => findings.add("keep-alive", Verdict::Good, format!("{} s at most", config.parameters.max_pagination_timeout)),
+    }
+}
+
+/// An Elasticsearch time value in seconds, as far as whole units go.
+fn seconds(text: &str) -> Option<u64> {
+    let unit_start = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(unit_start)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_values() {
+        assert_eq!(seconds("24h"), Some(86_400));
+        assert_eq!(seconds("5m"), Some(300));
+        assert_eq!(seconds("-1"), None);
+        assert_eq!(seconds("100"), None);
+        assert_eq!(seconds("99999999999999999999d"), None);
+    }
+
+    #[test]
+    fn findings_are_a_table() {
+        let mut findings = Findings::default();
+        findings.add("reports", Verdict::Good, "3 process");
+        findings.add("scroll key", Verdict::Note, "none");
+        insta::assert_snapshot!(findings.to_string(), @"
+        ok    reports     3 process
+        note  scroll key  none
+        This configuration can work.
+        ");
+        findings.add("Elasticsearch", Verdict::Bad, "away");
+        assert!(!findings.can_work());
+    }
+}

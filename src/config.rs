@@ -1,0 +1,704 @@
+//! Every setting, once.
+//!
+//! A setting has a flag, an environment variable (`OPTIMIZE_EXPORT_` and the flag in capitals) and a key in an optional
+//! YAML file (`--config`); flag beats environment beats file. Where Optimize itself has an environment variable for the
+//! same thing, that name works too, just below our own, so that one env file can serve both containers
+//! (fact file C, section 10). What is unknown or contradictory stops the start, with a message that names it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Yaml};
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::elasticsearch::{ConnectionSettings, Credentials};
+use crate::export::ExportSettings;
+use crate::raw_data::variables::ObjectVariables;
+
+mod optimize_names;
+
+/// Rows that a page may have at most: Elasticsearch's `index.max_result_window` and Optimize's own limit.
+pub const MAX_LIMIT: u32 = 10_000;
+/// Longest keep-alive in seconds: Elasticsearch's default of `search.max_keep_alive`.
+pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
+/// Buckets per `terms` aggregation, Optimize's default.
+const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
+/// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and some
+/// hundred kilobytes here.
+const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 128;
+
+/// The settings as flags, environment variables and keys of the file.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Address of the export [default: 0.0.0.0:8095]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_LISTEN",
+        value_name = "ADDRESS",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+
+    /// Address of health checks, without a token [default: 0.0.0.0:8096]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MANAGEMENT_LISTEN",
+        value_name = "ADDRESS",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub management_listen: Option<SocketAddr>,
+
+    /// Path in front of /api, such as /optimize [also: CAMUNDA_OPTIMIZE_CONTEXT_PATH] [default: none]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_CONTEXT_PATH",
+        value_name = "PATH",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_path: Option<String>,
+
+    /// URLs of Elasticsearch nodes; a path is put in front of every request [also: OPTIMIZE_ELASTICSEARCH_HOST,
+    /// OPTIMIZE_ELASTICSEARCH_HTTP_PORT, CAMUNDA_OPTIMIZE_ELASTICSEARCH_SSL_ENABLED] [default: http://localhost:9200]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_url: Option<Vec<Url>>,
+
+    /// User name at Elasticsearch [also: CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_USERNAME]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_USERNAME",
+        value_name = "NAME",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_username: Option<String>,
+
+    /// File with the password [or the password in OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD] [also:
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD_FILE",
+        value_name = "FILE",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_password_file: Option<PathBuf>,
+
+    /// File with an API key in its encoded form [or the key in OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY_FILE",
+        value_name = "FILE",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_api_key_file: Option<PathBuf>,
+
+    /// PEM files of certificate authorities besides those of the system [also:
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE_AUTHORITIES]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_CA_FILE",
+        value_name = "FILE",
+        value_delimiter = ',',
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_ca_file: Option<Vec<PathBuf>>,
+
+    /// Accept any certificate [also: CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED] [default: false]
+    #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_ACCEPT_INVALID_CERTIFICATES", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_accept_invalid_certificates: Option<bool>,
+
+    /// Longest wait for Elasticsearch, in seconds [default: 60]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_timeout: Option<u32>,
+
+    /// Complete prefix of Optimize's indices [also: CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX]
+    /// [default: optimize]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_INDEX_PREFIX",
+        value_name = "PREFIX",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_prefix: Option<String>,
+
+    /// File with the token that clients present [or the token in OPTIMIZE_EXPORT_ACCESS_TOKEN] [also:
+    /// OPTIMIZE_API_ACCESS_TOKEN] [default: none, every request is refused]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ACCESS_TOKEN_FILE",
+        value_name = "FILE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token_file: Option<PathBuf>,
+
+    /// File with the key that proves a scroll is ours; replicas need the same one [or the key in
+    /// OPTIMIZE_EXPORT_SCROLL_KEY] [default: a random key per process]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_SCROLL_KEY_FILE",
+        value_name = "FILE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scroll_key_file: Option<PathBuf>,
+
+    /// How long reports and definitions are cached, in seconds; 0 for not at all [default: 5]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_CACHE_TTL",
+        value_name = "SECONDS",
+        help_heading = "Export"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_ttl: Option<u32>,
+
+    /// Take Optimize's defaults for a missing limit (1000) and paginationTimeout (120) [default: false]
+    #[arg(long, env = "OPTIMIZE_EXPORT_LENIENT_PARAMETERS", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Export")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lenient_parameters: Option<bool>,
+
+    /// Object variables of raw rows: their values, or the placeholder of older releases [default: values]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_OBJECT_VARIABLES",
+        value_name = "values|placeholder",
+        help_heading = "Export"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_variables: Option<ObjectVariablesSetting>,
+
+    /// Zone that dates of raw rows are converted to, such as Europe/Berlin [default: as stored]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_TIME_ZONE",
+        value_name = "ZONE",
+        help_heading = "Export"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+
+    /// Whether reports may look at assignees [also: CAMUNDA_OPTIMIZE_UI_USER_TASK_ASSIGNEE_ANALYTICS_ENABLED]
+    /// [default: true]
+    #[arg(long, env = "OPTIMIZE_EXPORT_ASSIGNEE_ANALYTICS", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Export")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee_analytics: Option<bool>,
+
+    /// Buckets per terms aggregation [default: 1000]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_AGGREGATION_BUCKET_LIMIT",
+        value_name = "BUCKETS",
+        help_heading = "Export"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregation_bucket_limit: Option<u32>,
+
+    /// Upper bound of the parameter limit [default: 10000]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_LIMIT",
+        value_name = "ROWS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_limit: Option<u32>,
+
+    /// Upper bound of the parameter paginationTimeout, in seconds [default: 86400]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_PAGINATION_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pagination_timeout: Option<u32>,
+
+    /// Exports under way at the same time; more are refused with status 429 [default: 128]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_EXPORTS",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_exports: Option<u32>,
+
+    /// Format of the log [default: text]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_LOG_FORMAT",
+        value_name = "text|json",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+
+    /// What is logged, such as info or optimize_export=debug [default: info]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_LOG",
+        value_name = "FILTER",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// See [`ObjectVariables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectVariablesSetting {
+    /// The stored values.
+    Values,
+    /// A fixed text.
+    Placeholder,
+}
+
+/// Format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The settings, checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address of the export.
+    pub listen: SocketAddr,
+    /// Address of the health checks.
+    pub management_listen: SocketAddr,
+    /// Path segments in front of `api`.
+    pub context_path: Vec<String>,
+    /// How to reach Elasticsearch.
+    pub elasticsearch: ConnectionSettings,
+    /// The token that clients present.
+    pub access_token: Option<SecretString>,
+    /// The key that replicas share.
+    pub scroll_key: Option<SecretString>,
+    /// How exports are made.
+    pub export: ExportSettings,
+    /// Bounds and defaults of the request's parameters.
+    pub parameters: ParameterRules,
+    /// Buckets per terms aggregation.
+    pub aggregation_bucket_limit: u32,
+    /// Format of the log.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+}
+
+/// Bounds and defaults of the request's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParameterRules {
+    /// Largest `limit`.
+    pub max_limit: u32,
+    /// Largest `paginationTimeout`, in seconds.
+    pub max_pagination_timeout: u32,
+    /// Whether missing ones have Optimize's defaults.
+    pub lenient: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be used.
+    #[error("{0}")]
+    File(String),
+    /// An environment variable of ours that is no setting.
+    #[error(
+        "the environment variable {0} is no setting of this service; see --help for those there are"
+    )]
+    UnknownVariable(String),
+    /// A setting's value is impossible, or contradicts another.
+    #[error("{setting}: {problem}")]
+    Setting {
+        /// Its flag or variable.
+        setting: &'static str,
+        /// What is wrong, without any secret.
+        problem: String,
+    },
+}
+
+fn wrong(setting: &'static str, problem: impl fmt::Display) -> ConfigError {
+    ConfigError::Setting {
+        setting,
+        problem: problem.to_string(),
+    }
+}
+
+/// Begins the names of our environment variables.
+const OWN_PREFIX: &str = "OPTIMIZE_EXPORT_";
+/// Our variables that are no flags: secrets, which have no business on a command line, and the path of the file.
+const SECRET_VARIABLES: [&str; 4] = [
+    "ACCESS_TOKEN",
+    "SCROLL_KEY",
+    "ELASTICSEARCH_PASSWORD",
+    "ELASTICSEARCH_API_KEY",
+];
+/// Kubernetes puts these into every container of a namespace with a service called `optimize-export`.
+const KUBERNETES_VARIABLES: [&str; 2] = ["SERVICE_", "PORT"];
+
+/// The environment, as a map so that tests have their own.
+pub type Environment = BTreeMap<String, String>;
+
+impl Config {
+    /// Puts the configuration together. `given` holds flags and our own variables, which `clap` has read already.
+    ///
+    /// # Errors
+    /// Something is unknown, impossible or contradictory.
+    pub fn load(
+        given: Settings,
+        file: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        check_variables(environment)?;
+        let mut figment = Figment::new();
+        if let Some(path) = file {
+            // Checked here, because an empty file has no settings and a missing one must not look like it.
+            fs::metadata(path).map_err(|error| {
+                ConfigError::File(format!("--config {}: {error}", path.display()))
+            })?;
+            figment = figment.merge(Yaml::file(path));
+        }
+        let optimize = optimize_names::settings(environment)?;
+        let figment = figment
+            .merge(Serialized::defaults(optimize))
+            .merge(Serialized::defaults(given));
+        let settings: Settings = figment
+            .extract()
+            .map_err(|error| ConfigError::File(error.to_string()))?;
+        Self::check(settings, environment)
+    }
+
+    fn check(settings: Settings, environment: &Environment) -> Result<Self, ConfigError> {
+        let max_limit = settings.max_limit.unwrap_or(MAX_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&max_limit) {
+            return Err(wrong(
+                "--max-limit",
+                format!("{max_limit} is not within 1..={MAX_LIMIT}"),
+            ));
+        }
+        let max_pagination_timeout = settings
+            .max_pagination_timeout
+            .unwrap_or(MAX_PAGINATION_TIMEOUT);
+        if !(1..=MAX_PAGINATION_TIMEOUT).contains(&max_pagination_timeout) {
+            let problem =
+                format!("{max_pagination_timeout} is not within 1..={MAX_PAGINATION_TIMEOUT}");
+            return Err(wrong("--max-pagination-timeout", problem));
+        }
+        let max_concurrent_exports = settings
+            .max_concurrent_exports
+            .unwrap_or(DEFAULT_MAX_CONCURRENT_EXPORTS);
+        let aggregation_bucket_limit = settings
+            .aggregation_bucket_limit
+            .unwrap_or(DEFAULT_BUCKET_LIMIT);
+        let timeout = settings.elasticsearch_timeout.unwrap_or(60);
+        for (setting, value) in [
+            ("--max-concurrent-exports", max_concurrent_exports),
+            ("--aggregation-bucket-limit", aggregation_bucket_limit),
+            ("--elasticsearch-timeout", timeout),
+        ] {
+            if value == 0 {
+                return Err(wrong(setting, "0 is not allowed; it must be at least 1"));
+            }
+        }
+        let time_zone = settings
+            .time_zone
+            .as_deref()
+            .map(|name| TimeZone::get(name).map_err(|error| wrong("--time-zone", error)))
+            .transpose()?;
+        let index_prefix = settings
+            .index_prefix
+            .clone()
+            .unwrap_or_else(|| "optimize".to_owned());
+        check_index_prefix(&index_prefix)?;
+        let listen = settings
+            .listen
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8095)));
+        let management_listen = settings
+            .management_listen
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8096)));
+        if listen == management_listen && listen.port() != 0 {
+            return Err(wrong(
+                "--management-listen",
+                format!("{listen} is the address of --listen already"),
+            ));
+        }
+        let scroll_key = secret(
+            "--scroll-key-file",
+            settings.scroll_key_file.as_deref(),
+            "OPTIMIZE_EXPORT_SCROLL_KEY",
+            None,
+            environment,
+        )?;
+        if scroll_key
+            .as_ref()
+            .is_some_and(|key| key.expose_secret().len() < MIN_SCROLL_KEY_BYTES)
+        {
+            let problem = format!(
+                "the scroll key is shorter than {MIN_SCROLL_KEY_BYTES} bytes and can be guessed"
+            );
+            return Err(wrong("--scroll-key-file", problem));
+        }
+        let access_token = secret(
+            "--access-token-file",
+            settings.access_token_file.as_deref(),
+            "OPTIMIZE_EXPORT_ACCESS_TOKEN",
+            Some("OPTIMIZE_API_ACCESS_TOKEN"),
+            environment,
+        )?;
+        Ok(Self {
+            listen,
+            management_listen,
+            context_path: context_path(settings.context_path.as_deref().unwrap_or(""))?,
+            elasticsearch: connection(&settings, environment, timeout)?,
+            access_token,
+            scroll_key,
+            export: ExportSettings {
+                index_prefix,
+                cache_time_to_live: Duration::from_secs(u64::from(settings.cache_ttl.unwrap_or(5))),
+                object_variables: match settings.object_variables {
+                    Some(ObjectVariablesSetting::Placeholder) => ObjectVariables::Placeholder,
+                    _ => ObjectVariables::Values,
+                },
+                time_zone,
+                assignee_analytics: settings.assignee_analytics.unwrap_or(true),
+                max_concurrent_exports: usize::try_from(max_concurrent_exports)
+                    .unwrap_or(usize::MAX),
+            },
+            parameters: ParameterRules {
+                max_limit,
+                max_pagination_timeout,
+                lenient: settings.lenient_parameters.unwrap_or(false),
+            },
+            aggregation_bucket_limit,
+            log_format: settings.log_format.unwrap_or_default(),
+            log: settings.log.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+/// Shortest scroll key: 128 bits.
+const MIN_SCROLL_KEY_BYTES: usize = 16;
+
+/// A misspelt variable would silently leave a default in force.
+fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
+    use clap::{Command, CommandFactory, Parser};
+
+    /// Only here to ask clap for the names of the variables.
+    #[derive(Parser)]
+    struct AllSettings {
+        #[command(flatten)]
+        _settings: Settings,
+    }
+    let command: Command = AllSettings::command();
+    let known: Vec<&str> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_env()?.to_str())
+        .collect();
+    let is_known = |name: &String, rest: &str| {
+        known.contains(&name.as_str())
+            || rest == "CONFIG"
+            || SECRET_VARIABLES.contains(&rest)
+            || KUBERNETES_VARIABLES
+                .iter()
+                .any(|prefix| rest.starts_with(prefix))
+    };
+    let mut own = environment
+        .keys()
+        .filter_map(|name| Some((name, name.strip_prefix(OWN_PREFIX)?)));
+    match own.find(|(name, rest)| !is_known(name, rest)) {
+        Some((name, _)) => Err(ConfigError::UnknownVariable(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Rules of Elasticsearch for the names that a prefix begins.
+fn check_index_prefix(prefix: &str) -> Result<(), ConfigError> {
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || r#"\/*?"<>|,#:"#.contains(c);
+    if prefix.is_empty() || prefix.starts_with(['-', '_', '+', '.']) || prefix.contains(is_bad) {
+        return Err(wrong(
+            "--index-prefix",
+            format!("`{prefix}` can't begin the name of an index"),
+        ));
+    }
+    Ok(())
+}
+
+fn context_path(path: &str) -> Result<Vec<String>, ConfigError> {
+    let segments: Vec<String> = path
+        .split('/')
+        .filter(|s| !s.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+    match segments
+        .iter()
+        .find(|segment| !segment.chars().all(is_plain))
+    {
+        Some(segment) => Err(wrong(
+            "--context-path",
+            format!("`{segment}` is no path segment of letters, digits and -_.~"),
+        )),
+        None => Ok(segments),
+    }
+}
+
+fn connection(
+    settings: &Settings,
+    environment: &Environment,
+    timeout: u32,
+) -> Result<ConnectionSettings, ConfigError> {
+    let urls = match &settings.elasticsearch_url {
+        Some(urls) if !urls.is_empty() => urls.clone(),
+        _ => vec![
+            Url::parse("http://localhost:9200")
+                .map_err(|error| wrong("--elasticsearch-url", error))?,
+        ],
+    };
+    for url in &urls {
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(wrong(
+                "--elasticsearch-url",
+                "it must begin with http:// or https:// and name a host",
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong(
+                "--elasticsearch-url",
+                "credentials don't belong into the URL; use --elasticsearch-username and --elasticsearch-password-file",
+            ));
+        }
+    }
+    let password = secret(
+        "--elasticsearch-password-file",
+        settings.elasticsearch_password_file.as_deref(),
+        "OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD",
+        Some("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD"),
+        environment,
+    )?;
+    let api_key = secret(
+        "--elasticsearch-api-key-file",
+        settings.elasticsearch_api_key_file.as_deref(),
+        "OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY",
+        None,
+        environment,
+    )?;
+    let username = settings
+        .elasticsearch_username
+        .clone()
+        .filter(|name| !name.is_empty());
+    let credentials = match (username, password, api_key) {
+        (None, None, None) => Credentials::None,
+        (Some(user), Some(password), None) => Credentials::Basic(user, password),
+        (None, None, Some(key)) => Credentials::ApiKey(key),
+        (Some(_), None, None) => {
+            return Err(wrong(
+                "--elasticsearch-username",
+                "there is no password for it",
+            ));
+        }
+        (None, Some(_), None) => {
+            return Err(wrong(
+                "--elasticsearch-password-file",
+                "there is no user name for it",
+            ));
+        }
+        _ => {
+            return Err(wrong(
+                "--elasticsearch-api-key-file",
+                "there can't be a user name or password besides an API key",
+            ));
+        }
+    };
+    let mut certificate_authorities = Vec::new();
+    for path in settings.elasticsearch_ca_file.iter().flatten() {
+        let pem = fs::read(path).map_err(|error| {
+            wrong(
+                "--elasticsearch-ca-file",
+                format!("{}: {error}", path.display()),
+            )
+        })?;
+        certificate_authorities.push(pem);
+    }
+    Ok(ConnectionSettings {
+        urls,
+        credentials,
+        certificate_authorities,
+        accept_invalid_certificates: settings
+            .elasticsearch_accept_invalid_certificates
+            .unwrap_or(false),
+        timeout: Duration::from_secs(u64::from(timeout)),
+    })
+}
+
+/// A secret from its file, our variable or Optimize's. An empty one is none, as in Optimize.
+fn secret(
+    setting: &'static str,
+    file: Option<&Path>,
+    own_variable: &'static str,
+    optimize_variable: Option<&str>,
+    environment: &Environment,
+) -> Result<Option<SecretString>, ConfigError> {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let from_file = file
+        .map(|path| {
+            fs::read_to_string(path)
+                .map_err(|error| wrong(setting, format!("{}: {error}", path.display())))
+        })
+        .transpose()?
+        // Editors and `echo` end a file with a line break that is not part of the secret.
+        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    if from_file.is_some() && variable(own_variable).is_some() {
+        return Err(wrong(
+            setting,
+            format!("the environment variable {own_variable} is set too; use one of them"),
+        ));
+    }
+    if from_file.as_deref() == Some("") {
+        return Err(wrong(setting, "the file is empty"));
+    }
+    let value = from_file
+        .or_else(|| variable(own_variable).cloned())
+        .or_else(|| optimize_variable.and_then(variable).cloned());
+    Ok(value.map(SecretString::from))
+}
+
+#[cfg(test)]
+mod tests;

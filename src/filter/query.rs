@@ -1,0 +1,87 @@
+//! The few query shapes that filters are made of.
+
+use serde_json::{Map, Value, json};
+
+/// Path of the nested flow node instances.
+pub const FLOW_NODE_INSTANCES: &str = "flowNodeInstances";
+/// Path of the nested incidents.
+pub const INCIDENTS: &str = "incidents";
+
+/// Matches a document that has one nested document for which `query` holds.
+pub fn nested(path: &str, query: Value) -> Value {
+    json!({"nested": {"path": path, "score_mode": "none", "query": query}})
+}
+
+/// Matches where the field is exactly this.
+pub fn term(field: &str, value: impl Into<Value>) -> Value {
+    json!({"term": {field: {"value": value.into()}}})
+}
+
+/// Matches where the field is one of these; none of them where the list is empty.
+pub fn terms(field: &str, values: impl Into<Value>) -> Value {
+    json!({"terms": {field: values.into()}})
+}
+
+/// Matches where the field has a value.
+pub fn exists(field: &str) -> Value {
+    json!({"exists": {"field": field}})
+}
+
+/// Matches where one of the clauses does, and everywhere when there is none.
+pub fn any_of(clauses: Vec<Value>) -> Value {
+    Bool {
+        should: clauses,
+        ..Bool::default()
+    }
+    .into()
+}
+
+/// Matches where none of the clauses does.
+pub fn none_of(clauses: Vec<Value>) -> Value {
+    Bool {
+        must_not: clauses,
+        ..Bool::default()
+    }
+    .into()
+}
+
+/// Matches where all of the clauses do.
+pub fn all_of(clauses: Vec<Value>) -> Value {
+    Bool {
+        must: clauses,
+        ..Bool::default()
+    }
+    .into()
+}
+
+/// A `bool` query to which several filters can add their clauses.
+#[derive(Default)]
+pub struct Bool {
+    pub must: Vec<Value>,
+    pub must_not: Vec<Value>,
+    pub should: Vec<Value>,
+    pub filter: Vec<Value>,
+    /// One of `should` has to match. It makes a difference where `should` is empty: the query matches nothing then, if
+    /// it has any other clause that has to match, and everything, if it has none (fact file E, section 13).
+    pub needs_one: bool,
+}
+
+impl From<Bool> for Value {
+    fn from(query: Bool) -> Self {
+        let mut members = Map::new();
+        for (name, clauses) in [
+            ("must", query.must),
+            ("must_not", query.must_not),
+            ("should", query.should),
+            ("filter", query.filter),
+        ] {
+            if !clauses.is_empty() {
+                members.insert(name.to_owned(), Self::Array(clauses));
+            }
+        }
+        if query.needs_one {
+            members.insert("minimum_should_match".to_owned(), json!(1));
+        }
+        json!({"bool": members})
+    }
+}

@@ -1,0 +1,7 @@
+//! The service's HTTP side: routes, parameters, error bodies, health checks, and the loop that accepts connections.
+
+pub mod error_body;
+pub mod health;
+pub mod parameters;
+pub mod routes;
+pub mod server;

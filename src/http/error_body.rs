@@ -1,0 +1,182 @@
+//! Errors as a client sees them.
+//!
+//! Source: fact file A, section 7 (body, codes, texts); the contract's section on errors (statuses).
+
+use serde::Serialize;
+use warp::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+
+use crate::auth::AuthError;
+use crate::export::ExportError;
+
+/// Seconds after which a client may try again when Elasticsearch is away.
+const RETRY_AFTER_OUTAGE: u32 = 10;
+/// A message repeats what the client sent; more of it than this helps nobody.
+const MAX_DETAIL_CHARACTERS: usize = 2_000;
+
+/// The kinds of errors, each with its status, code and general text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// A parameter, or a combination of request and report, that can't work.
+    BadRequest,
+    /// A report that can't be evaluated.
+    ReportEvaluation,
+    /// A result with too many buckets.
+    TooManyBuckets,
+    /// No token, or a wrong one.
+    NotAuthorized,
+    /// No such report, or path.
+    NotFound,
+    /// A wrong method on a known path.
+    MethodNotAllowed,
+    /// A limit of ours or of Elasticsearch.
+    TooManyRequests,
+    /// Elasticsearch is away.
+    ElasticsearchConnection,
+    /// Anything else.
+    Server,
+}
+
+impl ErrorCode {
+    /// The code in the body.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::BadRequest => "badRequestError",
+            Self::ReportEvaluation => "reportEvaluationError",
+            Self::TooManyBuckets => "tooManyBuckets",
+            Self::NotAuthorized => "notAuthorizedError",
+            Self::NotFound => "notFoundError",
+            Self::MethodNotAllowed => "methodNotAllowedError",
+            Self::TooManyRequests => "tooManyRequestsError",
+            Self::ElasticsearchConnection => "elasticsearchConnectionError",
+            Self::Server => "serverError",
+        }
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest | Self::ReportEvaluation | Self::TooManyBuckets => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::NotAuthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::ElasticsearchConnection => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Server => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The general text, Optimize's where it has the code.
+    const fn message(self) -> &'static str {
+        match self {
+            Self::BadRequest => "The server was unable to process the request.",
+            Self::ReportEvaluation => "Could not evaluate the report.",
+            Self::TooManyBuckets => {
+                "Could not evaluate report because the result has more than 10.000 data points. Please add filters or \
+                 adjust the bucket size to reduce the size of the report result."
+            }
+            Self::NotAuthorized => "Could not authenticate you, please check your credentials.",
+            Self::NotFound => "The server could not find the requested resource.",
+            Self::MethodNotAllowed => {
+                "The server does not support this method for the requested resource."
+            }
+            Self::TooManyRequests => {
+                "The server has too much to do at the moment. Please try again later."
+            }
+            Self::ElasticsearchConnection => {
+                "The server has encountered Elasticsearch connection issues."
+            }
+            Self::Server => "An internal server error occurred.",
+        }
+    }
+}
+
+/// The body of an error.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    error_code: &'a str,
+    error_message: &'a str,
+    detailed_message: &'a str,
+    /// Optimize shows the report's definition here; this service never does.
+    report_definition: Option<()>,
+}
+
+/// An error response.
+pub fn respond(code: ErrorCode, detail: &str) -> Response {
+    let detail: String = detail.chars().take(MAX_DETAIL_CHARACTERS).collect();
+    let body = ErrorBody {
+        error_code: code.id(),
+        error_message: code.message(),
+        detailed_message: &detail,
+        report_definition: None,
+    };
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let mut response = Response::new(bytes::Bytes::from(body).into());
+    *response.status_mut() = code.status();
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The response to a client that is not let in.
+pub fn unauthorized(error: AuthError) -> Response {
+    let mut response = respond(ErrorCode::NotAuthorized, &error.to_string());
+    if let Ok(challenge) = HeaderValue::try_from(error.challenge()) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The response to a wrong method.
+pub fn method_not_allowed() -> Response {
+    let mut response = respond(ErrorCode::MethodNotAllowed, "only GET is allowed here");
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET"));
+    response
+}
+
+/// The response to an export that failed. What only an operator may see goes to the log.
+pub fn export_failed(error: &ExportError) -> Response {
+    match error {
+        ExportError::BadRequest(detail) => respond(ErrorCode::BadRequest, detail),
+        ExportError::Report(problem) => respond(ErrorCode::ReportEvaluation, &problem.to_string()),
+        ExportError::TooManyBuckets(detail) => respond(ErrorCode::TooManyBuckets, detail),
+        ExportError::NotFound(_) => respond(ErrorCode::NotFound, &error.to_string()),
+        ExportError::Busy {
+            reason,
+            retry_after,
+        } => retry_later(respond(ErrorCode::TooManyRequests, reason), *retry_after),
+        ExportError::Unavailable(cause) => {
+            tracing::error!(error = %cause, "Elasticsearch is not available");
+            let detail =
+                "Elasticsearch can't be reached, or lost a part of the answer; try again later";
+            retry_later(
+                respond(ErrorCode::ElasticsearchConnection, detail),
+                RETRY_AFTER_OUTAGE,
+            )
+        }
+        ExportError::Internal(cause) => {
+            tracing::error!(error = %cause, "the export failed");
+            respond(
+                ErrorCode::Server,
+                "the export failed; the log of the service has the cause under this request's id",
+            )
+        }
+    }
+}
+
+fn retry_later(mut response: Response, seconds: u32) -> Response {
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}

@@ -1,0 +1,144 @@
+//! What the service answers to.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use percent_encoding::percent_decode_str;
+use warp::filters::BoxedFilter;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::http::{HeaderMap, HeaderValue};
+use warp::reject::{MethodNotAllowed, Reject};
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
+
+use super::error_body::{self, ErrorCode};
+use super::parameters::Parameters;
+use crate::auth::{AuthError, Authenticator};
+use crate::config::ParameterRules;
+use crate::export::{Export, ExportRequest, Exporter};
+
+/// The zone that a client wants dates in, Optimize's own header for it.
+const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
+
+/// Everything that the routes need.
+pub struct Api {
+    /// Makes exports.
+    pub exporter: Exporter,
+    /// Lets clients in.
+    pub authenticator: Authenticator,
+    /// Bounds of the parameters.
+    pub parameters: ParameterRules,
+    /// Path segments in front of `api`.
+    pub context_path: Vec<String>,
+}
+
+/// A client that is not let in.
+#[derive(Debug)]
+struct NotAuthorized(AuthError);
+
+impl Reject for NotAuthorized {}
+
+/// The routes of the public API, with an answer for every request.
+pub fn routes(
+    api: Api,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let context_path = context_path(&api.context_path);
+    let api = Arc::new(api);
+    context_path
+        .and(warp::path("api"))
+        .and(warp::path("public"))
+        // Before anything else: an unknown path tells nothing to somebody without a token.
+        .and(authorized(Arc::clone(&api)))
+        .and(export_route(api))
+        .recover(answer_rejection)
+        .unify()
+}
+
+fn context_path(segments: &[String]) -> BoxedFilter<()> {
+    segments.iter().fold(warp::any().boxed(), |path, segment| {
+        path.and(warp::path(segment.clone())).boxed()
+    })
+}
+
+fn authorized(
+    api: Arc<Api>,
+) -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::header::headers_cloned()
+        .and_then(move |headers: HeaderMap| {
+            let result = api.authenticator.check(&headers);
+            async move { result.map_err(|error| warp::reject::custom(NotAuthorized(error))) }
+        })
+        .untuple_one()
+}
+
+/// `GET /export/report/{reportId}/result/json`.
+fn export_route(
+    api: Arc<Api>,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::path!("export" / "report" / String / "result" / "json")
+        .and(warp::get())
+        .and(raw_query)
+        .and(warp::header::headers_cloned())
+        .then(
+            move |report_id: String, query: String, headers: HeaderMap| {
+                let api = Arc::clone(&api);
+                async move { export(&api, &report_id, &query, &headers).await }
+            },
+        )
+}
+
+/// Parse, export, answer.
+async fn export(api: &Api, encoded_report_id: &str, query: &str, headers: &HeaderMap) -> Response {
+    let parameters = match Parameters::parse(query, &api.parameters) {
+        Ok(parameters) => parameters,
+        Err(violations) => {
+            return error_body::respond(ErrorCode::BadRequest, &violations.to_string());
+        }
+    };
+    // An id that is not UTF-8 is the id of no report; what it is replaced by is none either.
+    let report_id = percent_decode_str(encoded_report_id)
+        .decode_utf8_lossy()
+        .into_owned();
+    let request = ExportRequest {
+        report_id,
+        limit: parameters.limit,
+        pagination_timeout: parameters.pagination_timeout,
+        search_request_id: parameters.search_request_id,
+        time_zone: client_time_zone(headers),
+    };
+    match api.exporter.export(request).await {
+        Ok(Export::Whole(json)) => as_json(Response::new(bytes::Bytes::from(json).into())),
+        Ok(Export::Page(body)) => as_json(warp::reply::stream(body).into_response()),
+        Err(error) => error_body::export_failed(&error),
+    }
+}
+
+fn as_json(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A header that names no zone is ignored, as in Optimize (fact file A, section 9).
+fn client_time_zone(headers: &HeaderMap) -> Option<TimeZone> {
+    let name = headers.get(CLIENT_TIME_ZONE)?.to_str().ok()?.trim();
+    TimeZone::get(name)
+        .inspect_err(|_| tracing::debug!("{CLIENT_TIME_ZONE} names no known zone and is ignored"))
+        .ok()
+}
+
+async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> {
+    Ok(if let Some(NotAuthorized(error)) = rejection.find() {
+        error_body::unauthorized(*error)
+    } else if rejection.find::<MethodNotAllowed>().is_some() {
+        error_body::method_not_allowed()
+    } else {
+        error_body::respond(ErrorCode::NotFound, "there is nothing at this path")
+    })
+}
