@@ -10,6 +10,7 @@ use xtask::client;
 use xtask::demo;
 use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
+use xtask::nested;
 use xtask::sample::{self, InstanceSize, Sample};
 
 /// What a developer of optimize-export runs.
@@ -235,7 +236,9 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
 /// Runs a command that finds this Elasticsearch in its environment.
 fn run_with(elasticsearch: &Elasticsearch, command: &[OsString]) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("there is no command")?;
-    let status = process::Command::new(program)
+    let mut command = process::Command::new(program);
+    nested::forget_own_package(&mut command);
+    let status = command
         .args(arguments)
         .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)
         .status()
