@@ -59,7 +59,7 @@ struct Page {
     first_hit: Option<Vec<u8>>,
     leases: Vec<ScrollLease>,
     started: Instant,
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl Exporter {
@@ -160,7 +160,7 @@ impl Exporter {
             first_hit: None,
             leases: vec![lease],
             started,
-            _slot: slot,
+            slot: Some(slot),
         };
         Ok(page.start())
     }
@@ -242,7 +242,7 @@ impl Exporter {
             first_hit,
             leases,
             started,
-            _slot: slot,
+            slot: Some(slot),
         };
         Ok(page.start())
     }
@@ -416,12 +416,12 @@ impl Page {
         let written = self.write_rows(&mut writer).await;
         let delivered = match written {
             Ok(rows) => {
-                let end = Arc::new(PageEnd::new(std::mem::take(&mut self.leases), rows == 0));
+                let leases = std::mem::take(&mut self.leases);
+                let end = Arc::new(PageEnd::new(leases, self.slot.take(), rows == 0));
                 match writer.finish(Arc::clone(&end)).await {
                     Ok(bytes) => Ok((rows, bytes)),
                     Err(interrupted) => {
                         end.end_scroll();
-                        self.leases = Vec::new();
                         Err(Broken::from(interrupted))
                     }
                 }

@@ -5,21 +5,21 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// What happens to the bytes from Elasticsearch.
+/// What happens to the bytes from Elasticsearch, on each connection by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// They pass.
     Pass,
     /// So many pass, the rest waits for another mode.
     HoldAfter(usize),
-    /// So many pass, then all connections close.
+    /// So many pass, then the connection closes.
     CutAfter(usize),
 }
 
 struct State {
     mode: Mode,
-    /// Bytes that passed since the mode was set.
-    passed: usize,
+    /// Tells one setting of the mode from the next: each begins to count anew.
+    generation: u32,
 }
 
 /// The proxy.
@@ -40,7 +40,7 @@ impl Proxy {
         let state = Arc::new((
             Mutex::new(State {
                 mode: Mode::Pass,
-                passed: 0,
+                generation: 0,
             }),
             Condvar::new(),
         ));
@@ -67,7 +67,11 @@ impl Proxy {
 
     pub fn set(&self, mode: Mode) {
         let (state, changed) = &*self.state;
-        *state.lock().unwrap() = State { mode, passed: 0 };
+        let mut state = state.lock().unwrap();
+        *state = State {
+            mode,
+            generation: state.generation + 1,
+        };
         changed.notify_all();
     }
 }
@@ -80,20 +84,25 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 
 fn pass_by_mode(mut from: TcpStream, mut to: TcpStream, state: &(Mutex<State>, Condvar)) {
     let mut buffer = [0; 4096];
+    let (lock, changed) = state;
+    let (mut generation, mut passed) = (0, 0);
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let (lock, changed) = state;
         let mut state = lock.lock().unwrap();
-        while matches!(state.mode, Mode::HoldAfter(limit) if state.passed >= limit) {
-            state = changed.wait(state).unwrap();
+        loop {
+            if state.generation != generation {
+                (generation, passed) = (state.generation, 0);
+            }
+            match state.mode {
+                Mode::HoldAfter(limit) if passed >= limit => state = changed.wait(state).unwrap(),
+                _ => break,
+            }
         }
-        if matches!(state.mode, Mode::CutAfter(limit) if state.passed >= limit) {
-            break;
-        }
-        state.passed += read;
+        let is_cut = matches!(state.mode, Mode::CutAfter(limit) if passed >= limit);
         drop(state);
-        if to.write_all(&buffer[..read]).is_err() {
+        if is_cut || to.write_all(&buffer[..read]).is_err() {
             break;
         }
+        passed += read;
     }
     let _ = to.shutdown(Shutdown::Both);
     let _ = from.shutdown(Shutdown::Both);
