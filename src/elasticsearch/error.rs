@@ -104,6 +104,8 @@ const CLASSES: &[(&str, Refusal)] = &[
         "search_context_missing_exception",
         Refusal::SearchContextMissing,
     ),
+    // A scroll whose node left the cluster, or that names one that never was: its contexts are gone with it.
+    ("] is not available", Refusal::SearchContextMissing),
     ("cannot parse scroll id", Refusal::MalformedScrollId),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
     (

@@ -1,3 +1,15 @@
-//! Tests against a real Elasticsearch.
+//! The service against a real Elasticsearch: the binary that users run, spawned by each test with an index prefix of its
+//! own, so that all tests run in parallel on one server.
 
+mod access;
+mod check;
+mod definitions;
 mod filters;
+mod many_clients;
+mod paging;
+mod parameters;
+mod raw_rows;
+mod reports;
+mod scrolls;
+mod streaming;
+mod support;
