@@ -23,6 +23,7 @@ mod decisions;
 mod durations;
 mod flow_nodes;
 mod instances;
+mod service;
 mod variables;
 mod view_level;
 
