@@ -4,6 +4,7 @@
 mod access;
 mod check;
 mod definitions;
+mod filters;
 mod many_clients;
 mod paging;
 mod parameters;
