@@ -48,6 +48,8 @@ pub enum Refusal {
     AccessDenied,
     /// A shard or the cluster is not available.
     Unavailable,
+    /// The query asks for what Elasticsearch can't evaluate, such as a pattern that is too complex.
+    QueryRejected,
     /// Anything else.
     Other,
 }
@@ -108,6 +110,8 @@ const CLASSES: &[(&str, Refusal)] = &[
     ("] is not available", Refusal::SearchContextMissing),
     ("cannot parse scroll id", Refusal::MalformedScrollId),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
+    ("query_shard_exception", Refusal::QueryRejected),
+    ("number_format_exception", Refusal::QueryRejected),
     (
         "too_many_scroll_contexts_exception",
         Refusal::TooManyScrolls,
