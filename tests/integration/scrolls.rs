@@ -137,6 +137,21 @@ fn an_id_of_another_report_is_refused_without_moving_its_scroll() {
 }
 
 #[test]
+fn a_replica_that_read_from_another_reports_scroll_makes_its_reader_start_over() {
+    let optimize = with_orders(4);
+    optimize.store_report(raw_report("other", "order", json!({})));
+    let (first, second) = (replica(&optimize, &KEY), replica(&optimize, &KEY));
+    let page = first.first_page("r", 1).ok();
+    let (status, _, detail) = second.next_page("other", &page).error();
+    assert!(
+        status == 400 && detail.contains("not issued for this report"),
+        "{detail}"
+    );
+    // The second instance is gone from the scroll; a third page in its place would be a silent gap.
+    assert_start_over(&first, "r", &page);
+}
+
+#[test]
 fn a_scroll_of_another_application_never_leaves() {
     let optimize = with_orders(4);
     let search = json!({"size": 1, "sort": ["processInstanceId"]});
