@@ -14,6 +14,7 @@ mod access;
 mod check;
 mod definitions;
 mod filters;
+mod jwt;
 mod many_clients;
 mod paging;
 mod parameters;
