@@ -1,7 +1,7 @@
 //! The walk from a request to its answer.
 //!
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in [`raw_process`], page by page; what aggregates in [`aggregated`].
+//! answer. Raw data goes on in `raw_process`, page by page; what aggregates in `aggregated`.
 
 use std::sync::Arc;
 use std::time::Duration;

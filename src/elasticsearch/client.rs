@@ -107,6 +107,8 @@ impl Elasticsearch {
             .read_timeout(settings.timeout)
             .danger_accept_invalid_certs(settings.accept_invalid_certificates)
             .tcp_nodelay(true)
+            // Compressing a page would cost Elasticsearch far more than sending it.
+            .no_gzip()
             .no_proxy();
         for authority in &authorities {
             http = http.add_root_certificate(authority.clone());

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::Slot;
 use super::scroll::ScrollLease;
 use crate::raw_data::json::JsonText;
 
@@ -44,6 +45,8 @@ enum Message {
 /// What happens at the moment the reader has everything.
 pub struct PageEnd {
     leases: Vec<ScrollLease>,
+    /// The right to export, for the next one who asks.
+    slot: Mutex<Option<Slot>>,
     /// Whether the scroll is used up with this page.
     is_last: bool,
     is_revoked: AtomicBool,
@@ -51,9 +54,10 @@ pub struct PageEnd {
 
 impl PageEnd {
     /// Holds the right to read from the scroll until the page is delivered.
-    pub fn new(leases: Vec<ScrollLease>, is_last: bool) -> Self {
+    pub fn new(leases: Vec<ScrollLease>, slot: Option<Slot>, is_last: bool) -> Self {
         Self {
             leases,
+            slot: Mutex::new(slot),
             is_last,
             is_revoked: AtomicBool::new(false),
         }
@@ -68,6 +72,12 @@ impl PageEnd {
             }
             lease.release();
         }
+        drop(
+            self.slot
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     /// Makes sure that nobody continues a scroll whose page did not arrive.
@@ -210,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn the_scroll_is_free_again_when_the_reader_sees_the_end() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], false));
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
         let (mut writer, mut body) = channel();
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
@@ -225,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn after_the_last_page_the_scroll_has_ended() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], true));
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, true));
         let (writer, mut body) = channel();
         let writing = tokio::spawn(writer.finish(end));
         assert!(body.next().await.is_none());
@@ -236,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_leaves_before_the_end_keeps_the_scroll_locked() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], false));
+        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
         let (mut writer, mut body) = channel();
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
@@ -273,7 +283,7 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel();
-        let end = Arc::new(PageEnd::new(Vec::new(), false));
+        let end = Arc::new(PageEnd::new(Vec::new(), None, false));
         assert_eq!(writer.finish(end).await, Err(Interrupted::ClientStalled));
         assert!(
             body.next().await.unwrap().is_err(),

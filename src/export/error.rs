@@ -67,9 +67,17 @@ impl From<ElasticsearchError> for ExportError {
                     busy("Elasticsearch is overloaded (circuit breaker or full queue)")
                 }
                 Refusal::Unavailable => Self::Unavailable(error),
+                // Our queries are well-formed; what makes one impossible is a value that the report put into it.
+                Refusal::QueryRejected => Self::Report(DefinitionError::part(
+                    "data.filter, data.configuration.sorting",
+                    format!("Elasticsearch can't evaluate it: {reason}"),
+                )),
                 Refusal::SearchContextMissing | Refusal::MalformedScrollId => {
                     Self::BadRequest(start_over(reason))
                 }
+                Refusal::KeepAliveTooLong => Self::BadRequest(format!(
+                    "paginationTimeout is too long for this cluster: {reason}"
+                )),
                 Refusal::AccessDenied => Self::Internal(format!(
                     "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
                      or lack a privilege"

@@ -59,7 +59,7 @@ struct Page {
     first_hit: Option<Vec<u8>>,
     leases: Vec<ScrollLease>,
     started: Instant,
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl Exporter {
@@ -160,7 +160,7 @@ impl Exporter {
             first_hit: None,
             leases: vec![lease],
             started,
-            _slot: slot,
+            slot: Some(slot),
         };
         Ok(page.start())
     }
@@ -205,7 +205,13 @@ impl Exporter {
             None => match step.next_hit().await? {
                 None => return self.unverified_empty_page(request, scroll_id, data).await,
                 Some(hit) => {
-                    let contents = self.verify(hit, &request.report_id)?;
+                    let contents = self.verify(hit)?;
+                    if contents.report_id != request.report_id {
+                        // It is one of ours, opened by a replica for another report, and this step took hits from it.
+                        // Better that its reader has to start over than that it misses them.
+                        self.clear_scroll(scroll_id).await;
+                        return Err(belongs_elsewhere());
+                    }
                     first_hit = Some(hit.to_vec());
                     Arc::new(contents)
                 }
@@ -242,7 +248,7 @@ impl Exporter {
             first_hit,
             leases,
             started,
-            _slot: slot,
+            slot: Some(slot),
         };
         Ok(page.start())
     }
@@ -264,15 +270,14 @@ impl Exporter {
         }
     }
 
-    /// Finds our signature, for this report, in a hit of a scroll that this process does not know.
-    fn verify(&self, hit: &[u8], report_id: &str) -> Result<ScrollContents, ExportError> {
+    /// Finds our signature in a hit of a scroll that this process does not know.
+    fn verify(&self, hit: &[u8]) -> Result<ScrollContents, ExportError> {
         let matched: MatchedQueries =
             serde_json::from_slice(hit).map_err(|_| belongs_elsewhere())?;
         matched
             .matched_queries
             .iter()
             .find_map(|name| self.0.signer.open(name))
-            .filter(|contents| contents.report_id == report_id)
             .ok_or_else(belongs_elsewhere)
     }
 
@@ -416,12 +421,12 @@ impl Page {
         let written = self.write_rows(&mut writer).await;
         let delivered = match written {
             Ok(rows) => {
-                let end = Arc::new(PageEnd::new(std::mem::take(&mut self.leases), rows == 0));
+                let leases = std::mem::take(&mut self.leases);
+                let end = Arc::new(PageEnd::new(leases, self.slot.take(), rows == 0));
                 match writer.finish(Arc::clone(&end)).await {
                     Ok(bytes) => Ok((rows, bytes)),
                     Err(interrupted) => {
                         end.end_scroll();
-                        self.leases = Vec::new();
                         Err(Broken::from(interrupted))
                     }
                 }

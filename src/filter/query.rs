@@ -12,14 +12,29 @@ pub fn nested(path: &str, query: Value) -> Value {
     json!({"nested": {"path": path, "score_mode": "none", "query": query}})
 }
 
-/// Matches where the field is exactly this.
-pub fn term(field: &str, value: impl Into<Value>) -> Value {
-    json!({"term": {field: {"value": value.into()}}})
+/// Bytes of the longest text that can be in an index as a whole. Elasticsearch 8.x refuses to look for a longer one, where
+/// 7.x doesn't find it.
+const LONGEST_TERM: usize = 32_766;
+
+fn can_be_indexed(value: &Value) -> bool {
+    value.as_str().is_none_or(|text| text.len() <= LONGEST_TERM)
 }
 
-/// Matches where the field is one of these; none of them where the list is empty.
-pub fn terms(field: &str, values: impl Into<Value>) -> Value {
-    json!({"terms": {field: values.into()}})
+/// Matches where the field is exactly this.
+pub fn term(field: &str, value: impl Into<Value>) -> Value {
+    let value = value.into();
+    if can_be_indexed(&value) {
+        json!({"term": {field: {"value": value}}})
+    } else {
+        json!({"match_none": {}})
+    }
+}
+
+/// Matches where the field is one of these; nowhere when the list is empty.
+pub fn terms<T: Into<Value>>(field: &str, values: impl IntoIterator<Item = T>) -> Value {
+    let values = values.into_iter().map(T::into).filter(can_be_indexed);
+    let values: Vec<Value> = values.collect();
+    json!({"terms": {field: values}})
 }
 
 /// Matches where the field has a value.
@@ -87,5 +102,25 @@ impl From<Bool> for Value {
             members.insert("minimum_should_match".to_owned(), json!(1));
         }
         json!({"bool": members})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_to_be_indexed_is_not_looked_for() {
+        let (fits, too_long) = ("x".repeat(32_766), "é".repeat(16_384));
+        assert_eq!(
+            term("f", fits.clone()),
+            json!({"term": {"f": {"value": fits}}})
+        );
+        assert_eq!(term("f", too_long.clone()), json!({"match_none": {}}));
+        assert_eq!(
+            terms("f", [too_long.clone(), fits.clone()]),
+            json!({"terms": {"f": [fits]}})
+        );
+        assert_eq!(terms("f", [too_long]), json!({"terms": {"f": []}}));
     }
 }

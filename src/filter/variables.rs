@@ -14,6 +14,9 @@ use crate::report::definition::{VariableCondition, VariableFilter, VariableType}
 /// Length up to which every part of a text is in the index (`MAX_GRAM`; fact file E, section 2).
 const LONGEST_GRAM: usize = 10;
 
+/// Length up to which a text is in the index as a whole (`IGNORE_ABOVE_CHAR_LIMIT`; fact file E, section 2).
+const LONGEST_VALUE: usize = 7_000;
+
 /// A variable, as a way to find it in a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VariableQueries {
@@ -156,14 +159,22 @@ impl VariableQueries {
 
     /// A text within the value. Short ones are in the index as they are, longer ones are searched for with wildcards, and
     /// those that the text itself has work as such. Length is counted as Java does it.
+    ///
+    /// What is too long to be in any value is not searched for: Elasticsearch refuses very long patterns.
     fn contains(&self, text: &str) -> Value {
         let text = text.to_lowercase();
         let field = self.text_field();
-        if text.encode_utf16().count() > LONGEST_GRAM {
-            json!({"wildcard": {format!("{field}.lowercaseField"): {"value": format!("*{text}*")}}})
-        } else {
-            term(&format!("{field}.nGramField"), text)
+        if text.encode_utf16().count() <= LONGEST_GRAM {
+            return term(&format!("{field}.nGramField"), text);
         }
+        let can_stand_for_nothing = |unit: &u16| [u16::from(b'*'), u16::from(b'\\')].contains(unit);
+        let shortest_match = text
+            .encode_utf16()
+            .filter(|unit| !can_stand_for_nothing(unit));
+        if shortest_match.count() > LONGEST_VALUE {
+            return json!({"match_none": {}});
+        }
+        json!({"wildcard": {format!("{field}.lowercaseField"): {"value": format!("*{text}*")}}})
     }
 }
 
@@ -343,6 +354,22 @@ mod tests {
                 "{text}"
             );
         }
+        let none = nested_variable("v", "String", &[json!({"match_none": {}})]);
+        for (text, expected) in [
+            (
+                "x".repeat(7_000),
+                pattern(&format!("*{}*", "x".repeat(7_000))),
+            ),
+            ("x".repeat(7_001), none.clone()),
+            ("x".repeat(100_000), none),
+            ("*".repeat(7_001), pattern(&"*".repeat(7_003))),
+        ] {
+            let stored = json!({"operator": "contains", "values": [text]});
+            assert_eq!(
+                variable("String", stored),
+                json!({"bool": {"should": [expected]}})
+            );
+        }
         let stored = json!({"operator": "not contains", "values": ["A", null]});
         let expected = json!({"bool": {"must_not": [{"bool": {"should": [gram("a"), undefined_or_null("String")]}}]}});
         assert_eq!(variable("String", stored), expected);
@@ -369,6 +396,22 @@ mod tests {
                     nested_variable("v", variable_type, &[range])
                 );
             }
+        }
+    }
+
+    #[test]
+    fn numbers_can_be_compared_with_what_is_no_number() {
+        for (stored, bound) in [
+            ("NaN", "NaN"),
+            ("1e999", "Infinity"),
+            ("-Infinity", "-Infinity"),
+        ] {
+            let range = json!({"range": {"variables.value.double": {"lt": bound}}});
+            let data = json!({"operator": "<", "values": [stored]});
+            assert_eq!(
+                variable("Double", data),
+                nested_variable("v", "Double", &[range])
+            );
         }
     }
 

@@ -9,5 +9,6 @@ pub mod client;
 pub mod demo;
 pub mod elasticsearch;
 pub mod indices;
+pub mod nested;
 mod progress;
 pub mod sample;

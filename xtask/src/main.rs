@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use xtask::client;
 use xtask::demo;
 use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
+use xtask::nested;
 use xtask::sample::{self, InstanceSize, Sample};
 
 /// What a developer of optimize-export runs.
@@ -45,9 +47,8 @@ enum ElasticsearchCommand {
     Start {
         #[command(flatten)]
         version: WantedVersion,
-        /// The heap of its Java virtual machine, for example 2g.
-        #[arg(long, env = Heap::VARIABLE, default_value = "1g")]
-        heap: Heap,
+        #[command(flatten)]
+        heap: WantedHeap,
     },
     /// Stop the one that was started, and delete its data.
     Stop {
@@ -58,9 +59,8 @@ enum ElasticsearchCommand {
     Run {
         #[command(flatten)]
         version: WantedVersion,
-        /// The heap of its Java virtual machine, for example 2g.
-        #[arg(long, env = Heap::VARIABLE, default_value = "1g")]
-        heap: Heap,
+        #[command(flatten)]
+        heap: WantedHeap,
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<OsString>,
@@ -108,8 +108,31 @@ struct Target {
 #[derive(Debug, Args)]
 struct WantedVersion {
     /// The version: 8.16.6 or 7.17.8.
-    #[arg(long, env = Version::VARIABLE, default_value_t)]
-    version: Version,
+    ///
+    /// Without it, the environment variable ELASTICSEARCH_VERSION decides, then the default 8.16.6.
+    #[arg(long)]
+    version: Option<Version>,
+}
+
+impl WantedVersion {
+    fn get(self) -> Result<Version, elasticsearch::Error> {
+        self.version.map_or_else(Version::wanted, Ok)
+    }
+}
+
+#[derive(Debug, Args)]
+struct WantedHeap {
+    /// The heap of its Java virtual machine, for example 2g.
+    ///
+    /// Without it, the environment variable OPTIMIZE_EXPORT_TEST_HEAP decides, then the default 1g.
+    #[arg(long)]
+    heap: Option<Heap>,
+}
+
+impl WantedHeap {
+    fn get(self) -> Result<Heap, elasticsearch::Error> {
+        self.heap.map_or_else(Heap::wanted, Ok)
+    }
 }
 
 fn main() -> ExitCode {
@@ -132,38 +155,28 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
 
 fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
     match command {
-        ElasticsearchCommand::Start {
-            version: WantedVersion { version },
-            heap,
-        } => {
-            let found = elasticsearch::start(version, heap)?;
+        ElasticsearchCommand::Start { version, heap } => {
+            let found = elasticsearch::start(version.get()?, heap.get()?)?;
             println!("Elasticsearch {} answers at {}", found.version, found.url);
         }
-        ElasticsearchCommand::Stop {
-            version: WantedVersion { version },
-        } => {
+        ElasticsearchCommand::Stop { version } => {
+            let version = version.get()?;
             elasticsearch::stop(version)?;
             println!("Elasticsearch {version} is stopped");
         }
         ElasticsearchCommand::Run {
-            version: WantedVersion { version },
+            version,
             heap,
             command,
         } => {
-            let found = elasticsearch::of_version_for_this_process(version, heap)?;
-            eprintln!(
-                "Elasticsearch {} at {}, {}",
-                found.version, found.url, found.origin
-            );
-            run_with(found, &command)?;
+            let found = elasticsearch::of_version_for_this_process(version.get()?, heap.get()?)?;
+            eprintln!("{}", described(found));
+            let result = run_with(found, &command);
+            elasticsearch::stop_for_this_process();
+            result?;
         }
-        ElasticsearchCommand::Status {
-            version: WantedVersion { version },
-        } => match elasticsearch::status(version)? {
-            Status::Runs(found) => println!(
-                "Elasticsearch {} at {}, {}",
-                found.version, found.url, found.origin
-            ),
+        ElasticsearchCommand::Status { version } => match elasticsearch::status(version.get()?)? {
+            Status::Runs(found) => println!("{}", described(&found)),
             Status::WouldStart(version) => {
                 println!(
                     "No Elasticsearch {version} runs: tests and demo start one of their own and stop it again"
@@ -172,6 +185,16 @@ fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
         },
     }
     Ok(())
+}
+
+fn described(elasticsearch: &Elasticsearch) -> String {
+    let Elasticsearch {
+        url,
+        version,
+        origin,
+    } = elasticsearch;
+    let url = client::without_credentials(url);
+    format!("Elasticsearch {version} at {url}, {origin}")
 }
 
 fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
@@ -213,7 +236,9 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
 /// Runs a command that finds this Elasticsearch in its environment.
 fn run_with(elasticsearch: &Elasticsearch, command: &[OsString]) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("there is no command")?;
-    let status = process::Command::new(program)
+    let mut command = process::Command::new(program);
+    nested::forget_own_package(&mut command);
+    let status = command
         .args(arguments)
         .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)
         .status()

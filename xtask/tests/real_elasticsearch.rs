@@ -4,6 +4,7 @@
 use serde_json::json;
 use xtask::elasticsearch;
 use xtask::indices::{Document, Error, Index, Installation};
+use xtask::sample::{InstanceSize, Sample};
 
 const KEY: &str = "Prüfung_A";
 
@@ -73,6 +74,37 @@ fn every_index_is_created_filled_found_and_removed() {
 
     assert_eq!(own.0.remove().unwrap(), ALL.len());
     assert!(own.0.names().unwrap().is_empty());
+}
+
+#[test]
+fn the_sample_fits_the_mappings_and_can_be_loaded_again() {
+    let own = Own::new("sample");
+    let sample = Sample {
+        process_instances: 60,
+        size: InstanceSize::TenKilobytes,
+    };
+    let loaded = sample.load(&own.0).unwrap();
+    assert_eq!(loaded, sample.load(&own.0).unwrap());
+    assert_eq!(own.0.names().unwrap().len(), Sample::indices().len());
+
+    let count = |alias: &str| {
+        let path = format!("/{}-{alias}/_count", own.0.prefix());
+        own.0
+            .client()
+            .get(&path)
+            .unwrap()
+            .success()
+            .unwrap()
+            .get("count")
+            .cloned()
+    };
+    assert_eq!(count("process-instance"), Some(json!(60)));
+    let reports = ["single-process-report", "single-decision-report"].map(count);
+    let found: u64 = reports
+        .iter()
+        .filter_map(|count| count.as_ref()?.as_u64())
+        .sum();
+    assert_eq!(found + 1, loaded.reports); // The combined report has an index of its own.
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::elasticsearch::Elasticsearch;
+use crate::nested;
 
 /// The token of the demo. It protects nothing but sample data on loopback.
 pub(super) const TOKEN: &str = "demo-token";
@@ -183,17 +184,13 @@ fn log_in(folder: &Path) -> PathBuf {
 
 /// Builds the service and returns the path of its binary.
 ///
-/// It is a debug build: it is there after a test run, and takes a fraction of the time of an optimized one.
+/// It is a debug build of the workspace: it shares what a test run has compiled, and takes a fraction of the time of an optimized one.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--package",
-            "optimize-export",
-            "--bin",
-            "optimize-export",
-        ])
+    let mut command = Command::new(cargo);
+    nested::forget_own_package(&mut command);
+    let output = command
+        .args(["build", "--workspace", "--bin", "optimize-export"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())

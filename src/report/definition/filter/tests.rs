@@ -871,15 +871,30 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn whatever_is_stored_is_read_or_blamed_on_a_part(
+    fn whatever_is_stored_becomes_a_query_or_is_blamed_on_a_part(
         filter_type in prop::sample::select(ProcessFilterType::ALL),
         level in prop::sample::select(FilterLevel::ALL),
         data in any_json(),
     ) {
         let filter = json!([{"type": filter_type.id(), "filterLevel": level.id(), "data": data}]);
-        if let Err(error) = parse("process", &filter) {
-            let is_part = matches!(&error, DefinitionError::Part { part, .. } if part.starts_with("data.filter[0]"));
-            prop_assert!(is_part, "{error}");
+        match parse("process", &filter) {
+            Ok(StoredReport::Process(report)) => {
+                let context = crate::filter::FilterContext {
+                    now: jiff::Timestamp::UNIX_EPOCH,
+                    time_zone: jiff::tz::TimeZone::UTC,
+                    user_task_report: false,
+                    assignee_analytics: true,
+                };
+                let none = crate::filter::ImplicitFilter::None;
+                let narrowing = crate::filter::narrowing(&report.filters, &[], none, &context);
+                prop_assert!(narrowing.all.len() <= 1);
+                prop_assert!(crate::filter::model_element_filter(&report.filters, &[], &context).is_object());
+            }
+            Ok(other) => prop_assert!(false, "{other:?}"),
+            Err(error) => {
+                let is_part = matches!(&error, DefinitionError::Part { part, .. } if part.starts_with("data.filter[0]"));
+                prop_assert!(is_part, "{error}");
+            }
         }
     }
 

@@ -45,8 +45,8 @@ pub enum VariableCondition {
     Compare {
         /// On which side.
         operator: ComparisonOperator,
-        /// Of which number; exact for whole numbers.
-        bound: Number,
+        /// Of which number; exact for whole numbers, and a text where it is not finite.
+        bound: Value,
     },
     /// The variable exists, be it with the value null: what becomes of `contains` and `not contains` on a number.
     Exists,
@@ -284,12 +284,11 @@ fn read_numbers(
             excerpt(text)
         ))
     };
-    let mut first = None;
     if let Some(Some(text)) = values.first() {
-        first = Some(parse_java(variable_type, text).ok_or_else(|| unparsable(0, text))?);
-    }
-    if let (Some(operator), Some(bound)) = (operator.comparison(), first.clone()) {
-        return Ok(VariableCondition::Compare { operator, bound });
+        let bound = parse_java(variable_type, text).ok_or_else(|| unparsable(0, text))?;
+        if let Some(operator) = operator.comparison() {
+            return Ok(VariableCondition::Compare { operator, bound });
+        }
     }
     if matches!(
         operator,
@@ -297,8 +296,8 @@ fn read_numbers(
     ) {
         return Ok(VariableCondition::Exists);
     }
-    let mut numbers: Vec<Value> = first.into_iter().map(Value::from).collect();
-    for (position, text) in values.iter().enumerate().skip(1) {
+    let mut numbers = Vec::new();
+    for (position, text) in values.iter().enumerate() {
         if let Some(text) = text {
             let number = parse_elasticsearch(variable_type, text)
                 .ok_or_else(|| unparsable(position, text))?;
@@ -312,19 +311,25 @@ fn read_numbers(
     })
 }
 
-/// Java's `parseShort`, `parseInt`, `parseLong` and `parseDouble`. Java also parses `NaN` and what is too large for a
-/// double; Elasticsearch then refuses the query, so they are no numbers here.
-fn parse_java(variable_type: VariableType, text: &str) -> Option<Number> {
+/// Java's `parseShort`, `parseInt`, `parseLong` and `parseDouble`. What is no finite number stays a text, with which
+/// Elasticsearch compares: everything is below `NaN` and `Infinity`.
+fn parse_java(variable_type: VariableType, text: &str) -> Option<Value> {
     match variable_type {
-        VariableType::Short => text.parse::<i16>().ok().map(Number::from),
-        VariableType::Integer => text.parse::<i32>().ok().map(Number::from),
-        VariableType::Long => text.parse::<i64>().ok().map(Number::from),
-        _ => parse_double(text).and_then(Number::from_f64),
+        VariableType::Short => text.parse::<i16>().ok().map(Value::from),
+        VariableType::Integer => text.parse::<i32>().ok().map(Value::from),
+        VariableType::Long => text.parse::<i64>().ok().map(Value::from),
+        _ => parse_double(text).map(|double| match double {
+            double if double.is_nan() => Value::from("NaN"),
+            f64::INFINITY => Value::from("Infinity"),
+            f64::NEG_INFINITY => Value::from("-Infinity"),
+            double => Value::from(double),
+        }),
     }
 }
 
 /// How Elasticsearch reads a text that is to be found in a number field: `Some(None)` can be found in no document, which
-/// is what a fraction is to a field of whole numbers.
+/// is what a fraction is to a field of whole numbers. `None` is what it refuses: no numbers, numbers beyond the field's
+/// range, `NaN` in a field of doubles.
 fn parse_elasticsearch(variable_type: VariableType, text: &str) -> Option<Option<Number>> {
     /// The first floating point number above 64 bits.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
@@ -332,10 +337,16 @@ fn parse_elasticsearch(variable_type: VariableType, text: &str) -> Option<Option
     if variable_type == VariableType::Double {
         return Number::from_f64(double).map(Some);
     }
-    if double.is_nan() || double.fract() != 0.0 {
+    let has_fraction = double.fract() != 0.0;
+    if has_fraction {
         return Some(None);
     }
-    let whole = text.trim().parse::<i64>().ok();
+    // Whole numbers are more strict than doubles: no blanks, no letter at the end.
+    let ends_like_a_number = |c: char| c.is_ascii_digit() || c == '.';
+    if text.starts_with(|c: char| c <= ' ') || !text.ends_with(ends_like_a_number) {
+        return None;
+    }
+    let whole = text.parse::<i64>().ok();
     // In range and without a fraction, so the cast changes nothing.
     let whole = whole.or_else(|| (-LIMIT..LIMIT).contains(&double).then_some(double as i64));
     whole.map(|whole| Some(Number::from(whole)))
@@ -397,8 +408,10 @@ mod tests {
             ),
             (VariableType::Long, "9223372036854775808", None),
             (VariableType::Double, "1e3", Some("1000.0")),
-            (VariableType::Double, "NaN", None),
-            (VariableType::Double, "1e999", None),
+            (VariableType::Double, "NaN", Some("\"NaN\"")),
+            (VariableType::Double, "1e999", Some("\"Infinity\"")),
+            (VariableType::Double, "-Infinity", Some("\"-Infinity\"")),
+            (VariableType::Double, "many", None),
         ] {
             assert_eq!(
                 parse(variable_type, text).as_deref(),
@@ -423,6 +436,11 @@ mod tests {
         );
         assert_eq!(parse(VariableType::Long, "5.7"), Some(None));
         assert_eq!(parse(VariableType::Long, "NaN"), Some(None));
+        assert_eq!(parse(VariableType::Long, " 5.5 "), Some(None));
+        assert_eq!(parse(VariableType::Long, "5."), found("5"));
+        assert_eq!(parse(VariableType::Long, " 5"), None);
+        assert_eq!(parse(VariableType::Long, "5d"), None);
+        assert_eq!(parse(VariableType::Double, " 5d"), found("5.0"));
         assert_eq!(parse(VariableType::Long, "9223372036854775808"), None);
         assert_eq!(parse(VariableType::Long, "abc"), None);
         assert_eq!(parse(VariableType::Double, "5.7"), found("5.7"));

@@ -1,0 +1,109 @@
+//! What every test needs: an installation of Optimize's indices, and the service in front of it.
+
+pub mod documents;
+pub mod http;
+pub mod proxy;
+pub mod service;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+pub use service::{Service, TOKEN};
+use xtask::elasticsearch::for_this_process;
+use xtask::indices::{Document, Index, Installation};
+
+static NEXT_INSTALLATION: AtomicU32 = AtomicU32::new(0);
+
+/// Optimize's indices under a prefix of this test's own. They go away with it.
+pub struct Optimize {
+    pub url: String,
+    pub prefix: String,
+    pub installation: Installation,
+}
+
+impl Optimize {
+    /// The indices that every installation has; those of instances come with their first document.
+    pub fn install() -> Self {
+        let elasticsearch = for_this_process().expect("a real Elasticsearch");
+        let number = NEXT_INSTALLATION.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("it{}-{number}", std::process::id());
+        let installation = Installation::new(&elasticsearch.url, &prefix).unwrap();
+        for index in [
+            Index::ProcessDefinition,
+            Index::DecisionDefinition,
+            Index::SingleProcessReport,
+            Index::SingleDecisionReport,
+            Index::CombinedReport,
+        ] {
+            installation.create(index).unwrap();
+        }
+        Self {
+            url: elasticsearch.url.clone(),
+            prefix,
+            installation,
+        }
+    }
+
+    /// Stores documents so that searches find them.
+    pub fn store<'a>(
+        &self,
+        index: Index<'a>,
+        documents: impl IntoIterator<Item = (&'a str, Value)>,
+    ) {
+        self.installation.create(index).unwrap();
+        let documents = documents.into_iter().map(|(id, source)| Document {
+            index,
+            id: id.to_owned(),
+            source,
+        });
+        self.installation.store(documents).unwrap();
+    }
+
+    /// Stores process instances of one definition, each under its own `processInstanceId`.
+    pub fn store_instances(&self, key: &str, instances: impl IntoIterator<Item = Value>) {
+        self.installation
+            .create(Index::ProcessInstance { key })
+            .unwrap();
+        let documents = instances.into_iter().map(|source| Document {
+            index: Index::ProcessInstance { key },
+            id: source["processInstanceId"].as_str().unwrap().to_owned(),
+            source,
+        });
+        self.installation.store(documents).unwrap();
+    }
+
+    /// Stores a process report under its own id.
+    pub fn store_report(&self, report: Value) {
+        let id = report["id"].as_str().unwrap().to_owned();
+        self.store(Index::SingleProcessReport, [(id.as_str(), report)]);
+    }
+
+    /// Sends something else to Elasticsearch.
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.installation
+            .client()
+            .post(path, body)
+            .unwrap()
+            .success()
+            .unwrap()
+    }
+
+    /// The service on this installation.
+    pub fn serve(&self) -> Service {
+        self.serve_with(&[])
+    }
+
+    /// The same with more flags.
+    pub fn serve_with(&self, flags: &[&str]) -> Service {
+        Service::start(&self.url, &self.prefix, flags, &[])
+    }
+}
+
+impl Drop for Optimize {
+    fn drop(&mut self) {
+        // A test that fails already must not abort over this.
+        if let Err(error) = self.installation.remove() {
+            eprintln!("the indices of {} were not removed: {error}", self.prefix);
+        }
+    }
+}
