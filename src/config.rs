@@ -351,8 +351,6 @@ pub struct Config {
     pub export: ExportSettings,
     /// Bounds and defaults of the request's parameters.
     pub parameters: ParameterRules,
-    /// Buckets per terms aggregation.
-    pub aggregation_bucket_limit: u32,
     /// Format of the log.
     pub log_format: LogFormat,
     /// What is logged.
@@ -536,6 +534,7 @@ impl Config {
                 },
                 time_zone,
                 assignee_analytics: settings.assignee_analytics.unwrap_or(true),
+                aggregation_bucket_limit,
                 max_concurrent_exports: usize::try_from(max_concurrent_exports)
                     .unwrap_or(usize::MAX),
             },
@@ -544,7 +543,6 @@ impl Config {
                 max_pagination_timeout,
                 lenient: settings.lenient_parameters.unwrap_or(false),
             },
-            aggregation_bucket_limit,
             log_format: settings.log_format.unwrap_or_default(),
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })

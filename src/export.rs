@@ -1,7 +1,7 @@
 //! The walk from a request to its answer.
 //!
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in `raw_process`, page by page.
+//! answer. Raw data goes on in `raw_process`, page by page; what aggregates in `aggregated`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::report::definition::{ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
 
+mod aggregated;
 pub mod answer;
 pub mod body;
 pub mod error;
@@ -54,6 +55,8 @@ pub struct ExportSettings {
     pub time_zone: Option<TimeZone>,
     /// Whether reports may look at assignees.
     pub assignee_analytics: bool,
+    /// Buckets per `terms` aggregation.
+    pub aggregation_bucket_limit: u32,
     /// Exports under way at the same time.
     pub max_concurrent_exports: usize,
 }
@@ -185,7 +188,7 @@ impl Exporter {
             )),
             StoredReport::Process(data) => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                Err(ExportError::Internal("reports that aggregate can't be exported".to_owned()))
+                self.export_aggregated_process_data(&request, data).await
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
@@ -196,14 +199,19 @@ impl Exporter {
 }
 
 impl Exporter {
-    /// The query for the process instances of a report.
-    fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
-        let context = FilterContext {
+    /// What the filters of a report depend on; the export has no other zone than UTC.
+    fn filter_context(&self, data: &ProcessReportData, now: Timestamp) -> FilterContext {
+        FilterContext {
             now,
             time_zone: TimeZone::UTC,
             user_task_report: data.view.entity == Some(ViewEntity::UserTask),
             assignee_analytics: self.0.settings.assignee_analytics,
-        };
+        }
+    }
+
+    /// The query for the process instances of a report.
+    fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
+        let context = self.filter_context(data, now);
         let implicit = ImplicitFilter::of(data);
         scope.query(&filter::narrowing(
             &data.filters,
