@@ -13,10 +13,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::raw_data::clauses::DecisionClauses;
 use crate::report::definition::{
     DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
 };
 use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+
+mod decisions;
+
+use decisions::DecisionSelection;
 
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
@@ -45,6 +50,7 @@ pub struct Definitions {
     latest: Cache<(DefinitionKind, String), Option<String>>,
     flow_node_names: Cache<DefinitionVersion, Arc<FlowNodeNames>>,
     process_definitions: Cache<(), Arc<Vec<ProcessDefinition>>>,
+    decision_clauses: Cache<DecisionSelection, Arc<DecisionClauses>>,
 }
 
 /// A process definition of the cluster, over all its versions.
@@ -94,6 +100,7 @@ impl Definitions {
             latest: cache(time_to_live),
             flow_node_names: cache(time_to_live),
             process_definitions: cache(time_to_live),
+            decision_clauses: cache(time_to_live),
         }
     }
 

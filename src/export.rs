@@ -1,7 +1,7 @@
 //! The walk from a request to its answer.
 //!
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in `raw_process`, page by page.
+//! answer. Raw data goes on in `raw_data`, page by page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,16 @@ use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
 use crate::plan::combination;
-use crate::raw_data::variables::{ObjectVariables, VariableNames};
-use crate::report::definition::{ProcessReportData, StoredReport, ViewEntity};
+use crate::raw_data::variables::ObjectVariables;
+use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
-use crate::scope::{IndexNames, Scope};
+use crate::scope::{IndexNames, Narrowing, Scope};
 
 pub mod answer;
 pub mod body;
 pub mod error;
-mod raw_process;
+mod raw_data;
+mod raw_report;
 mod rows;
 pub mod scroll;
 mod variable_names;
@@ -32,14 +33,15 @@ mod variable_names;
 pub use body::PageBody;
 pub use error::ExportError;
 
+use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
 
 /// Seconds after which a client may try again when this service is at its limit.
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
-/// Bytes of variable names that are kept for open scrolls; names that had to go are found again.
-const MAX_VARIABLE_NAMES_BYTES: u64 = 16 * 1024 * 1024;
-/// How long the names of a scroll are kept that nobody continues.
-const VARIABLE_NAMES_IDLE: Duration = Duration::from_secs(15 * 60);
+/// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
+const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the columns of a scroll are kept that nobody continues.
+const COLUMNS_IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// What an operator decides about exports.
 #[derive(Debug, Clone)]
@@ -91,7 +93,7 @@ struct Parts {
     definitions: Definitions,
     scrolls: Arc<ScrollRegistry>,
     signer: ScrollSigner,
-    variable_names: Cache<String, Arc<VariableNames>>,
+    columns: Cache<String, Columns>,
     settings: ExportSettings,
     slots: Arc<Semaphore>,
 }
@@ -108,12 +110,10 @@ impl Exporter {
     ) -> Self {
         let names = IndexNames::new(&settings.index_prefix);
         let time_to_live = settings.cache_time_to_live;
-        let variable_names = Cache::builder()
-            .max_capacity(MAX_VARIABLE_NAMES_BYTES)
-            .weigher(|_, names: &Arc<VariableNames>| {
-                u32::try_from(names.weight()).unwrap_or(u32::MAX)
-            })
-            .time_to_idle(VARIABLE_NAMES_IDLE)
+        let columns = Cache::builder()
+            .max_capacity(MAX_COLUMNS_BYTES)
+            .weigher(|_, columns: &Columns| u32::try_from(columns.weight()).unwrap_or(u32::MAX))
+            .time_to_idle(COLUMNS_IDLE)
             .build();
         Self(Arc::new(Parts {
             reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
@@ -121,7 +121,7 @@ impl Exporter {
             elasticsearch,
             scrolls: Arc::default(),
             signer,
-            variable_names,
+            columns,
             slots: Arc::new(Semaphore::new(settings.max_concurrent_exports)),
             settings,
         }))
@@ -176,7 +176,11 @@ impl Exporter {
             }
             StoredReport::Process(data) if data.is_raw_data() => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.export_raw_process_data(request, data, slot).await
+                self.export_raw_data(request, RawReport::Process(data), slot).await
+            }
+            StoredReport::Decision(data) if data.is_raw_data() => {
+                combination::check_decision_report(data)?;
+                self.export_raw_data(request, RawReport::Decision(data), slot).await
             }
             _ if is_ours => Err(ExportError::BadRequest(
                 "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
@@ -196,6 +200,25 @@ impl Exporter {
 }
 
 impl Exporter {
+    /// The query for the decision instances of a report.
+    fn decision_instance_query(
+        &self,
+        data: &DecisionReportData,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Value {
+        let context = FilterContext {
+            now,
+            time_zone: TimeZone::UTC,
+            user_task_report: false,
+            assignee_analytics: self.0.settings.assignee_analytics,
+        };
+        scope.query(&Narrowing {
+            all: filter::decision_narrowing(&data.filters, &context),
+            by_definition: Vec::new(),
+        })
+    }
+
     /// The query for the process instances of a report.
     fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
         let context = FilterContext {

@@ -129,7 +129,7 @@ pub struct DefinitionScope {
 }
 
 /// Settled versions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Versions {
     /// Every version.
     All,
