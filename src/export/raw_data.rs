@@ -200,7 +200,13 @@ impl Exporter {
             None => match step.next_hit().await? {
                 None => return self.unverified_empty_page(request, scroll_id, report).await,
                 Some(hit) => {
-                    let contents = self.verify(hit, &request.report_id)?;
+                    let contents = self.verify(hit)?;
+                    if contents.report_id != request.report_id {
+                        // It is one of ours, opened by a replica for another report, and this step took hits from it.
+                        // Better that its reader has to start over than that it misses them.
+                        self.clear_scroll(scroll_id).await;
+                        return Err(belongs_elsewhere());
+                    }
                     first_hit = Some(hit.to_vec());
                     Arc::new(contents)
                 }
@@ -259,15 +265,14 @@ impl Exporter {
         }
     }
 
-    /// Finds our signature, for this report, in a hit of a scroll that this process does not know.
-    fn verify(&self, hit: &[u8], report_id: &str) -> Result<ScrollContents, ExportError> {
+    /// Finds our signature in a hit of a scroll that this process does not know.
+    fn verify(&self, hit: &[u8]) -> Result<ScrollContents, ExportError> {
         let matched: MatchedQueries =
             serde_json::from_slice(hit).map_err(|_| belongs_elsewhere())?;
         matched
             .matched_queries
             .iter()
             .find_map(|name| self.0.signer.open(name))
-            .filter(|contents| contents.report_id == report_id)
             .ok_or_else(belongs_elsewhere)
     }
 

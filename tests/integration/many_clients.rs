@@ -65,13 +65,7 @@ fn more_exports_than_allowed_are_told_to_come_again() {
     optimize.store_report(raw_report("r", "order", json!({})));
     let service = optimize.serve_with(&["--max-concurrent-exports", "1"]);
     let target = "/api/public/export/report/r/result/json?limit=400&paginationTimeout=60";
-    let token = crate::support::TOKEN;
-    let mut slow = crate::support::http::connect(service.address);
-    let head = format!(
-        "GET {target} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-    );
-    std::io::Write::write_all(&mut slow, head.as_bytes()).unwrap();
-    std::io::Read::read_exact(&mut slow, &mut [0; 100]).unwrap();
+    let (mut slow, _) = service.begin(target, 100);
     let answer = service.first_page("r", 1);
     let (status, code, detail) = answer.error();
     assert_eq!((status, code.as_str()), (429, "tooManyRequestsError"));

@@ -22,6 +22,16 @@ fn with_orders(count: usize) -> Optimize {
     optimize
 }
 
+/// Orders whose rows don't fit into the buffers of a connection, 20 kB each.
+fn with_wide_orders(count: usize) -> Optimize {
+    let optimize = Optimize::install();
+    let wide = "x".repeat(20_000);
+    let order = |n: usize| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide}));
+    optimize.store_instances("order", (0..count).map(order));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    optimize
+}
+
 fn replica(optimize: &Optimize, environment: &[(&str, &str)]) -> Service {
     Service::start(&optimize.url, &optimize.prefix, &[], environment)
 }
@@ -137,6 +147,21 @@ fn an_id_of_another_report_is_refused_without_moving_its_scroll() {
 }
 
 #[test]
+fn a_replica_that_read_from_another_reports_scroll_makes_its_reader_start_over() {
+    let optimize = with_orders(4);
+    optimize.store_report(raw_report("other", "order", json!({})));
+    let (first, second) = (replica(&optimize, &KEY), replica(&optimize, &KEY));
+    let page = first.first_page("r", 1).ok();
+    let (status, _, detail) = second.next_page("other", &page).error();
+    assert!(
+        status == 400 && detail.contains("not issued for this report"),
+        "{detail}"
+    );
+    // The second instance is gone from the scroll; a third page in its place would be a silent gap.
+    assert_start_over(&first, "r", &page);
+}
+
+#[test]
 fn a_scroll_of_another_application_never_leaves() {
     let optimize = with_orders(4);
     let search = json!({"size": 1, "sort": ["processInstanceId"]});
@@ -222,12 +247,7 @@ fn a_replica_with_the_same_key_goes_on_and_one_with_another_does_not() {
 
 #[test]
 fn one_request_at_a_time_reads_from_a_scroll() {
-    let optimize = Optimize::install();
-    let wide = "x".repeat(20_000);
-    let with_text =
-        |n: usize| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide}));
-    optimize.store_instances("order", (0..600).map(with_text));
-    optimize.store_report(raw_report("r", "order", json!({})));
+    let optimize = with_wide_orders(600);
     let service = optimize.serve();
     let page = service.first_page("r", 300).ok();
     let id = page["searchRequestId"].as_str().unwrap();
@@ -235,13 +255,8 @@ fn one_request_at_a_time_reads_from_a_scroll() {
         "/api/public/export/report/r/result/json?limit=300&paginationTimeout=60&searchRequestId={id}"
     );
 
-    // A reader that takes its time: 6 MB don't fit into the buffers of the connection.
-    let mut slow = http::connect(service.address);
-    let head = format!(
-        "GET {target} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
-    );
-    slow.write_all(head.as_bytes()).unwrap();
-    slow.read_exact(&mut [0; 1_000]).unwrap();
+    // A reader that takes its time.
+    let (mut slow, _) = service.begin(&target, 1_000);
     let answer = service.get(&target);
     let (status, code, _) = answer.error();
     assert_eq!((status, code.as_str()), (429, "tooManyRequestsError"));
@@ -267,23 +282,14 @@ fn one_request_at_a_time_reads_from_a_scroll() {
 
 #[test]
 fn a_client_that_leaves_in_the_middle_of_a_page_gives_the_scroll_up() {
-    let optimize = Optimize::install();
-    let wide = "x".repeat(20_000);
-    let with_text =
-        |n: usize| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide}));
-    optimize.store_instances("order", (0..600).map(with_text));
-    optimize.store_report(raw_report("r", "order", json!({})));
+    let optimize = with_wide_orders(600);
     let service = optimize.serve();
     let page = service.first_page("r", 300).ok();
     let id = page["searchRequestId"].as_str().unwrap();
-    let mut leaving = http::connect(service.address);
     let target = format!(
         "/api/public/export/report/r/result/json?limit=300&paginationTimeout=60&searchRequestId={id}"
     );
-    let head = format!("GET {target} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
-    leaving.write_all(head.as_bytes()).unwrap();
-    leaving.read_exact(&mut [0; 1_000]).unwrap();
-    drop(leaving);
+    drop(service.begin(&target, 1_000));
     service.wait_for_log("page given up");
     wait_until_closed(&optimize, id);
     assert_start_over(&service, "r", &page);
@@ -291,16 +297,11 @@ fn a_client_that_leaves_in_the_middle_of_a_page_gives_the_scroll_up() {
 
 #[test]
 fn an_answer_that_breaks_off_breaks_the_page_and_gives_the_scroll_up() {
-    let optimize = Optimize::install();
-    let wide = "x".repeat(10_000);
-    let with_text =
-        |n: usize| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide}));
-    optimize.store_instances("order", (0..200).map(with_text));
-    optimize.store_report(raw_report("r", "order", json!({})));
+    let optimize = with_wide_orders(200);
     let proxy = Proxy::start(&optimize.url);
     let service = Service::start(&proxy.url(), &optimize.prefix, &[], &[]);
     let page = service.first_page("r", 100).ok();
-    proxy.set(Mode::CutAfter(400_000));
+    proxy.set(Mode::CutAfter(800_000));
     let broken = service.next_page("r", &page);
     assert_eq!(broken.status, 200, "rows were on their way already");
     assert!(!broken.is_complete, "a broken page must not look whole");

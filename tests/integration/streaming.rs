@@ -1,12 +1,12 @@
 //! A page is a stream: rows leave while Elasticsearch still sends, and the service never holds a page.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use serde_json::json;
 
 use crate::support::documents::{instance, raw_report};
 use crate::support::proxy::{Mode, Proxy};
-use crate::support::{Optimize, Service, TOKEN, http};
+use crate::support::{Optimize, Service};
 
 const INSTANCES: usize = 10_000;
 /// Memory that the service may take while it exports a page of 10,000 instances of 10 kB.
@@ -39,14 +39,8 @@ fn a_page_of_ten_thousand_large_instances_takes_little_memory_and_begins_at_once
     service.first_page("r", 0).ok();
     let before = service.peak_memory();
     proxy.set(Mode::HoldAfter(300_000));
-    let mut client = http::connect(service.address);
     let target = "/api/public/export/report/r/result/json?limit=10000&paginationTimeout=60";
-    let head = format!(
-        "GET {target} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
-    );
-    client.write_all(head.as_bytes()).unwrap();
-    let mut beginning = vec![0; 2_000];
-    client.read_exact(&mut beginning).unwrap();
+    let (mut client, beginning) = service.begin(target, 2_000);
     assert!(
         String::from_utf8_lossy(&beginning).contains("i-00000"),
         "the first row is there while Elasticsearch still sends"

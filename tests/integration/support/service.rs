@@ -1,7 +1,7 @@
 //! The binary, as a process.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -101,6 +101,18 @@ impl Service {
             head.push_str(&format!("\r\n{name}: {value}"));
         }
         http::send(self.address, head.as_bytes())
+    }
+
+    /// Sends a GET with the token and reads so many bytes of the answer; the rest stays where it is.
+    pub fn begin(&self, target: &str, bytes: usize) -> (TcpStream, Vec<u8>) {
+        let mut stream = http::connect(self.address);
+        let head = format!(
+            "GET {target} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut beginning = vec![0; bytes];
+        stream.read_exact(&mut beginning).unwrap();
+        (stream, beginning)
     }
 
     /// Exports a report; `query` is everything behind the question mark.
