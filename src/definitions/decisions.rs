@@ -125,7 +125,12 @@ fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<>
 fn clauses_of(definitions: Vec<Definition>) -> DecisionClauses {
     let (inputs, outputs): (Vec<_>, Vec<_>) = definitions
         .into_iter()
-        .map(|definition| (definition.input_variable_names, definition.output_variable_names))
+        .map(|definition| {
+            (
+                definition.input_variable_names,
+                definition.output_variable_names,
+            )
+        })
         .unzip();
     let merged = |lists: Vec<Vec<Option<StoredClause>>>| {
         let stored = lists.into_iter().flatten().flatten();
@@ -172,7 +177,11 @@ struct StoredClause {
     id: Option<String>,
     #[serde(default, deserialize_with = "lenient::optional_string")]
     name: Option<String>,
-    #[serde(default, rename = "type", deserialize_with = "lenient::optional_string")]
+    #[serde(
+        default,
+        rename = "type",
+        deserialize_with = "lenient::optional_string"
+    )]
     variable_type: Option<String>,
 }
 
@@ -208,14 +217,21 @@ mod tests {
         let mut definitions: Vec<Definition> = definitions
             .iter()
             .map(|(version, tenant_id)| {
-                let source = json!({"version": version, "tenantId": tenant_id, "inputVariableNames": null});
+                let source =
+                    json!({"version": version, "tenantId": tenant_id, "inputVariableNames": null});
                 serde_json::from_value(source).unwrap()
             })
             .collect();
         definitions.sort_by_cached_key(|definition| rank(definition, &decision));
         let names: Vec<String> = definitions
             .iter()
-            .map(|d| format!("{}{}", d.version.as_deref().unwrap(), d.tenant_id.as_deref().unwrap_or("-")))
+            .map(|d| {
+                format!(
+                    "{}{}",
+                    d.version.as_deref().unwrap(),
+                    d.tenant_id.as_deref().unwrap_or("-")
+                )
+            })
             .collect();
         names.join(" ")
     }
@@ -245,14 +261,23 @@ mod tests {
             serde_json::from_value(json!({"inputVariableNames": inputs})).unwrap()
         };
         let clauses = clauses_of(vec![
-            definition(json!([{"id": "a", "name": null, "type": "Double"}, null, {"name": "lost"}])),
+            definition(
+                json!([{"id": "a", "name": null, "type": "Double"}, null, {"name": "lost"}]),
+            ),
             definition(json!([{"id": "b", "name": "B", "type": "Date"}, {"id": "a", "name": "A"}])),
         ]);
         let shown: Vec<_> = clauses
             .inputs
             .as_slice()
             .iter()
-            .map(|c| format!("{} {} {}", c.id, c.name.as_deref().unwrap(), c.variable_type.as_deref().unwrap()))
+            .map(|c| {
+                format!(
+                    "{} {} {}",
+                    c.id,
+                    c.name.as_deref().unwrap(),
+                    c.variable_type.as_deref().unwrap()
+                )
+            })
             .collect();
         assert_eq!(shown, ["a a Double", "b B Date"]);
         assert!(clauses.outputs.as_slice().is_empty());

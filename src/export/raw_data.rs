@@ -346,9 +346,7 @@ impl Exporter {
 
     /// Keeps the columns of a scroll for its next page.
     fn keep_columns(&self, scroll_id: &str, columns: &Columns) {
-        self.0
-            .columns
-            .insert(scroll_id.to_owned(), columns.clone());
+        self.0.columns.insert(scroll_id.to_owned(), columns.clone());
     }
 
     /// Gives up a scroll whose step was taken and whose page can't be made.

@@ -128,7 +128,13 @@ pub fn write(
             Some(group) => write_own(out, direction, values, group, &mut first),
             None => {
                 let variable_type = clause.variable_type.as_deref();
-                write_head(out, &clause.id, clause.name.as_deref(), variable_type, &mut first);
+                write_head(
+                    out,
+                    &clause.id,
+                    clause.name.as_deref(),
+                    variable_type,
+                    &mut first,
+                );
                 out.raw(match direction {
                     Direction::Input => "\"value\":\"\"}",
                     Direction::Output => "\"values\":[]}",
@@ -246,7 +252,11 @@ mod tests {
         let values = r#"[{"id":"i1","clauseId":"new","clauseName":"N\"","type":"string","value":null},
             {"id":"i2","clauseId":"a","clauseName":"Amount","type":"Double","value":"200.0"}]"#;
         assert_eq!(
-            row(Direction::Input, values, vec![clause("b", "B", "Boolean"), clause("a", "old", "Long")]),
+            row(
+                Direction::Input,
+                values,
+                vec![clause("b", "B", "Boolean"), clause("a", "old", "Long")]
+            ),
             concat!(
                 r#"{"b":{"id":"b","name":"B","type":"Boolean","value":""},"#,
                 r#""a":{"id":"a","name":"Amount","type":"Double","value":"200.0"},"#,
@@ -262,7 +272,11 @@ mod tests {
             {"clauseId":"o","clauseName":"later","type":"Long","value":null},
             {"clauseId":"p","value":["list",null]}, {"clauseId":"o","value":"y"}]"#;
         assert_eq!(
-            row(Direction::Output, values, vec![clause("m", "M", "Date"), clause("o", "O", "String")]),
+            row(
+                Direction::Output,
+                values,
+                vec![clause("m", "M", "Date"), clause("o", "O", "String")]
+            ),
             concat!(
                 r#"{"m":{"id":"m","name":"M","type":"Date","values":[]},"#,
                 r#""o":{"id":"o","name":"O","type":"String","values":["x",null,"y"]},"#,
@@ -286,8 +300,16 @@ mod tests {
 
     #[test]
     fn the_first_clause_with_an_id_names_it() {
-        let known = Clauses::new([clause("b", "newer", "Long"), clause("a", "A", "Long"), clause("b", "older", "Date")]);
-        let names: Vec<_> = known.as_slice().iter().filter_map(|clause| clause.name.as_deref()).collect();
+        let known = Clauses::new([
+            clause("b", "newer", "Long"),
+            clause("a", "A", "Long"),
+            clause("b", "older", "Date"),
+        ]);
+        let names: Vec<_> = known
+            .as_slice()
+            .iter()
+            .filter_map(|clause| clause.name.as_deref())
+            .collect();
         assert_eq!(names, ["newer", "A"]);
     }
 }

@@ -154,6 +154,10 @@ mod tests {
             json!([{"outputs.value.date": nested}, {"outputs.value.double": nested},
                 {"outputs.value.long": nested}, {"outputs.value": nested}])
         );
-        assert!(sort("inputVariable:x").pointer("/0/inputs.value.date").is_some());
+        assert!(
+            sort("inputVariable:x")
+                .pointer("/0/inputs.value.date")
+                .is_some()
+        );
     }
 }
