@@ -1,12 +1,18 @@
-//! Who may export: clients that present the token.
+//! Who may export: clients that present the static token, or one of an OpenID provider.
 //!
 //! Source: fact file A, section 8; RFC 6750.
 
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use std::sync::Arc;
+
+use secrecy::SecretString;
 use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
+
+pub mod jwt;
+mod key_set;
+mod static_token;
+
+pub use jwt::{JwtSettings, JwtVerifier};
 
 /// Why a client is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,46 +29,47 @@ pub enum AuthError {
     /// The token is not the right one.
     #[error("the bearer token is not valid")]
     Invalid,
+    /// The token is one of the provider's, but not for this use or this time.
+    #[error("the bearer token is not valid: {0}")]
+    Rejected(&'static str),
+    /// The provider's keys can't be had, so that no token can be verified. Not the client's fault.
+    #[error("the keys that verify tokens can't be fetched from their provider; try again later")]
+    NoKeys,
 }
 
 impl AuthError {
-    /// The value of the `WWW-Authenticate` header: a request without any token gets no error code (RFC 6750, section 3.1).
+    /// The value of the `WWW-Authenticate` header: a request without any token gets no error code (RFC 6750, section
+    /// 3.1).
     pub fn challenge(self) -> String {
         let code = match self {
             Self::NoToken => return "Bearer".to_owned(),
             Self::SeveralTokens => "invalid_request",
-            Self::Malformed | Self::Invalid => "invalid_token",
+            Self::Malformed | Self::Invalid | Self::Rejected(_) | Self::NoKeys => "invalid_token",
         };
         format!("Bearer error=\"{code}\", error_description=\"{self}\"")
     }
 }
 
-/// Lets clients in, or not.
+/// Lets clients in, or not. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct Authenticator {
-    access_token: Option<SecretString>,
+pub enum Authenticator {
+    /// Whoever presents this token; nobody, if there is none.
+    StaticToken(Option<SecretString>),
+    /// Whoever presents a token that the provider signed for this audience.
+    Jwt(Arc<JwtVerifier>),
 }
 
 impl Authenticator {
-    /// Lets in whoever presents the token; without one, nobody.
-    pub fn with_static_token(access_token: Option<SecretString>) -> Self {
-        Self { access_token }
-    }
-
     /// Checks the headers of a request.
     ///
     /// # Errors
     /// Says why the client is not let in.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), AuthError> {
+    pub async fn check(&self, headers: &HeaderMap) -> Result<(), AuthError> {
         let presented = bearer_token(headers)?;
-        let expected = self.access_token.as_ref().ok_or(AuthError::Invalid)?;
-        // Digests have one length, so that the comparison tells nothing about the length of the token either.
-        let digest = |text: &str| Sha256::digest(text.as_bytes());
-        let is_equal = digest(presented).ct_eq(&digest(expected.expose_secret()));
-        if bool::from(is_equal) {
-            Ok(())
-        } else {
-            Err(AuthError::Invalid)
+        match self {
+            Self::StaticToken(None) => Err(AuthError::Invalid),
+            Self::StaticToken(Some(expected)) => static_token::check(presented, expected),
+            Self::Jwt(verifier) => verifier.verify(presented).await,
         }
     }
 }
@@ -106,7 +113,10 @@ mod tests {
                 warp::http::HeaderValue::from_bytes(value).unwrap(),
             );
         }
-        Authenticator::with_static_token(Some("s3cret-Token".into())).check(&map)
+        futures_util::FutureExt::now_or_never(
+            Authenticator::StaticToken(Some("s3cret-Token".into())).check(&map),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -150,10 +160,9 @@ mod tests {
     fn without_a_configured_token_nobody_is_let_in() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "Bearer x".parse().unwrap());
-        assert_eq!(
-            Authenticator::with_static_token(None).check(&headers),
-            Err(AuthError::Invalid)
-        );
+        let check =
+            futures_util::FutureExt::now_or_never(Authenticator::StaticToken(None).check(&headers));
+        assert_eq!(check, Some(Err(AuthError::Invalid)));
     }
 
     #[test]

@@ -122,6 +122,11 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
 
 fn check_access(config: &Config, findings: &mut Findings) {
     match &config.access_token {
+        _ if config.jwt.is_some() => findings.add(
+            "tokens",
+            Verdict::Good,
+            "those of the provider at --jwk-set-uri are accepted, its keys are fetched with the first one",
+        ),
         None => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
         Some(token) if !auth::is_well_formed(token.expose_secret()) => findings.add(
             "access token",

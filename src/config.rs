@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::auth::JwtSettings;
 use crate::elasticsearch::{ConnectionSettings, Credentials};
 use crate::export::ExportSettings;
 use crate::raw_data::variables::ObjectVariables;
@@ -30,6 +31,8 @@ mod optimize_names;
 pub const MAX_LIMIT: u32 = 10_000;
 /// Longest keep-alive in seconds: Elasticsearch's default of `search.max_keep_alive`.
 pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
+/// Audience of a provider's tokens, Optimize's default.
+const DEFAULT_AUDIENCE: &str = "optimize";
 /// Buckets per `terms` aggregation, Optimize's default.
 const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
 /// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and some
@@ -161,6 +164,37 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token_file: Option<PathBuf>,
+
+    /// URL where an OAuth2 or OpenID provider publishes its keys; its tokens are accepted then, and the static token is not
+    /// [also: SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI] [default: none]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_JWK_SET_URI",
+        value_name = "URL",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwk_set_uri: Option<Url>,
+
+    /// Audience that a provider's token has to have [also: CAMUNDA_OPTIMIZE_API_AUDIENCE] [default: optimize]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_AUDIENCE",
+        value_name = "AUDIENCE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+
+    /// Issuer that a provider's token has to have [default: any]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ISSUER",
+        value_name = "ISSUER",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 
     /// File with the key that proves a scroll is ours; replicas need the same one [or the key in
     /// OPTIMIZE_EXPORT_SCROLL_KEY] [default: a random key per process]
@@ -307,16 +341,16 @@ pub struct Config {
     pub context_path: Vec<String>,
     /// How to reach Elasticsearch.
     pub elasticsearch: ConnectionSettings,
-    /// The token that clients present.
+    /// The token that clients present, unless `jwt` says otherwise.
     pub access_token: Option<SecretString>,
+    /// How tokens of a provider are verified; beats the static token, as in Optimize.
+    pub jwt: Option<JwtSettings>,
     /// The key that replicas share.
     pub scroll_key: Option<SecretString>,
     /// How exports are made.
     pub export: ExportSettings,
     /// Bounds and defaults of the request's parameters.
     pub parameters: ParameterRules,
-    /// Buckets per terms aggregation.
-    pub aggregation_bucket_limit: u32,
     /// Format of the log.
     pub log_format: LogFormat,
     /// What is logged.
@@ -489,6 +523,7 @@ impl Config {
             context_path: context_path(settings.context_path.as_deref().unwrap_or(""))?,
             elasticsearch: connection(&settings, environment, timeout)?,
             access_token,
+            jwt: jwt(&settings)?,
             scroll_key,
             export: ExportSettings {
                 index_prefix,
@@ -499,6 +534,7 @@ impl Config {
                 },
                 time_zone,
                 assignee_analytics: settings.assignee_analytics.unwrap_or(true),
+                aggregation_bucket_limit,
                 max_concurrent_exports: usize::try_from(max_concurrent_exports)
                     .unwrap_or(usize::MAX),
             },
@@ -507,7 +543,6 @@ impl Config {
                 max_pagination_timeout,
                 lenient: settings.lenient_parameters.unwrap_or(false),
             },
-            aggregation_bucket_limit,
             log_format: settings.log_format.unwrap_or_default(),
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })
@@ -578,6 +613,32 @@ fn context_path(path: &str) -> Result<Vec<String>, ConfigError> {
         )),
         None => Ok(segments),
     }
+}
+
+/// How tokens of a provider are verified, if there is one.
+fn jwt(settings: &Settings) -> Result<Option<JwtSettings>, ConfigError> {
+    let Some(key_set_url) = settings.jwk_set_uri.clone() else {
+        // Without a provider an issuer would silently not be checked; an audience has a default in Optimize's env files.
+        return match &settings.issuer {
+            Some(_) => Err(wrong("--issuer", "it needs --jwk-set-uri")),
+            None => Ok(None),
+        };
+    };
+    if !matches!(key_set_url.scheme(), "http" | "https") || key_set_url.host().is_none() {
+        return Err(wrong(
+            "--jwk-set-uri",
+            "it must begin with http:// or https:// and name a host",
+        ));
+    }
+    let audience = settings
+        .audience
+        .clone()
+        .filter(|audience| !audience.is_empty());
+    Ok(Some(JwtSettings {
+        key_set_url,
+        audience: audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
+        issuer: settings.issuer.clone().filter(|issuer| !issuer.is_empty()),
+    }))
 }
 
 fn connection(

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::raw_data::clauses::DecisionClauses;
+use crate::plan::context::{ModelElement, ProcessModel};
 use crate::report::definition::{
     DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
 };
@@ -21,12 +23,13 @@ use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions}
 
 mod decisions;
 
-use decisions::DecisionSelection;
-
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
 /// Distinct versions of one key that are looked at for the newest one.
 const MAX_VERSIONS: usize = 10_000;
+
+/// Definitions that are read at the same time; a management report covers all of the cluster.
+const MODELS_AT_ONCE: usize = 8;
 
 /// Flow node id to name; `None` for an unnamed one.
 pub type FlowNodeNames = HashMap<String, Option<String>>;
@@ -50,7 +53,26 @@ pub struct Definitions {
     latest: Cache<(DefinitionKind, String), Option<String>>,
     flow_node_names: Cache<DefinitionVersion, Arc<FlowNodeNames>>,
     process_definitions: Cache<(), Arc<Vec<ProcessDefinition>>>,
-    decision_clauses: Cache<DecisionSelection, Arc<DecisionClauses>>,
+    decision_clauses: Cache<SelectedDefinition, Arc<DecisionClauses>>,
+    process_models: Cache<SelectedDefinition, Arc<ProcessModel>>,
+}
+
+/// What decides on what a report takes of a definition that it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SelectedDefinition {
+    key: String,
+    versions: Versions,
+    tenant_ids: Vec<Option<String>>,
+}
+
+impl From<&DefinitionScope> for SelectedDefinition {
+    fn from(definition: &DefinitionScope) -> Self {
+        Self {
+            key: definition.key.clone(),
+            versions: definition.versions.clone(),
+            tenant_ids: definition.tenant_ids.clone(),
+        }
+    }
 }
 
 /// A process definition of the cluster, over all its versions.
@@ -101,6 +123,7 @@ impl Definitions {
             flow_node_names: cache(time_to_live),
             process_definitions: cache(time_to_live),
             decision_clauses: cache(time_to_live),
+            process_models: cache(time_to_live),
         }
     }
 
@@ -269,6 +292,77 @@ impl Definitions {
         Ok(Arc::new(definitions.collect()))
     }
 
+    /// What the definitions of a scope are made of, in their order; those that are not known are left out
+    /// (fact file C, section 9).
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn process_models(
+        &self,
+        scope: &Scope,
+    ) -> Result<Vec<Arc<ProcessModel>>, Arc<ElasticsearchError>> {
+        let mut models = Vec::with_capacity(scope.definitions.len());
+        for definition in &scope.definitions {
+            let key = SelectedDefinition::from(definition);
+            let load = self.load_process_model(key.clone());
+            models.push(self.process_models.try_get_with(key, load));
+        }
+        futures_util::stream::iter(models)
+            .buffered(MODELS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn load_process_model(
+        &self,
+        wanted: SelectedDefinition,
+    ) -> Result<Arc<ProcessModel>, ElasticsearchError> {
+        let imported = |more: &[Value]| {
+            let mut clauses = vec![
+                json!({"term": {"key": {"value": wanted.key}}}),
+                json!({"term": {"deleted": {"value": false}}}),
+                json!({"exists": {"field": "bpmn20Xml"}}),
+            ];
+            clauses.extend_from_slice(more);
+            json!({"bool": {"filter": clauses}})
+        };
+        let sources = json!([
+            {"version": {"terms": {"field": "version"}}},
+            {"tenant": {"terms": {"field": "tenantId", "missing_bucket": true}}}]);
+        let level = Map::from_iter([("filter".to_owned(), json!({"match_all": {}}))]);
+        let index = self.names.alias(DefinitionKind::Process.definition_index());
+        let known: Result<Vec<KnownVersion>, _> = self
+            .elasticsearch
+            .composite_keys(&[index], &imported(&[]), &level, &sources)
+            .await;
+        let known = match known {
+            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Vec::new(),
+            other => other?,
+        };
+        let Some(chosen) = choose_version(&known, &wanted.versions, &wanted.tenant_ids) else {
+            return Ok(Arc::default());
+        };
+        let tenant = match &chosen.tenant {
+            Some(tenant_id) => json!({"term": {"tenantId": {"value": tenant_id}}}),
+            None => json!({"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}}),
+        };
+        let version = json!({"term": {"version": {"value": chosen.version}}});
+        let body = json!({
+            "size": 1,
+            "_source": ["flowNodeData", "userTaskNames"],
+            "query": imported(&[version, tenant]),
+        });
+        let answer: Option<FlowNodeAnswer> = self
+            .search_definitions(DefinitionKind::Process, &body)
+            .await?;
+        let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
+        let source = hits.into_iter().next().map(|hit| hit.source);
+        Ok(Arc::new(source.map_or_else(
+            ProcessModel::default,
+            FlowNodeSource::into_model,
+        )))
+    }
+
     /// A search that finds nothing where the index is missing: an installation without decisions has none of theirs.
     async fn search_definitions<T: serde::de::DeserializeOwned>(
         &self,
@@ -350,6 +444,75 @@ impl Definitions {
     }
 }
 
+/// A version of a definition that is in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct KnownVersion {
+    version: String,
+    tenant: Option<String>,
+}
+
+/// The version whose names a report shows (fact file C, sections 7.6 and 9).
+///
+/// Where the report covers the newest version or all of them, it is the newest one of a tenant, and of several tenants
+/// that with the **lowest** newest version, those without tenant left out unless they are asked for. Otherwise it is
+/// the highest of the listed versions: of the only tenant, then without tenant; of several tenants, first without
+/// tenant, then by id.
+fn choose_version<'k>(
+    known: &'k [KnownVersion],
+    versions: &Versions,
+    tenant_ids: &[Option<String>],
+) -> Option<&'k KnownVersion> {
+    let listed = match versions {
+        Versions::Listed(listed) => listed,
+        Versions::UnknownLatest => return None,
+        Versions::All | Versions::Latest(_) => return newest_of_tenants(known, tenant_ids),
+    };
+    let number = |version: &str| version.parse::<u64>().ok();
+    let highest = listed
+        .iter()
+        .filter(|version| number(version).is_some())
+        .max_by_key(|version| number(version))
+        .or(listed.last())?;
+    let mut tenants: Vec<&Option<String>> = tenant_ids.iter().collect();
+    if let [_] = tenants[..] {
+        tenants.push(&None);
+    } else {
+        tenants.push(&None);
+        // No tenant is before all ids.
+        tenants.sort();
+    }
+    tenants.iter().find_map(|tenant| {
+        known
+            .iter()
+            .find(|known| known.version == *highest && known.tenant == **tenant)
+    })
+}
+
+fn newest_of_tenants<'k>(
+    known: &'k [KnownVersion],
+    tenant_ids: &[Option<String>],
+) -> Option<&'k KnownVersion> {
+    let number = |known: &KnownVersion| known.version.parse::<u64>().unwrap_or(0);
+    let mut newest: BTreeMap<&Option<String>, &KnownVersion> = BTreeMap::new();
+    for version in known {
+        let is_candidate = version.tenant.is_none() || tenant_ids.contains(&version.tenant);
+        let is_newer = newest
+            .get(&version.tenant)
+            .is_none_or(|earlier| number(version) > number(earlier));
+        if is_candidate && is_newer {
+            newest.insert(&version.tenant, version);
+        }
+    }
+    let mut candidates: Vec<&KnownVersion> = newest.into_values().collect();
+    candidates.sort_by_key(|version| number(version));
+    match candidates[..] {
+        [only] => Some(only),
+        _ => candidates
+            .into_iter()
+            .find(|version| tenant_ids.contains(&version.tenant)),
+    }
+}
+
 /// The largest of the versions that are numbers; where none is, the last in alphabetical order.
 fn newest(versions: impl Iterator<Item = String>) -> Option<String> {
     versions.max_by(|a, b| (a.parse::<u64>().ok(), a).cmp(&(b.parse::<u64>().ok(), b)))
@@ -376,6 +539,33 @@ struct FlowNodeHit {
 struct FlowNodeSource {
     #[serde(default, deserialize_with = "lenient::list_or_null")]
     flow_node_data: Vec<Option<FlowNode>>,
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    user_task_names: BTreeMap<String, Option<String>>,
+}
+
+impl FlowNodeSource {
+    fn into_model(self) -> ProcessModel {
+        let flow_nodes = self.flow_node_data.into_iter().flatten();
+        let user_tasks = self.user_task_names.into_iter();
+        ProcessModel {
+            flow_nodes: flow_nodes
+                .filter_map(|node| {
+                    Some(ModelElement {
+                        id: node.id?,
+                        name: node.name,
+                        kind: node.kind,
+                    })
+                })
+                .collect(),
+            user_tasks: user_tasks
+                .map(|(id, name)| ModelElement {
+                    id,
+                    name,
+                    kind: Some("userTask".to_owned()),
+                })
+                .collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -384,11 +574,80 @@ struct FlowNode {
     id: Option<String>,
     #[serde(default, deserialize_with = "lenient::optional_string")]
     name: Option<String>,
+    #[serde(
+        default,
+        rename = "type",
+        deserialize_with = "lenient::optional_string"
+    )]
+    kind: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::newest;
+    use super::*;
+
+    fn known(list: &[(&str, Option<&str>)]) -> Vec<KnownVersion> {
+        let version = |(version, tenant): &(&str, Option<&str>)| KnownVersion {
+            version: (*version).to_owned(),
+            tenant: tenant.map(str::to_owned),
+        };
+        list.iter().map(version).collect()
+    }
+
+    fn chosen(
+        list: &[(&str, Option<&str>)],
+        versions: &Versions,
+        tenants: &[Option<&str>],
+    ) -> Option<String> {
+        let tenants: Vec<Option<String>> = tenants.iter().map(|t| t.map(str::to_owned)).collect();
+        let known = known(list);
+        let chosen = choose_version(&known, versions, &tenants)?;
+        Some(format!(
+            "{} {}",
+            chosen.version,
+            chosen.tenant.as_deref().unwrap_or("-")
+        ))
+    }
+
+    #[test]
+    fn the_newest_version_of_a_tenant_names_flow_nodes() {
+        let list = [
+            ("9", None),
+            ("10", None),
+            ("3", Some("a")),
+            ("12", Some("b")),
+        ];
+        let all = |tenants: &[Option<&str>]| chosen(&list, &Versions::All, tenants);
+        assert_eq!(all(&[None]).as_deref(), Some("10 -"));
+        assert_eq!(all(&[Some("a")]).as_deref(), Some("3 a"));
+        assert_eq!(all(&[Some("b")]).as_deref(), Some("12 b"));
+        assert_eq!(all(&[Some("a"), Some("b"), None]).as_deref(), Some("3 a"));
+        assert_eq!(all(&[Some("b"), None]).as_deref(), Some("10 -"));
+        assert_eq!(all(&[Some("c")]).as_deref(), Some("10 -"));
+        assert_eq!(chosen(&list[2..], &Versions::All, &[None]), None);
+    }
+
+    #[test]
+    fn the_highest_of_listed_versions_names_flow_nodes() {
+        let list = [
+            ("9", None),
+            ("10", Some("a")),
+            ("10", Some("b")),
+            ("10", None),
+        ];
+        let listed = |versions: &[&str], tenants: &[Option<&str>]| {
+            let versions = versions.iter().map(ToString::to_string).collect();
+            chosen(&list, &Versions::Listed(versions), tenants)
+        };
+        assert_eq!(listed(&["9", "10"], &[Some("a")]).as_deref(), Some("10 a"));
+        assert_eq!(
+            listed(&["10", "9"], &[Some("b"), Some("a")]).as_deref(),
+            Some("10 -")
+        );
+        assert_eq!(listed(&["9"], &[Some("a")]).as_deref(), Some("9 -"));
+        assert_eq!(listed(&["9", "11"], &[None]), None);
+        assert_eq!(listed(&[], &[None]), None);
+    }
 
     #[test]
     fn versions_are_compared_as_numbers() {

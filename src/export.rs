@@ -1,7 +1,7 @@
 //! The walk from a request to its answer.
 //!
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in `raw_data`, page by page.
+//! answer. Raw data goes on in `raw_data`, page by page; what aggregates in `aggregated`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::report::definition::{DecisionReportData, ProcessReportData, StoredRep
 use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Narrowing, Scope};
 
+mod aggregated;
 pub mod answer;
 pub mod body;
 pub mod error;
@@ -56,6 +57,8 @@ pub struct ExportSettings {
     pub time_zone: Option<TimeZone>,
     /// Whether reports may look at assignees.
     pub assignee_analytics: bool,
+    /// Buckets per `terms` aggregation.
+    pub aggregation_bucket_limit: u32,
     /// Exports under way at the same time.
     pub max_concurrent_exports: usize,
 }
@@ -189,7 +192,7 @@ impl Exporter {
             )),
             StoredReport::Process(data) => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                Err(ExportError::Internal("reports that aggregate can't be exported".to_owned()))
+                self.export_aggregated_process_data(&request, data).await
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
@@ -200,33 +203,24 @@ impl Exporter {
 }
 
 impl Exporter {
-    /// The query for the decision instances of a report.
-    fn decision_instance_query(
-        &self,
-        data: &DecisionReportData,
-        scope: &Scope,
-        now: Timestamp,
-    ) -> Value {
-        let context = FilterContext {
+    /// What the filters of a report depend on; the export has no other zone than UTC.
+    fn filter_context(&self, user_task_report: bool, now: Timestamp) -> FilterContext {
+        FilterContext {
             now,
             time_zone: TimeZone::UTC,
-            user_task_report: false,
+            user_task_report,
             assignee_analytics: self.0.settings.assignee_analytics,
-        };
-        scope.query(&Narrowing {
-            all: filter::decision_narrowing(&data.filters, &context),
-            by_definition: Vec::new(),
-        })
+        }
+    }
+
+    /// The same for a report on processes.
+    fn process_filter_context(&self, data: &ProcessReportData, now: Timestamp) -> FilterContext {
+        self.filter_context(data.view.entity == Some(ViewEntity::UserTask), now)
     }
 
     /// The query for the process instances of a report.
     fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
-        let context = FilterContext {
-            now,
-            time_zone: TimeZone::UTC,
-            user_task_report: data.view.entity == Some(ViewEntity::UserTask),
-            assignee_analytics: self.0.settings.assignee_analytics,
-        };
+        let context = self.process_filter_context(data, now);
         let implicit = ImplicitFilter::of(data);
         scope.query(&filter::narrowing(
             &data.filters,
@@ -234,6 +228,19 @@ impl Exporter {
             implicit,
             &context,
         ))
+    }
+
+    /// The query for the decision instances of a report.
+    fn decision_instance_query(
+        &self,
+        data: &DecisionReportData,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Value {
+        scope.query(&Narrowing {
+            all: filter::decision_narrowing(&data.filters, &self.filter_context(false, now)),
+            by_definition: Vec::new(),
+        })
     }
 }
 

@@ -26,10 +26,11 @@ mod flow_nodes;
 mod identities;
 mod incidents;
 mod instance_state;
-mod query;
+pub mod query;
 pub mod variables;
 mod view_level;
 
+pub use flow_nodes::is_user_task;
 pub use view_level::{incident_filter, model_element_filter};
 
 /// What a filter's meaning depends on beside the filter.

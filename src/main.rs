@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use optimize_export::auth::{self, Authenticator};
+use optimize_export::auth::{self, Authenticator, JwtVerifier};
 use optimize_export::config::{Config, LogFormat, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
 use optimize_export::export::Exporter;
@@ -121,20 +122,10 @@ async fn run(config: Config) -> Result<ExitCode, String> {
             ScrollSigner::of_this_process()
         }
     };
-    match &config.access_token {
-        None => tracing::warn!(
-            "no access token is configured: every request will be refused (--access-token-file)"
-        ),
-        Some(token) if !auth::is_well_formed(token.expose_secret()) => {
-            tracing::warn!(
-                "the access token holds characters that clients can't send: every request will be refused"
-            );
-        }
-        Some(_) => {}
-    }
+    let authenticator = authenticator(&config)?;
     let api = routes::Api {
         exporter: Exporter::new(elasticsearch.clone(), signer, config.export.clone()),
-        authenticator: Authenticator::with_static_token(config.access_token.clone()),
+        authenticator,
         parameters: config.parameters,
         context_path: config.context_path.clone(),
     };
@@ -159,6 +150,27 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     health.await.map_err(|error| error.to_string())?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Decides who is let in, and warns if that is nobody.
+fn authenticator(config: &Config) -> Result<Authenticator, String> {
+    if let Some(settings) = &config.jwt {
+        let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
+        if config.access_token.is_some() {
+            tracing::warn!("--jwk-set-uri is configured: the static access token is ignored");
+        }
+        return Ok(Authenticator::Jwt(Arc::new(verifier)));
+    }
+    match &config.access_token {
+        None => tracing::warn!(
+            "no access token is configured: every request will be refused (--access-token-file)"
+        ),
+        Some(token) if !auth::is_well_formed(token.expose_secret()) => tracing::warn!(
+            "the access token holds characters that clients can't send: every request will be refused"
+        ),
+        Some(_) => {}
+    }
+    Ok(Authenticator::StaticToken(config.access_token.clone()))
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {

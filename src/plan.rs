@@ -1,5 +1,238 @@
-//! From a report to what Elasticsearch is asked.
+//! From a report to what Elasticsearch is asked, and from its answer to a result.
 //!
-//! [`combination`] says which combinations of view, group by and distributed by there are.
+//! A plan is put together from three parts: a [`view`] measures the documents of a bucket, a [grouping](group_by) makes
+//! the buckets, and a [distribution](distributed_by) splits each of them. Every combination that is legal
+//! ([`combination`]) is a product of such parts.
+//!
+//! Everything here is pure. A plan takes two steps, each a search: [`Plan::statistics`], where buckets depend on the
+//! smallest and the largest value, then [`Plan::search`]; [`Plan::result`] reads the answer.
 
+use serde_json::{Value, json};
+
+use crate::filter::{self, FilterContext, ImplicitFilter};
+use crate::report::definition::{DefinitionError, DistributedBy, GroupBy, ProcessReportData};
+use crate::result::{Entry, ReportResult};
+
+pub mod aggregations;
+pub mod answer;
+pub mod buckets;
 pub mod combination;
+pub mod context;
+pub mod distributed_by;
+pub mod group_by;
+mod hidden_flow_nodes;
+mod identities;
+pub mod inner;
+mod model_groups;
+pub mod scripts;
+pub mod statistics;
+mod variable_buckets;
+pub mod view;
+
+use aggregations::{Aggregations, filter as keep, with};
+use answer::Answer;
+use context::PlanContext;
+use distributed_by::{Distribution, Part};
+use group_by::{Group, Grouping};
+use inner::Inner;
+use statistics::Range;
+use view::{Measure, View};
+
+/// Why a legal combination can't be planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A part of the report makes no sense.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The result would have more buckets than Elasticsearch makes.
+    #[error("{0}")]
+    TooManyBuckets(String),
+}
+
+/// What kind of result a report has (fact file D2, section 0.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ResultKind {
+    Number,
+    Map,
+    HyperMap,
+}
+
+impl ResultKind {
+    fn of(report: &ProcessReportData) -> Self {
+        let is_distributed = combination::has_distribution(report)
+            && !matches!(report.distributed_by, None | Some(DistributedBy::None));
+        match report.group_by {
+            _ if is_distributed => Self::HyperMap,
+            None | Some(GroupBy::None) => Self::Number,
+            Some(_) => Self::Map,
+        }
+    }
+}
+
+/// How a report is evaluated.
+pub struct Plan {
+    view: Box<dyn View>,
+    grouping: Box<dyn Grouping>,
+    distribution: Box<dyn Distribution>,
+    kind: ResultKind,
+}
+
+/// What had to be known before buckets could be made.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ranges {
+    grouping: Range,
+    distribution: Range,
+}
+
+const OF_GROUPING: &str = "grouping";
+const OF_DISTRIBUTION: &str = "distribution";
+
+impl Plan {
+    /// The plan of a report whose combination is legal.
+    ///
+    /// # Errors
+    /// A part of the report makes no sense.
+    pub fn of(report: &ProcessReportData, filter: &FilterContext) -> Result<Self, PlanError> {
+        Ok(Self {
+            view: view::of(report, filter)?,
+            grouping: group_by::of(report),
+            distribution: distributed_by::of(report),
+            kind: ResultKind::of(report),
+        })
+    }
+
+    /// Whether it shows flow nodes or user tasks of the report's definitions.
+    pub fn needs_models(&self) -> bool {
+        self.grouping.needs_models() || self.distribution.needs_models()
+    }
+
+    /// The search for what has to be known before buckets can be made; `None` where nothing has.
+    pub fn statistics(&self, context: &PlanContext<'_>) -> Option<Value> {
+        let apart = |name: &str, statistics: Option<Aggregations>| {
+            let everything = keep(json!({"match_all": {}}));
+            statistics.map(|statistics| (name.to_owned(), with(everything, statistics)))
+        };
+        let aggregations: Aggregations = [
+            apart(OF_GROUPING, self.grouping.statistics(context)),
+            apart(OF_DISTRIBUTION, self.distribution.statistics(context)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!aggregations.is_empty()).then(|| {
+            json!({
+                "size": 0,
+                "track_total_hits": true,
+                "query": base_query(context),
+                "aggs": aggregations,
+            })
+        })
+    }
+
+    /// Reads the answer to [`Plan::statistics`].
+    pub fn ranges(&self, statistics: &Answer) -> Ranges {
+        let root = statistics.root();
+        let of = |name| root.sub(name).map_or_else(Range::default, Range::read);
+        Ranges {
+            grouping: of(OF_GROUPING),
+            distribution: of(OF_DISTRIBUTION),
+        }
+    }
+
+    fn inner<'a>(&'a self, context: &'a PlanContext<'a>, ranges: Ranges) -> Inner<'a> {
+        Inner {
+            context,
+            distribution: &*self.distribution,
+            view: &*self.view,
+            range: ranges.distribution,
+        }
+    }
+
+    /// The search whose answer is the result.
+    ///
+    /// # Errors
+    /// The report asks for impossible buckets.
+    pub fn search(&self, context: &PlanContext<'_>, ranges: Ranges) -> Result<Value, PlanError> {
+        let inner = self.inner(context, ranges);
+        let aggregations = self.grouping.aggregations(ranges.grouping, &inner)?;
+        let mut clauses = vec![base_query(context)];
+        clauses.extend(self.view.clauses());
+        clauses.extend(self.grouping.clauses());
+        Ok(json!({
+            "size": 0,
+            "track_total_hits": true,
+            "query": {"bool": {"filter": clauses}},
+            "aggs": aggregations,
+        }))
+    }
+
+    /// The result: of the measures, the first.
+    pub fn result(&self, context: &PlanContext<'_>, answer: &Answer) -> ReportResult {
+        let inner = self.inner(context, Ranges::default());
+        if self.view.kinds().is_empty() {
+            return ReportResult::Number(None);
+        }
+        let groups = self.grouping.groups(answer.root(), &inner);
+        match self.kind {
+            ResultKind::Number => ReportResult::Number(number(&groups)),
+            ResultKind::Map => {
+                let mut entries: Vec<_> = groups.into_iter().filter_map(map_entry).collect();
+                self.grouping.order(context).sort_map(&mut entries);
+                ReportResult::Map(entries)
+            }
+            ResultKind::HyperMap => {
+                let order = self.distribution.order(context);
+                let entry = |group: Group| {
+                    let mut parts: Vec<_> = group.parts.into_iter().map(part_entry).collect();
+                    order.sort_map(&mut parts);
+                    Entry::new(group.key.key, group.key.label, parts)
+                };
+                let mut entries: Vec<_> = groups.into_iter().map(entry).collect();
+                self.grouping.order(context).sort_hyper_map(&mut entries);
+                ReportResult::HyperMap(entries)
+            }
+        }
+    }
+
+    /// The result where there is no index of instances (fact file D1, section 3.5).
+    pub fn result_without_index(&self) -> ReportResult {
+        if self.view.kinds().is_empty() {
+            return ReportResult::Number(None);
+        }
+        match self.kind {
+            ResultKind::Number => ReportResult::Number(self.view.number_without_index()),
+            ResultKind::Map => ReportResult::Map(Vec::new()),
+            ResultKind::HyperMap => ReportResult::HyperMap(Vec::new()),
+        }
+    }
+}
+
+/// The instances of the report that its filters let through.
+fn base_query(context: &PlanContext<'_>) -> Value {
+    let report = context.report;
+    context.scope.query(&filter::narrowing(
+        &report.filters,
+        &context.scope.definitions,
+        ImplicitFilter::of(report),
+        context.filter,
+    ))
+}
+
+fn first(measures: &[Measure]) -> Measure {
+    measures.first().copied().flatten()
+}
+
+fn number(groups: &[Group]) -> Measure {
+    let part = groups.first().and_then(|group| group.parts.first());
+    first(&part?.measures)
+}
+
+fn map_entry(group: Group) -> Option<Entry<Measure>> {
+    let value = first(&group.parts.first()?.measures);
+    Some(Entry::new(group.key.key, group.key.label, value))
+}
+
+fn part_entry(part: Part) -> Entry<Measure> {
+    let value = first(&part.measures);
+    Entry::new(part.key.key, part.key.label, value)
+}

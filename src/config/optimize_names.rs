@@ -32,10 +32,23 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
         elasticsearch_accept_invalid_certificates: boolean(
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED",
         )?,
+        jwk_set_uri: url(
+            variable,
+            "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI",
+        )?,
+        audience: variable("CAMUNDA_OPTIMIZE_API_AUDIENCE").cloned(),
         index_prefix: variable("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX").cloned(),
         assignee_analytics: boolean("CAMUNDA_OPTIMIZE_UI_USER_TASK_ASSIGNEE_ANALYTICS_ENABLED")?,
         ..Settings::default()
     })
+}
+
+fn url<'e>(
+    variable: impl Fn(&str) -> Option<&'e String>,
+    name: &'static str,
+) -> Result<Option<Url>, ConfigError> {
+    let parse = |text: &String| Url::parse(text).map_err(|error| wrong(name, error));
+    variable(name).map(parse).transpose()
 }
 
 /// Optimize names host and port apart, and TLS by a switch.

@@ -39,7 +39,7 @@ fn nothing_given_gives_the_documented_defaults() {
             lenient: false
         }
     );
-    assert_eq!(config.aggregation_bucket_limit, 1_000);
+    assert_eq!(config.export.aggregation_bucket_limit, 1_000);
     assert!(
         config.access_token.is_none()
             && config.scroll_key.is_none()

@@ -15,9 +15,6 @@ use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
 const MAX_DEFINITIONS: usize = 10_000;
 
-/// What decides on the clauses of a report: its definition key, versions and tenants.
-pub(super) type DecisionSelection = (String, Versions, Vec<Option<String>>);
-
 impl Definitions {
     /// What a decision report covers: its first definition alone (fact file C, sections 6 and 7.4).
     ///
@@ -47,13 +44,9 @@ impl Definitions {
         &self,
         decision: &DefinitionScope,
     ) -> Result<Arc<DecisionClauses>, Arc<ElasticsearchError>> {
-        let selection = (
-            decision.key.clone(),
-            decision.versions.clone(),
-            decision.tenant_ids.clone(),
-        );
+        let load = self.load_decision_clauses(decision);
         self.decision_clauses
-            .try_get_with(selection, self.load_decision_clauses(decision))
+            .try_get_with(decision.into(), load)
             .await
     }
 

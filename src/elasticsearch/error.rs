@@ -42,6 +42,8 @@ pub enum Refusal {
     TooManyBuckets,
     /// The node has as many open scrolls as it may have.
     TooManyScrolls,
+    /// The keep-alive is longer than `search.max_keep_alive`.
+    KeepAliveTooLong,
     /// A circuit breaker or a full queue.
     Overloaded,
     /// Credentials are missing, wrong or not sufficient.
@@ -110,6 +112,7 @@ const CLASSES: &[(&str, Refusal)] = &[
     ("] is not available", Refusal::SearchContextMissing),
     ("cannot parse scroll id", Refusal::MalformedScrollId),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
+    ("keep alive for request (", Refusal::KeepAliveTooLong),
     ("query_shard_exception", Refusal::QueryRejected),
     ("number_format_exception", Refusal::QueryRejected),
     (
@@ -244,6 +247,16 @@ mod tests {
         assert_eq!(class(400, malformed).0, Refusal::MalformedScrollId);
         let contexts = r#"{"error":{"type":"exception","reason":"Trying to create too many scroll contexts. Must be less than or equal to: [500]."},"status":500}"#;
         assert_eq!(class(500, contexts).0, Refusal::TooManyScrolls);
+    }
+
+    #[test]
+    fn limits_of_the_cluster_are_told_apart() {
+        let keep_alive = r#"{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"Keep alive for request (45m) is too large. It must be less than (30m)."}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":400}"#;
+        assert_eq!(class(400, keep_alive).0, Refusal::KeepAliveTooLong);
+        // 7.17 has no type of its own for this one.
+        let failures = serde_json::json!([{"reason": {"type": "exception", "reason": "Trying to create too many scroll contexts. Must be less than or equal to: [2]."}}]);
+        let error = ElasticsearchError::from_shard_failures(1, &failures);
+        assert_eq!(error.refusal(), Some(Refusal::TooManyScrolls));
     }
 
     #[test]

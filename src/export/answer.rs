@@ -3,6 +3,7 @@
 //! Source: fact file A, section 4; the contract's section on the response.
 
 use crate::raw_data::json::JsonText;
+use crate::result::ReportResult;
 
 /// Everything in an answer that is not `data`.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,15 @@ impl Envelope<'_> {
         out.string(self.report_id);
     }
 
+    /// A whole answer with a result that is no rows.
+    pub fn with_result(&self, result: &ReportResult) -> Vec<u8> {
+        let mut out = JsonText::default();
+        self.write_head(&mut out, Some(result.records()));
+        result.write_data(&mut out);
+        out.raw("}");
+        out.take()
+    }
+
     /// A whole answer without rows.
     pub fn without_rows(&self) -> Vec<u8> {
         let mut out = JsonText::default();
@@ -52,6 +62,19 @@ impl Envelope<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_number_has_no_data() {
+        let envelope = Envelope {
+            report_id: "r",
+            ..Envelope::default()
+        };
+        let result = ReportResult::Number(None);
+        assert_eq!(
+            String::from_utf8(envelope.with_result(&result)).unwrap(),
+            r#"{"numberOfRecordsInResponse":0,"totalNumberOfRecords":0,"reportId":"r"}"#
+        );
+    }
 
     #[test]
     fn members_have_their_order_and_absent_ones_are_left_out() {

@@ -75,6 +75,9 @@ impl From<ElasticsearchError> for ExportError {
                 Refusal::SearchContextMissing | Refusal::MalformedScrollId => {
                     Self::BadRequest(start_over(reason))
                 }
+                Refusal::KeepAliveTooLong => Self::BadRequest(format!(
+                    "paginationTimeout is too long for this cluster: {reason}"
+                )),
                 Refusal::AccessDenied => Self::Internal(format!(
                     "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
                      or lack a privilege"

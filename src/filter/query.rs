@@ -72,9 +72,13 @@ pub fn all_of(clauses: Vec<Value>) -> Value {
 /// A `bool` query to which several filters can add their clauses.
 #[derive(Default)]
 pub struct Bool {
+    /// Each has to match.
     pub must: Vec<Value>,
+    /// None may match.
     pub must_not: Vec<Value>,
+    /// Alternatives.
     pub should: Vec<Value>,
+    /// Each has to match; the same as `must` where nothing is scored.
     pub filter: Vec<Value>,
     /// One of `should` has to match. It makes a difference where `should` is empty: the query matches nothing then, if
     /// it has any other clause that has to match, and everything, if it has none (fact file E, section 13).

@@ -10,7 +10,7 @@ use warp::reply::Response;
 use crate::auth::AuthError;
 use crate::export::ExportError;
 
-/// Seconds after which a client may try again when Elasticsearch is away.
+/// Seconds after which a client may try again when Elasticsearch or the provider of tokens is away.
 const RETRY_AFTER_OUTAGE: u32 = 10;
 /// A message repeats what the client sent; more of it than this helps nobody.
 const MAX_DETAIL_CHARACTERS: usize = 2_000;
@@ -34,6 +34,8 @@ pub enum ErrorCode {
     TooManyRequests,
     /// Elasticsearch is away.
     ElasticsearchConnection,
+    /// The provider of tokens is away.
+    TokenProvider,
     /// Anything else.
     Server,
 }
@@ -50,7 +52,8 @@ impl ErrorCode {
             Self::MethodNotAllowed => "methodNotAllowedError",
             Self::TooManyRequests => "tooManyRequestsError",
             Self::ElasticsearchConnection => "elasticsearchConnectionError",
-            Self::Server => "serverError",
+            // Optimize has no code of its own for this.
+            Self::TokenProvider | Self::Server => "serverError",
         }
     }
 
@@ -64,7 +67,7 @@ impl ErrorCode {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::ElasticsearchConnection => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ElasticsearchConnection | Self::TokenProvider => StatusCode::SERVICE_UNAVAILABLE,
             Self::Server => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -89,6 +92,7 @@ impl ErrorCode {
             Self::ElasticsearchConnection => {
                 "The server has encountered Elasticsearch connection issues."
             }
+            Self::TokenProvider => "The server can't verify tokens at the moment.",
             Self::Server => "An internal server error occurred.",
         }
     }
@@ -128,6 +132,10 @@ pub fn respond(code: ErrorCode, detail: &str) -> Response {
 
 /// The response to a client that is not let in.
 pub fn unauthorized(error: AuthError) -> Response {
+    if error == AuthError::NoKeys {
+        let response = respond(ErrorCode::TokenProvider, &error.to_string());
+        return retry_later(response, RETRY_AFTER_OUTAGE);
+    }
     let mut response = respond(ErrorCode::NotAuthorized, &error.to_string());
     if let Ok(challenge) = HeaderValue::try_from(error.challenge()) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

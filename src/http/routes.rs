@@ -66,8 +66,11 @@ fn authorized(
 ) -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::header::headers_cloned()
         .and_then(move |headers: HeaderMap| {
-            let result = api.authenticator.check(&headers);
-            async move { result.map_err(|error| warp::reject::custom(NotAuthorized(error))) }
+            let authenticator = api.authenticator.clone();
+            async move {
+                let checked = authenticator.check(&headers).await;
+                checked.map_err(|error| warp::reject::custom(NotAuthorized(error)))
+            }
         })
         .untuple_one()
 }

@@ -114,6 +114,14 @@ const DECISION_COMBINATIONS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Whether the view of a report can be distributed; a stored distribution of another one is ignored.
+pub fn has_distribution(data: &ProcessReportData) -> bool {
+    matches!(
+        data.view.entity,
+        Some(ViewEntity::FlowNode | ViewEntity::UserTask | ViewEntity::ProcessInstance)
+    )
+}
+
 /// What a report asks for, as Optimize's log spells it: `view_groupBy_distributedBy_configuration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandKey {
@@ -147,10 +155,7 @@ impl CommandKey {
     /// The keys of a process report: one for each of its view properties, duplicates left out.
     pub fn of_process_report(data: &ProcessReportData) -> Vec<Self> {
         let entity = data.view.entity;
-        let has_distribution = matches!(
-            entity,
-            Some(ViewEntity::FlowNode | ViewEntity::UserTask | ViewEntity::ProcessInstance)
-        );
+        let has_distribution = has_distribution(data);
         let mut properties: Vec<&ViewProperty> = Vec::new();
         for property in &data.view.properties {
             if !properties.contains(&property) {

@@ -68,6 +68,20 @@ impl JsonText {
         }
     }
 
+    /// A number that has a fraction even where that is zero, or `null`; JSON knows no other than finite numbers.
+    pub fn optional_double(&mut self, number: Option<f64>) {
+        let Some(number) = number.filter(|number| number.is_finite()) else {
+            return self.raw("null");
+        };
+        let text = format!("{number:?}");
+        match text.split_once('e') {
+            Some((digits, exponent)) if !digits.contains('.') => {
+                self.raw(&format!("{digits}.0e{exponent}"));
+            }
+            _ => self.raw(&text),
+        }
+    }
+
     /// The name of a member with its colon; `first` says whether it is the first of its object.
     pub fn name(&mut self, name: &str, first: &mut bool) {
         self.separator(first);

@@ -15,6 +15,7 @@ mod check;
 mod decisions;
 mod definitions;
 mod filters;
+mod jwt;
 mod many_clients;
 mod paging;
 mod parameters;

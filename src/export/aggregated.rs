@@ -1,0 +1,105 @@
+//! Process reports that aggregate: everything in one answer.
+
+use super::answer::Envelope;
+use super::error::ExportError;
+use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
+use crate::elasticsearch::ElasticsearchError;
+use crate::plan::answer::Answer;
+use crate::plan::context::{PlanContext, ProcessModels};
+use crate::plan::{Plan, PlanError, Ranges};
+use crate::raw_data::dates;
+use crate::report::definition::ProcessReportData;
+use crate::result::ReportResult;
+use crate::scope::Scope;
+
+/// What Optimize says where a client asked for fewer records than it gets (fact file A, section 4.3).
+const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \
+                           pagination is only supported for raw data reports.";
+
+impl Exporter {
+    /// The result of a report, whole.
+    pub(super) async fn export_aggregated_process_data(
+        &self,
+        request: &ExportRequest,
+        data: &ProcessReportData,
+    ) -> Result<Export, ExportError> {
+        let filter = self.process_filter_context(data, dates::now());
+        let plan = Plan::of(data, &filter)?;
+        let scope = self.0.definitions.scope_of_process_report(data).await?;
+        let models = if plan.needs_models() {
+            ProcessModels::of(&self.0.definitions.process_models(&scope).await?)
+        } else {
+            ProcessModels::default()
+        };
+        let context = PlanContext {
+            report: data,
+            scope: &scope,
+            filter: &filter,
+            bucket_limit: self.0.settings.aggregation_bucket_limit,
+            models: &models,
+        };
+        let result = self.evaluate(&plan, &context).await?;
+        Ok(Export::Whole(write(request, &scope, &result)))
+    }
+
+    async fn evaluate(
+        &self,
+        plan: &Plan,
+        context: &PlanContext<'_>,
+    ) -> Result<ReportResult, ExportError> {
+        if context.scope.is_known_to_be_empty() {
+            return Ok(plan.result_without_index());
+        }
+        let mut ranges = Ranges::default();
+        if let Some(statistics) = plan.statistics(context) {
+            let Some(answer) = self.search(context.scope, &statistics).await? else {
+                return Ok(plan.result_without_index());
+            };
+            ranges = plan.ranges(&answer);
+        }
+        let search = plan.search(context, ranges)?;
+        let answer = self.search(context.scope, &search).await?;
+        Ok(answer.map_or_else(
+            || plan.result_without_index(),
+            |answer| plan.result(context, &answer),
+        ))
+    }
+
+    /// The answer of a scope; `None` where its indices don't exist.
+    async fn search(
+        &self,
+        scope: &Scope,
+        body: &serde_json::Value,
+    ) -> Result<Option<Answer>, ElasticsearchError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let search =
+            |indices: Vec<String>| async move { elasticsearch.search(&indices, body).await };
+        ask_scope(scope, search).await
+    }
+}
+
+fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Vec<u8> {
+    let records = result.records();
+    let limit_is_ignored = u64::from(request.limit) < records;
+    let messages: Vec<String> = message_about(scope)
+        .into_iter()
+        .chain(limit_is_ignored.then(|| ALL_RECORDS.to_owned()))
+        .collect();
+    let message = (!messages.is_empty()).then(|| messages.join(" "));
+    let envelope = Envelope {
+        search_request_id: None,
+        message: message.as_deref(),
+        total: records,
+        report_id: &request.report_id,
+    };
+    envelope.with_result(result)
+}
+
+impl From<PlanError> for ExportError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Definition(error) => error.into(),
+            PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What Java does that shows in a result: the text of a number, and the order of a `HashMap`.
+
+/// A number as `Double.toString` writes it: `1000.0`, `1.25E8`, `1.0E-4`.
+///
+/// The keys of duration buckets are such texts (fact file D2, section 2.6). Digits are the shortest that read back as
+/// the same number, as in Java 19 and later.
+pub fn double_to_string(number: f64) -> String {
+    if !number.is_finite() || number == 0.0 {
+        return match number {
+            _ if number.is_nan() => "NaN".to_owned(),
+            _ if number == 0.0 => format!("{number:?}"),
+            _ if number > 0.0 => "Infinity".to_owned(),
+            _ => "-Infinity".to_owned(),
+        };
+    }
+    if (1e-3..1e7).contains(&number.abs()) {
+        return format!("{number:?}");
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if digits.contains('.') => format!("{digits}E{exponent}"),
+        Some((digits, exponent)) => format!("{digits}.0E{exponent}"),
+        None => text,
+    }
+}
+
+/// Smallest table of a `HashMap`.
+const SMALLEST_TABLE: usize = 16;
+
+/// Entries in the order in which a Java `HashMap` iterates over them, when they were put into it in the given order.
+///
+/// It decides between entries that are equal in the order of a result (fact file D2, section 0.4).
+pub fn hash_map_order<T>(entries: Vec<T>, key: impl Fn(&T) -> &str) -> Vec<T> {
+    let mut table = SMALLEST_TABLE;
+    // A table grows when it is more than three quarters full.
+    while entries.len() * 4 > table * 3 {
+        table *= 2;
+    }
+    let mut entries = entries;
+    entries.sort_by_cached_key(|entry| {
+        let hash = string_hash(key(entry));
+        (hash ^ (hash >> 16)) as usize & (table - 1)
+    });
+    entries
+}
+
+/// `String.hashCode`.
+fn string_hash(text: &str) -> u32 {
+    text.encode_utf16().fold(0_u32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_spelled_as_in_java() {
+        for (number, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1000.0, "1000.0"),
+            (9_999_999.0, "9999999.0"),
+            (1e7, "1.0E7"),
+            (86_400_000.0, "8.64E7"),
+            (125_000_000.0, "1.25E8"),
+            (0.001, "0.001"),
+            (0.0001, "1.0E-4"),
+            (-1.5e10, "-1.5E10"),
+            (f64::INFINITY, "Infinity"),
+        ] {
+            assert_eq!(double_to_string(number), text);
+        }
+    }
+
+    #[test]
+    fn strings_have_the_hash_of_java() {
+        assert_eq!(string_hash(""), 0);
+        assert_eq!(string_hash("hello"), 99_162_322);
+        assert_eq!(
+            string_hash("startEvent"),
+            "startEvent"
+                .chars()
+                .fold(0_u32, |h, c| h.wrapping_mul(31).wrapping_add(c as u32))
+        );
+    }
+
+    #[test]
+    fn entries_come_in_the_order_of_their_slots() {
+        // One-letter hashes are the letters themselves: `a` is 97, slot 1 of 16; `p` is 112, slot 0.
+        let order = |keys: &[&str]| {
+            hash_map_order(
+                keys.iter().map(ToString::to_string).collect(),
+                |key: &String| key.as_str(),
+            )
+            .concat()
+        };
+        assert_eq!(order(&["a", "p", "q"]), "paq");
+        assert_eq!(order(&["q", "p", "a"]), "pqa");
+        // From 13 entries on there are 32 slots, and `q` (113) is in slot 17.
+        assert_eq!(
+            order(&[
+                "q", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"
+            ]),
+            "abcdefghijklq"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_read_back(number in proptest::num::f64::NORMAL) {
+            prop_assert_eq!(double_to_string(number).parse::<f64>().unwrap(), number);
+        }
+    }
+}

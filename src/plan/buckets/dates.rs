@@ -1,0 +1,539 @@
+//! Buckets of dates: the calendar's, or about 80 of equal length.
+//!
+//! Source: fact file D2, sections 1.3 and 2.2 to 2.4 (`DateAggregationServiceES`,
+//! `ProcessGroupByProcessInstanceRunningDateInterpreterES`).
+
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ZonedDateTime};
+use serde_json::{Value, json};
+
+use super::AUTOMATIC_BUCKETS;
+use crate::filter::dates::DATE_FORMAT;
+use crate::plan::PlanError;
+use crate::plan::answer::Bucket;
+use crate::plan::statistics::Range;
+use crate::raw_data::dates::format;
+use crate::report::definition::DateUnit;
+
+/// More buckets than these are refused before Elasticsearch is asked: it would refuse them too, by the default of its
+/// `search.max_buckets`.
+const MAX_BUCKETS: usize = 65_536;
+
+/// A unit of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarUnit {
+    /// A year.
+    Year,
+    /// A month.
+    Month,
+    /// A week that starts on Monday.
+    Week,
+    /// A day.
+    Day,
+    /// An hour.
+    Hour,
+    /// A minute.
+    Minute,
+}
+
+impl CalendarUnit {
+    /// The unit that a report names; `None` where Optimize is to choose.
+    pub fn of(unit: DateUnit) -> Option<Self> {
+        Some(match unit {
+            DateUnit::Year => Self::Year,
+            DateUnit::Month => Self::Month,
+            DateUnit::Week => Self::Week,
+            DateUnit::Day => Self::Day,
+            DateUnit::Hour => Self::Hour,
+            DateUnit::Minute => Self::Minute,
+            DateUnit::Automatic => return None,
+        })
+    }
+
+    const fn interval(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Week => "week",
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+        }
+    }
+
+    fn span(self) -> Span {
+        let span = Span::new();
+        match self {
+            Self::Year => span.years(1),
+            Self::Month => span.months(1),
+            Self::Week => span.weeks(1),
+            Self::Day => span.days(1),
+            Self::Hour => span.hours(1),
+            Self::Minute => span.minutes(1),
+        }
+    }
+
+    /// The start of the unit that a moment is in.
+    fn start(self, moment: &ZonedDateTime) -> Option<ZonedDateTime> {
+        let date = moment.date();
+        let at_midnight = |date: Date| DateTime::from_parts(date, Time::midnight());
+        let local = match self {
+            Self::Year => at_midnight(date.first_of_year()),
+            Self::Month => at_midnight(date.first_of_month()),
+            Self::Week => {
+                let into_week = date.weekday().since(Weekday::Monday);
+                at_midnight(date.checked_sub(Span::new().days(into_week)).ok()?)
+            }
+            Self::Day => at_midnight(date),
+            // Within an hour the offset does not matter: going back by minutes keeps it.
+            Self::Hour | Self::Minute => {
+                let minutes = if self == Self::Hour {
+                    moment.minute()
+                } else {
+                    0
+                };
+                let into_unit = i64::from(minutes) * 60_000
+                    + i64::from(moment.second()) * 1_000
+                    + i64::from(moment.millisecond());
+                return moment.checked_sub(Span::new().milliseconds(into_unit)).ok();
+            }
+        };
+        local.to_zoned_datetime(moment.time_zone().clone()).ok()
+    }
+
+    fn next(self, start: &ZonedDateTime) -> Option<ZonedDateTime> {
+        start.checked_add(self.span()).ok()
+    }
+}
+
+/// A bucket from one moment up to another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DateInterval {
+    /// Where it starts, inclusive.
+    pub from: ZonedDateTime,
+    /// Where it ends, exclusive.
+    pub to: ZonedDateTime,
+}
+
+/// Buckets of dates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DateBuckets {
+    /// The calendar's.
+    Calendar(CalendarUnit),
+    /// Intervals of equal length.
+    Intervals(Vec<DateInterval>),
+}
+
+impl DateBuckets {
+    /// The buckets for dates of this range; `None` where there are no dates. A single date has nothing to be divided
+    /// automatically and is in the bucket of its month.
+    ///
+    /// # Errors
+    /// There would be more buckets than Elasticsearch makes.
+    pub fn new(unit: DateUnit, range: Range, zone: &TimeZone) -> Result<Option<Self>, PlanError> {
+        let Some((min, max)) = range.ends() else {
+            return Ok(None);
+        };
+        let (min, max) = (millis(min), millis(max));
+        Ok(Some(match CalendarUnit::of(unit) {
+            Some(unit) => Self::Calendar(unit),
+            None if min == max => Self::Calendar(CalendarUnit::Month),
+            None => Self::Intervals(intervals_of_equal_length(min, max, zone, 1)?),
+        }))
+    }
+
+    /// Whether the buckets are the calendar's.
+    pub fn is_calendar(&self) -> bool {
+        matches!(self, Self::Calendar(_))
+    }
+
+    /// The aggregation over a date field. `extended_bounds` are the first and last moment that need a bucket of the
+    /// calendar.
+    pub fn aggregation(
+        &self,
+        field: &str,
+        zone: &TimeZone,
+        extended_bounds: Option<(i64, i64)>,
+    ) -> Value {
+        match self {
+            Self::Calendar(unit) => {
+                let mut aggregation = json!({"date_histogram": {
+                    "field": field,
+                    "calendar_interval": unit.interval(),
+                    "time_zone": zone_id(zone),
+                    "format": DATE_FORMAT,
+                    "order": {"_key": "desc"},
+                }});
+                if let Some((min, max)) = extended_bounds
+                    && let Some(members) = aggregation
+                        .get_mut("date_histogram")
+                        .and_then(Value::as_object_mut)
+                {
+                    members.insert(
+                        "extended_bounds".to_owned(),
+                        json!({"min": min, "max": max}),
+                    );
+                }
+                aggregation
+            }
+            Self::Intervals(intervals) => {
+                let ranges: Vec<Value> = intervals
+                    .iter()
+                    .map(|DateInterval { from, to }| {
+                        json!({"key": format(from), "from": format(from), "to": format(to)})
+                    })
+                    .collect();
+                json!({"date_range": {
+                    "field": field,
+                    "format": DATE_FORMAT,
+                    "time_zone": zone_id(zone),
+                    "ranges": ranges,
+                }})
+            }
+        }
+    }
+}
+
+/// The buckets of dates in an answer with their keys, those with the largest key text first: where daylight saving time
+/// ends, an hour comes twice, and Optimize compares the texts.
+pub fn buckets_by_key<'a>(aggregation: Bucket<'a>, zone: &TimeZone) -> Vec<(String, Bucket<'a>)> {
+    let mut buckets: Vec<(String, Bucket<'a>)> = aggregation
+        .buckets()
+        .into_iter()
+        .filter_map(|bucket| Some((key(&bucket, zone)?, bucket)))
+        .collect();
+    buckets.sort_by(|(a, _), (b, _)| b.cmp(a));
+    buckets
+}
+
+/// The start of a bucket. One of a histogram is a number; one of a range is the text that the range was given.
+fn key(bucket: &Bucket<'_>, zone: &TimeZone) -> Option<String> {
+    match bucket.numeric_key() {
+        Some(key) => Some(format(&moment(millis(key), zone)?)),
+        None => bucket.key(),
+    }
+}
+
+/// The intervals in which something may have been running, from the first start to the last start or end.
+///
+/// Intervals of equal length end before the last moment, those of the calendar after it.
+///
+/// # Errors
+/// There would be more buckets than Elasticsearch makes.
+pub fn running_intervals(
+    unit: DateUnit,
+    range: Range,
+    zone: &TimeZone,
+) -> Result<Vec<DateInterval>, PlanError> {
+    let Some((min, max)) = range.ends() else {
+        return Ok(Vec::new());
+    };
+    let (min, max) = (millis(min), millis(max));
+    let unit = match CalendarUnit::of(unit) {
+        None if min != max => return intervals_of_equal_length(min, max, zone, 0),
+        None => CalendarUnit::Month,
+        Some(unit) => unit,
+    };
+    let mut intervals = Vec::new();
+    let ends = moment(min, zone).zip(moment(max, zone));
+    let Some((mut from, last)) =
+        ends.and_then(|(min, max)| Some((unit.start(&min)?, unit.start(&max)?)))
+    else {
+        return Ok(intervals);
+    };
+    while from <= last {
+        let Some(to) = unit.next(&from) else { break };
+        push(
+            &mut intervals,
+            DateInterval {
+                from,
+                to: to.clone(),
+            },
+        )?;
+        from = to;
+    }
+    Ok(intervals)
+}
+
+/// Divides a range into 80 intervals or somewhat more; the last one is longer by `beyond_last`, so that it can contain
+/// the end.
+fn intervals_of_equal_length(
+    min: i64,
+    max: i64,
+    zone: &TimeZone,
+    beyond_last: i64,
+) -> Result<Vec<DateInterval>, PlanError> {
+    let length = (max.saturating_sub(min) / i64::from(AUTOMATIC_BUCKETS)).max(1);
+    let mut intervals = Vec::new();
+    let mut start = min;
+    while start < max {
+        let end = start.saturating_add(length);
+        let beyond = if end >= max { beyond_last } else { 0 };
+        if let Some((from, to)) = moment(start, zone).zip(moment(end.saturating_add(beyond), zone))
+        {
+            push(&mut intervals, DateInterval { from, to })?;
+        }
+        start = end;
+    }
+    Ok(intervals)
+}
+
+fn push(intervals: &mut Vec<DateInterval>, interval: DateInterval) -> Result<(), PlanError> {
+    if intervals.len() >= MAX_BUCKETS {
+        return Err(PlanError::TooManyBuckets(format!(
+            "The dates of this report span more than {MAX_BUCKETS} buckets"
+        )));
+    }
+    intervals.push(interval);
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "epoch milliseconds are far below 2^53, and a cast saturates"
+)]
+fn millis(number: f64) -> i64 {
+    number.round() as i64
+}
+
+fn moment(millis: i64, zone: &TimeZone) -> Option<ZonedDateTime> {
+    let moment = Timestamp::from_millisecond(millis).ok()?;
+    Some(moment.to_zoned_datetime(zone.clone()))
+}
+
+fn zone_id(zone: &TimeZone) -> &str {
+    // Without a name it is neither UTC nor a region; the export has no other.
+    zone.iana_name().unwrap_or("UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+
+    fn berlin() -> TimeZone {
+        TimeZone::get("Europe/Berlin").unwrap()
+    }
+
+    fn at(text: &str) -> f64 {
+        crate::raw_data::dates::epoch_millis(text).unwrap() as f64
+    }
+
+    fn range(min: &str, max: &str) -> Range {
+        Range {
+            min: Some(at(min)),
+            max: Some(at(max)),
+        }
+    }
+
+    fn running(unit: DateUnit, min: &str, max: &str, zone: &TimeZone) -> Vec<String> {
+        let intervals = running_intervals(unit, range(min, max), zone).unwrap();
+        let mut keys: Vec<String> = intervals.iter().map(|i| format(&i.from)).collect();
+        keys.extend(intervals.last().map(|last| format(&last.to)));
+        keys
+    }
+
+    #[test]
+    fn calendar_buckets_are_left_to_elasticsearch() {
+        let buckets = DateBuckets::new(
+            DateUnit::Week,
+            range(
+                "2024-01-01T00:00:00.000+0000",
+                "2024-01-02T00:00:00.000+0000",
+            ),
+            &berlin(),
+        );
+        let buckets = buckets.unwrap().unwrap();
+        assert!(buckets.is_calendar());
+        assert_eq!(
+            buckets.aggregation("startDate", &berlin(), Some((5, 7))),
+            json!({"date_histogram": {"field": "startDate", "calendar_interval": "week", "time_zone": "Europe/Berlin",
+                "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ", "order": {"_key": "desc"}, "extended_bounds": {"min": 5, "max": 7}}})
+        );
+    }
+
+    #[test]
+    fn a_single_date_is_in_its_month() {
+        let date = range(
+            "2024-01-15T10:00:00.000+0000",
+            "2024-01-15T10:00:00.000+0000",
+        );
+        assert_eq!(
+            DateBuckets::new(DateUnit::Automatic, date, &TimeZone::UTC).unwrap(),
+            Some(DateBuckets::Calendar(CalendarUnit::Month))
+        );
+        assert_eq!(
+            DateBuckets::new(DateUnit::Automatic, Range::default(), &TimeZone::UTC).unwrap(),
+            None
+        );
+    }
+
+    fn automatic(span: i64) -> Vec<DateInterval> {
+        let range = Range {
+            min: Some(0.0),
+            max: Some(span as f64),
+        };
+        match DateBuckets::new(DateUnit::Automatic, range, &TimeZone::UTC).unwrap() {
+            Some(DateBuckets::Intervals(intervals)) => intervals,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn automatic_buckets_are_80_or_more() {
+        assert_eq!(automatic(80 * DAY).len(), 80);
+        assert_eq!(automatic(8_640_001).len(), 81);
+        assert_eq!(automatic(159).len(), 159);
+        assert_eq!(automatic(3).len(), 3);
+        let last = automatic(80 * DAY).pop().unwrap();
+        assert_eq!(last.to.timestamp().as_millisecond(), 80 * DAY + 1);
+    }
+
+    #[test]
+    fn automatic_buckets_are_ranges_with_keys() {
+        let intervals = automatic(2);
+        assert_eq!(
+            DateBuckets::Intervals(intervals).aggregation("f", &TimeZone::UTC, Some((0, 0))),
+            json!({"date_range": {"field": "f", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ", "time_zone": "UTC", "ranges": [
+                {"key": "1970-01-01T00:00:00.000+0000", "from": "1970-01-01T00:00:00.000+0000", "to": "1970-01-01T00:00:00.001+0000"},
+                {"key": "1970-01-01T00:00:00.001+0000", "from": "1970-01-01T00:00:00.001+0000", "to": "1970-01-01T00:00:00.003+0000"}]}})
+        );
+    }
+
+    #[test]
+    fn running_dates_start_with_their_unit() {
+        let utc = TimeZone::UTC;
+        assert_eq!(
+            running(
+                DateUnit::Year,
+                "2023-12-31T23:59:59.999+0000",
+                "2024-01-01T00:00:00.000+0000",
+                &utc
+            ),
+            [
+                "2023-01-01T00:00:00.000+0000",
+                "2024-01-01T00:00:00.000+0000",
+                "2025-01-01T00:00:00.000+0000"
+            ]
+        );
+        assert_eq!(
+            running(
+                DateUnit::Month,
+                "2024-02-29T12:00:00.000+0000",
+                "2024-02-29T12:00:00.000+0000",
+                &utc
+            ),
+            [
+                "2024-02-01T00:00:00.000+0000",
+                "2024-03-01T00:00:00.000+0000"
+            ]
+        );
+        assert_eq!(
+            running(
+                DateUnit::Week,
+                "2024-01-07T12:00:00.000+0000",
+                "2024-01-08T00:00:00.000+0000",
+                &utc
+            ),
+            [
+                "2024-01-01T00:00:00.000+0000",
+                "2024-01-08T00:00:00.000+0000",
+                "2024-01-15T00:00:00.000+0000"
+            ]
+        );
+        assert_eq!(
+            running(
+                DateUnit::Minute,
+                "2024-01-07T12:00:59.999+0000",
+                "2024-01-07T12:01:00.000+0000",
+                &utc
+            ),
+            [
+                "2024-01-07T12:00:00.000+0000",
+                "2024-01-07T12:01:00.000+0000",
+                "2024-01-07T12:02:00.000+0000"
+            ]
+        );
+        assert_eq!(
+            running(
+                DateUnit::Automatic,
+                "2024-01-07T12:00:00.000+0000",
+                "2024-01-07T12:00:00.000+0000",
+                &utc
+            ),
+            [
+                "2024-01-01T00:00:00.000+0000",
+                "2024-02-01T00:00:00.000+0000"
+            ]
+        );
+    }
+
+    #[test]
+    fn running_dates_follow_the_clock_on_the_wall() {
+        // The night to 31 March 2024 has an hour less, that to 27 October one more.
+        assert_eq!(
+            running(
+                DateUnit::Day,
+                "2024-03-30T12:00:00.000+0000",
+                "2024-03-31T12:00:00.000+0000",
+                &berlin()
+            ),
+            [
+                "2024-03-30T00:00:00.000+0100",
+                "2024-03-31T00:00:00.000+0100",
+                "2024-04-01T00:00:00.000+0200"
+            ]
+        );
+        assert_eq!(
+            running(
+                DateUnit::Hour,
+                "2024-10-27T00:30:00.000+0000",
+                "2024-10-27T01:30:00.000+0000",
+                &berlin()
+            ),
+            [
+                "2024-10-27T02:00:00.000+0200",
+                "2024-10-27T02:00:00.000+0100",
+                "2024-10-27T03:00:00.000+0100"
+            ]
+        );
+    }
+
+    #[test]
+    fn too_many_buckets_are_refused() {
+        let range = range(
+            "2000-01-01T00:00:00.000+0000",
+            "2024-01-01T00:00:00.000+0000",
+        );
+        assert!(matches!(
+            running_intervals(DateUnit::Minute, range, &TimeZone::UTC),
+            Err(PlanError::TooManyBuckets(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn automatic_buckets_cover_the_range_without_gaps(span in 1..100_000_000_000_i64) {
+            let intervals = automatic(span);
+            prop_assert!(intervals.len() <= 159);
+            prop_assert_eq!(intervals[0].from.timestamp().as_millisecond(), 0);
+            for pair in intervals.windows(2) {
+                prop_assert_eq!(&pair[0].to, &pair[1].from);
+            }
+            prop_assert!(intervals.last().unwrap().to.timestamp().as_millisecond() > span);
+        }
+
+        #[test]
+        fn calendar_units_contain_their_moments(millis in 0..4_000_000_000_000_i64) {
+            let moment = moment(millis, &berlin()).unwrap();
+            for unit in [CalendarUnit::Year, CalendarUnit::Month, CalendarUnit::Week, CalendarUnit::Day, CalendarUnit::Hour, CalendarUnit::Minute] {
+                let start = unit.start(&moment).unwrap();
+                prop_assert!(start <= moment && moment < unit.next(&start).unwrap(), "{:?} {}", unit, moment);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! By assignee or candidate group (fact file D2, section 3.3;
+//! `AbstractProcessDistributedByIdentityInterpreterES`).
+
+use super::{Distribution, Key, Part};
+use crate::plan::PlanError;
+use crate::plan::aggregations::{Aggregations, filter, named, with};
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::identities;
+use crate::plan::statistics::Range;
+use crate::plan::view::{View, without_zero_sums};
+use crate::report::definition::IdentityField;
+
+const USER_TASKS: &str = "userTasks";
+const IDENTITIES: &str = "identities";
+
+/// By identity; each group shows those of all groups.
+pub struct ByIdentity(pub IdentityField);
+
+/// The identities of a group with their buckets.
+fn identities<'a>(group: Bucket<'a>) -> Vec<(Key, Bucket<'a>)> {
+    let found = group
+        .sub(USER_TASKS)
+        .and_then(|tasks| tasks.sub(IDENTITIES));
+    let buckets = found.map(|found| found.buckets()).unwrap_or_default();
+    let keys = buckets
+        .into_iter()
+        .filter_map(|bucket| Some((identities::key(bucket.key()?), bucket)));
+    keys.collect()
+}
+
+impl Distribution for ByIdentity {
+    fn needs_models(&self) -> bool {
+        true
+    }
+
+    fn aggregations(
+        &self,
+        context: &PlanContext<'_>,
+        _: Range,
+        view: Aggregations,
+    ) -> Result<Aggregations, PlanError> {
+        let identities = with(identities::buckets(self.0, context), view);
+        let user_tasks = filter(identities::user_task_filter(context));
+        Ok(named(
+            USER_TASKS,
+            with(user_tasks, named(IDENTITIES, identities)),
+        ))
+    }
+
+    fn shows_parts_of_all_groups(&self) -> bool {
+        true
+    }
+
+    fn all_parts(&self, _: &PlanContext<'_>, all: Bucket<'_>) -> Vec<Key> {
+        identities(all).into_iter().map(|(key, _)| key).collect()
+    }
+
+    fn parts(
+        &self,
+        context: &PlanContext<'_>,
+        group: Bucket<'_>,
+        expected: &[Key],
+        view: &dyn View,
+    ) -> Vec<Part> {
+        let found = identities(group).into_iter().map(|(key, bucket)| {
+            let mut measures = view.measures(bucket);
+            if identities::is_unassigned(&key.key) {
+                without_zero_sums(view, &mut measures);
+            }
+            Part { key, measures }
+        });
+        let mut parts: Vec<Part> = found.collect();
+        let nothing = self.parts_of_nothing(context, expected, view);
+        for part in nothing {
+            if !parts.iter().any(|found| found.key.key == part.key.key) {
+                parts.push(part);
+            }
+        }
+        parts
+    }
+}

@@ -1,0 +1,156 @@
+//! By the report's definitions (fact file D2, section 3.6; `ProcessDistributedByProcessInterpreterES`).
+
+use super::{Distribution, Key, Part};
+use crate::plan::PlanError;
+use crate::plan::aggregations::{
+    Aggregations, definition_identifier, named, terms_by_key, terms_or_missing, with,
+};
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::statistics::Range;
+use crate::plan::view::{View, merged};
+use crate::report::definition::{GroupBy, ViewEntity};
+use crate::result::Order;
+use crate::scope::{
+    DefinitionFields, DefinitionKind, DefinitionScope, FLOW_NODE_DEFINITION_FIELDS, Versions,
+};
+
+const KEYS: &str = "definitionKeys";
+const VERSIONS: &str = "definitionVersions";
+const TENANTS: &str = "tenants";
+
+/// Key of the bucket of documents without a tenant.
+const NO_TENANT: &str = "noTenant____";
+
+/// By definition: each group has one part for each definition of the report, whether or not there are documents. What
+/// belongs to two of them counts for both.
+pub struct ByProcess {
+    fields: DefinitionFields,
+}
+
+impl ByProcess {
+    /// Documents of instances and of flow nodes say in different fields which definition they belong to.
+    pub fn of(entity: Option<ViewEntity>) -> Self {
+        Self {
+            fields: if entity == Some(ViewEntity::ProcessInstance) {
+                DefinitionKind::Process.instance_fields()
+            } else {
+                FLOW_NODE_DEFINITION_FIELDS
+            },
+        }
+    }
+}
+
+fn covers_version(definition: &DefinitionScope, version: &str) -> bool {
+    match &definition.versions {
+        Versions::All => true,
+        Versions::Listed(versions) => versions.iter().any(|listed| listed == version),
+        Versions::Latest(latest) => latest == version,
+        Versions::UnknownLatest => false,
+    }
+}
+
+fn covers_tenant(definition: &DefinitionScope, tenant: &str) -> bool {
+    definition
+        .tenant_ids
+        .iter()
+        .any(|covered| covered.as_deref().unwrap_or(NO_TENANT) == tenant)
+}
+
+/// The buckets below `group` that belong to a definition.
+fn buckets_of<'a>(definition: &DefinitionScope, group: Bucket<'a>) -> Vec<Bucket<'a>> {
+    let chosen = |parent: Bucket<'a>, name: &str, is_chosen: &dyn Fn(&str) -> bool| {
+        let buckets = parent.sub(name).map(|found| found.buckets());
+        let mut buckets = buckets.unwrap_or_default();
+        buckets.retain(|bucket| bucket.key().is_some_and(|key| is_chosen(&key)));
+        buckets
+    };
+    let versions = chosen(group, KEYS, &|key| key == definition.key)
+        .into_iter()
+        .flat_map(|key| {
+            chosen(key, VERSIONS, &|version| {
+                covers_version(definition, version)
+            })
+        });
+    versions
+        .flat_map(|version| {
+            chosen(version, TENANTS, &|tenant| {
+                covers_tenant(definition, tenant)
+            })
+        })
+        .collect()
+}
+
+fn key_of(definition: &DefinitionScope) -> Key {
+    Key {
+        key: definition_identifier(definition).to_owned(),
+        label: Some(definition.label.clone()),
+    }
+}
+
+impl Distribution for ByProcess {
+    fn aggregations(
+        &self,
+        context: &PlanContext<'_>,
+        _: Range,
+        view: Aggregations,
+    ) -> Result<Aggregations, PlanError> {
+        let limit = context.bucket_limit;
+        let tenants = with(terms_or_missing(self.fields.tenant, limit, NO_TENANT), view);
+        let versions = with(
+            terms_by_key(self.fields.version, limit),
+            named(TENANTS, tenants),
+        );
+        let keys = with(
+            terms_by_key(self.fields.key, limit),
+            named(VERSIONS, versions),
+        );
+        Ok(named(KEYS, keys))
+    }
+
+    fn parts(
+        &self,
+        context: &PlanContext<'_>,
+        group: Bucket<'_>,
+        _: &[Key],
+        view: &dyn View,
+    ) -> Vec<Part> {
+        let definitions = context.scope.definitions.iter();
+        let parts = definitions.map(|definition| {
+            let buckets = buckets_of(definition, group);
+            Part {
+                key: key_of(definition),
+                measures: if buckets.is_empty() {
+                    view.measures_of_nothing()
+                } else {
+                    merged(view, &buckets)
+                },
+            }
+        });
+        parts.collect()
+    }
+
+    fn parts_of_nothing(&self, context: &PlanContext<'_>, _: &[Key], view: &dyn View) -> Vec<Part> {
+        let definitions = context.scope.definitions.iter();
+        let parts = definitions.map(|definition| Part {
+            key: key_of(definition),
+            measures: view.measures_of_nothing(),
+        });
+        parts.collect()
+    }
+
+    /// Management reports that group by a date of instances show the names in order.
+    fn order(&self, context: &PlanContext<'_>) -> Order {
+        let report = context.report;
+        let by_instance_date = report.view.entity == Some(ViewEntity::ProcessInstance)
+            && matches!(
+                report.group_by,
+                Some(GroupBy::StartDate(_) | GroupBy::EndDate(_))
+            );
+        if report.management_report && by_instance_date {
+            Order::BY_LABEL
+        } else {
+            Order::BY_KEY
+        }
+    }
+}

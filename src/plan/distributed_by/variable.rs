@@ -1,0 +1,103 @@
+//! By the values of a variable (fact file D2, section 3.4; `ProcessDistributedByVariableInterpreterES`).
+
+use super::{Distribution, Key, Part};
+use crate::plan::PlanError;
+use crate::plan::aggregations::Aggregations;
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::statistics::Range;
+use crate::plan::variable_buckets::VariableBuckets;
+use crate::plan::view::View;
+use crate::report::definition::VariableReference;
+use crate::result::{MISSING_KEY, Order};
+
+/// By values; each group shows those of all groups.
+pub struct ByVariable(pub VariableReference);
+
+impl ByVariable {
+    fn buckets<'a>(&'a self, context: &'a PlanContext<'_>) -> VariableBuckets<'a> {
+        let configuration = &context.report.configuration;
+        VariableBuckets {
+            variable: &self.0,
+            custom_bucket: &configuration.distribute_by_custom_bucket,
+            date_unit: configuration.distribute_by_date_variable_unit,
+            leaves_out_smaller: false,
+        }
+    }
+
+    /// The values of a group with their buckets, and those instances that have none.
+    fn values<'a>(
+        &self,
+        context: &PlanContext<'_>,
+        group: Bucket<'a>,
+    ) -> Vec<(String, Bucket<'a>)> {
+        let buckets = self.buckets(context);
+        let mut values = buckets.read(group, context);
+        let missing = buckets.missing(group);
+        let missing = missing.filter(|missing| missing.doc_count() > 0);
+        values.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
+        values
+    }
+}
+
+impl Distribution for ByVariable {
+    fn statistics(&self, context: &PlanContext<'_>) -> Option<Aggregations> {
+        self.buckets(context).statistics()
+    }
+
+    /// Without values there are no buckets, and groups have no parts.
+    fn aggregations(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+        view: Aggregations,
+    ) -> Result<Aggregations, PlanError> {
+        let aggregations = self.buckets(context).aggregations(context, range, view)?;
+        Ok(aggregations.unwrap_or_default())
+    }
+
+    fn shows_parts_of_all_groups(&self) -> bool {
+        true
+    }
+
+    /// Buckets of numbers reach from the smallest to the largest one in every group already.
+    fn all_parts(&self, context: &PlanContext<'_>, all: Bucket<'_>) -> Vec<Key> {
+        let values = self.values(context, all).into_iter();
+        values
+            .filter(|(key, _)| !self.0.variable_type.is_numeric() || key == MISSING_KEY)
+            .map(|(key, _)| Key { key, label: None })
+            .collect()
+    }
+
+    fn parts(
+        &self,
+        context: &PlanContext<'_>,
+        group: Bucket<'_>,
+        expected: &[Key],
+        view: &dyn View,
+    ) -> Vec<Part> {
+        let values = self.values(context, group).into_iter();
+        let values = values.map(|(key, bucket)| Part {
+            key: Key { key, label: None },
+            measures: view.measures(bucket),
+        });
+        let mut parts: Vec<Part> = values.collect();
+        let known: std::collections::HashSet<String> =
+            parts.iter().map(|part| part.key.key.clone()).collect();
+        let nothing = self.parts_of_nothing(context, expected, view);
+        parts.extend(
+            nothing
+                .into_iter()
+                .filter(|part| !known.contains(&part.key.key)),
+        );
+        parts
+    }
+
+    fn order(&self, _: &PlanContext<'_>) -> Order {
+        if self.0.variable_type.is_numeric() {
+            Order::BY_NUMERIC_KEY
+        } else {
+            Order::BY_KEY
+        }
+    }
+}

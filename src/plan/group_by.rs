@@ -1,0 +1,115 @@
+//! Groupings: what makes the groups of a result.
+//!
+//! Source: fact file D2, section 1.
+
+use super::PlanError;
+use super::aggregations::Aggregations;
+use super::answer::Bucket;
+use super::context::PlanContext;
+use super::distributed_by::{Key, Part};
+use super::inner::Inner;
+use super::statistics::Range;
+use crate::report::definition::{DateField, GroupBy, IdentityField, ProcessReportData, ViewEntity};
+use crate::result::Order;
+
+mod element_date;
+mod element_duration;
+mod flow_nodes;
+mod identity;
+mod incident_flow_nodes;
+mod instance_date;
+mod instance_duration;
+mod none;
+mod running_date;
+mod user_tasks;
+mod variable;
+
+/// A group with its parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// What tells it from the other groups.
+    pub key: Key,
+    /// What the distribution makes of it; a single part without one.
+    pub parts: Vec<Part>,
+}
+
+impl Group {
+    /// A group whose label is its key.
+    fn unlabelled(key: String, parts: Vec<Part>) -> Self {
+        Self {
+            key: Key { key, label: None },
+            parts,
+        }
+    }
+}
+
+/// What makes the groups of a result.
+pub trait Grouping: Send + Sync {
+    /// Whether it shows flow nodes or user tasks of the model.
+    fn needs_models(&self) -> bool {
+        false
+    }
+
+    /// What it has to know before it can make buckets.
+    fn statistics(&self, _: &PlanContext<'_>) -> Option<Aggregations> {
+        None
+    }
+
+    /// Queries that an instance has to satisfy beside those of the report.
+    fn clauses(&self) -> Vec<serde_json::Value> {
+        Vec::new()
+    }
+
+    /// The aggregations around those of `inner`; none where there is nothing to group.
+    ///
+    /// # Errors
+    /// The report asks for impossible buckets.
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError>;
+
+    /// The groups of an answer, in the order that decides between equal ones.
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group>;
+
+    /// The order of the groups.
+    fn order(&self, context: &PlanContext<'_>) -> Order {
+        Order::BY_KEY.unless_sorted(context.report.configuration.sorting.as_ref())
+    }
+}
+
+/// The grouping of a report. Dates, durations and flow nodes are those of the view's entity.
+pub fn of(report: &ProcessReportData) -> Box<dyn Grouping> {
+    let entity = report.view.entity;
+    let is_about_instances = entity == Some(ViewEntity::ProcessInstance);
+    match &report.group_by {
+        None | Some(GroupBy::None) if entity == Some(ViewEntity::Incident) => {
+            Box::new(none::AllIncidents)
+        }
+        None | Some(GroupBy::None) => Box::new(none::Ungrouped),
+        Some(GroupBy::FlowNodes) if entity == Some(ViewEntity::Incident) => {
+            Box::new(incident_flow_nodes::ByFlowNodeOfIncident)
+        }
+        Some(GroupBy::FlowNodes) => Box::new(flow_nodes::ByFlowNode),
+        Some(GroupBy::UserTasks) => Box::new(user_tasks::ByUserTask),
+        Some(GroupBy::StartDate(unit)) if is_about_instances => {
+            Box::new(instance_date::ByInstanceDate(DateField::Start, *unit))
+        }
+        Some(GroupBy::EndDate(unit)) if is_about_instances => {
+            Box::new(instance_date::ByInstanceDate(DateField::End, *unit))
+        }
+        Some(GroupBy::StartDate(unit)) => {
+            Box::new(element_date::ByElementDate(DateField::Start, *unit))
+        }
+        Some(GroupBy::EndDate(unit)) => {
+            Box::new(element_date::ByElementDate(DateField::End, *unit))
+        }
+        Some(GroupBy::RunningDate(unit)) => Box::new(running_date::ByRunningDate(*unit)),
+        Some(GroupBy::Variable(variable)) => Box::new(variable::ByVariable(variable.clone())),
+        Some(GroupBy::Assignee) => Box::new(identity::ByIdentity(IdentityField::Assignee)),
+        Some(GroupBy::CandidateGroup) => {
+            Box::new(identity::ByIdentity(IdentityField::CandidateGroup))
+        }
+        Some(GroupBy::Duration) if is_about_instances => {
+            Box::new(instance_duration::ByInstanceDuration)
+        }
+        Some(GroupBy::Duration) => Box::new(element_duration::ByElementDuration),
+    }
+}

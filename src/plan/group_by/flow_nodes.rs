@@ -1,0 +1,43 @@
+//! By flow node (fact file D2, section 1.4; `ProcessGroupByFlowNodeInterpreterES`).
+
+use super::{Group, Grouping};
+use crate::filter::query::FLOW_NODE_INSTANCES;
+use crate::plan::PlanError;
+use crate::plan::aggregations::{Aggregations, filter, named, nested, terms, with, within};
+use crate::plan::answer::Bucket;
+use crate::plan::inner::Inner;
+use crate::plan::model_groups;
+use crate::plan::statistics::Range;
+
+const FLOW_NODES: &str = "flowNodes";
+
+/// By flow node; those that nothing happened in are shown too.
+pub struct ByFlowNode;
+
+impl Grouping for ByFlowNode {
+    fn needs_models(&self) -> bool {
+        true
+    }
+
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+        let context = inner.context;
+        let flow_nodes = with(
+            terms("flowNodeInstances.flowNodeId", context.bucket_limit),
+            inner.aggregations()?,
+        );
+        let levels = [
+            nested(FLOW_NODE_INSTANCES),
+            filter(context.model_element_filter()),
+        ];
+        Ok(within(levels, named(FLOW_NODES, flow_nodes)))
+    }
+
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+        let flow_nodes = answer
+            .level(2)
+            .and_then(|looked_at| looked_at.sub(FLOW_NODES));
+        let elements = &inner.context.models.flow_nodes;
+        let groups = model_groups::groups(flow_nodes, elements, &[], inner);
+        model_groups::without_hidden(groups, inner)
+    }
+}

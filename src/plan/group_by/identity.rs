@@ -1,0 +1,57 @@
+//! By assignee or candidate group (fact file D2, section 1.11; `AbstractProcessGroupByIdentityInterpreterES`).
+
+use super::{Group, Grouping};
+use crate::filter::query::FLOW_NODE_INSTANCES;
+use crate::plan::PlanError;
+use crate::plan::aggregations::{Aggregations, filter, named, nested, with, within};
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::identities;
+use crate::plan::inner::Inner;
+use crate::plan::statistics::Range;
+use crate::plan::view::without_zero_sums;
+use crate::report::definition::IdentityField;
+use crate::result::Order;
+
+const IDENTITIES: &str = "groups";
+
+/// By identity. Those of whom there is nothing to tell, all measures being zero or nothing, are left out.
+pub struct ByIdentity(pub IdentityField);
+
+impl Grouping for ByIdentity {
+    fn needs_models(&self) -> bool {
+        true
+    }
+
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+        let context = inner.context;
+        let identities = with(identities::buckets(self.0, context), inner.aggregations()?);
+        let levels = [
+            nested(FLOW_NODE_INSTANCES),
+            filter(identities::user_task_filter(context)),
+        ];
+        Ok(within(levels, named(IDENTITIES, identities)))
+    }
+
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+        let found = answer.level(2).and_then(|tasks| tasks.sub(IDENTITIES));
+        let buckets = found.map(|found| found.buckets()).unwrap_or_default();
+        let groups = buckets.into_iter().filter_map(|bucket| {
+            let key = identities::key(bucket.key()?);
+            let mut parts = inner.parts(bucket, &[]);
+            if identities::is_unassigned(&key.key) {
+                for part in &mut parts {
+                    without_zero_sums(inner.view, &mut part.measures);
+                }
+            }
+            let mut measures = parts.iter().flat_map(|part| &part.measures);
+            let tells_something = measures.any(|measure| measure.is_some_and(|value| value != 0.0));
+            tells_something.then_some(Group { key, parts })
+        });
+        groups.collect()
+    }
+
+    fn order(&self, context: &PlanContext<'_>) -> Order {
+        Order::BY_LABEL.unless_sorted(context.report.configuration.sorting.as_ref())
+    }
+}

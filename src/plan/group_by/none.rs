@@ -1,0 +1,51 @@
+//! No grouping: one group of everything (fact file D2, section 1.1).
+
+use super::{Group, Grouping};
+use crate::filter::{incident_filter, query::INCIDENTS};
+use crate::plan::PlanError;
+use crate::plan::aggregations::{Aggregations, filter, nested, within};
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::inner::Inner;
+use crate::plan::statistics::Range;
+
+/// Key of the only group (`GROUP_NONE_KEY`).
+const ALL: &str = "____none";
+
+/// All instances that were found.
+pub struct Ungrouped;
+
+/// All incidents of these instances that the report looks at.
+pub struct AllIncidents;
+
+/// The aggregations that lead to the incidents that a report looks at.
+pub fn incidents(context: &PlanContext<'_>, inner: Aggregations) -> Aggregations {
+    let looked_at = incident_filter(&context.report.filters, &context.scope.definitions);
+    within([nested(INCIDENTS), filter(looked_at)], inner)
+}
+
+fn only_group(all: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+    vec![Group::unlabelled(ALL.to_owned(), inner.parts(all, &[]))]
+}
+
+impl Grouping for Ungrouped {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+        inner.aggregations()
+    }
+
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+        only_group(answer, inner)
+    }
+}
+
+impl Grouping for AllIncidents {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+        Ok(incidents(inner.context, inner.aggregations()?))
+    }
+
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+        answer
+            .level(2)
+            .map_or_else(Vec::new, |incidents| only_group(incidents, inner))
+    }
+}

@@ -1,0 +1,52 @@
+//! What grouping and distributing by assignee or candidate group have in common.
+//!
+//! Source: fact file D2, sections 1.11 and 3.3.
+
+use serde_json::{Value, json};
+
+use super::aggregations::terms_or_missing;
+use super::context::PlanContext;
+use super::distributed_by::Key;
+use crate::filter::query::{all_of, terms};
+use crate::report::definition::IdentityField;
+
+/// Key of user tasks without assignee or candidate group.
+const UNASSIGNED_KEY: &str = "unassignedUserTasks___";
+/// What people read instead (`report.missingAssignee` of Optimize's English texts).
+const UNASSIGNED_LABEL: &str = "Unassigned";
+
+/// A bucket per identity; a user task is in that of each of its candidate groups.
+pub fn buckets(field: IdentityField, context: &PlanContext<'_>) -> Value {
+    let field = match field {
+        IdentityField::Assignee => "flowNodeInstances.assignee",
+        IdentityField::CandidateGroup => "flowNodeInstances.candidateGroups",
+    };
+    terms_or_missing(field, context.bucket_limit, UNASSIGNED_KEY)
+}
+
+/// The user tasks that are looked at: those of the report that its definitions list.
+pub fn user_task_filter(context: &PlanContext<'_>) -> Value {
+    let ids: Vec<&str> = context
+        .models
+        .user_tasks
+        .iter()
+        .map(|e| e.id.as_str())
+        .collect();
+    all_of(vec![
+        context.model_element_filter(),
+        terms("flowNodeInstances.flowNodeId", json!(ids)),
+    ])
+}
+
+/// Whether a key stands for nobody.
+pub fn is_unassigned(key: &str) -> bool {
+    key == UNASSIGNED_KEY
+}
+
+/// A key with its label. Names of people are in Optimize's own cache; its fallback is the id.
+pub fn key(id: String) -> Key {
+    Key {
+        label: is_unassigned(&id).then(|| UNASSIGNED_LABEL.to_owned()),
+        key: id,
+    }
+}

@@ -1,0 +1,66 @@
+//! What is inside of each group: the distribution, and the view in it.
+
+use super::PlanError;
+use super::aggregations::Aggregations;
+use super::answer::Bucket;
+use super::context::PlanContext;
+use super::distributed_by::{Distribution, Key, Part};
+use super::statistics::Range;
+use super::view::View;
+
+/// A distribution with a view, as a grouping sees them.
+#[derive(Clone, Copy)]
+pub struct Inner<'a> {
+    /// What the plan depends on.
+    pub context: &'a PlanContext<'a>,
+    /// The distribution.
+    pub distribution: &'a dyn Distribution,
+    /// The view.
+    pub view: &'a dyn View,
+    /// What the distribution had to know first.
+    pub range: Range,
+}
+
+impl Inner<'_> {
+    /// The aggregations in each group.
+    ///
+    /// # Errors
+    /// The report asks for impossible buckets.
+    pub fn aggregations(&self) -> Result<Aggregations, PlanError> {
+        let view = self.view.aggregations(self.context);
+        self.distribution
+            .aggregations(self.context, self.range, view)
+    }
+
+    /// The aggregations that tell which parts all groups together have; they stand beside the groups. Nothing is
+    /// measured in them.
+    ///
+    /// # Errors
+    /// As [`Inner::aggregations`].
+    pub fn aggregations_over_all_groups(&self) -> Result<Aggregations, PlanError> {
+        if !self.distribution.shows_parts_of_all_groups() {
+            return Ok(Aggregations::new());
+        }
+        self.distribution
+            .aggregations(self.context, self.range, Aggregations::new())
+    }
+
+    /// The parts that all groups together have.
+    pub fn all_parts(&self, all: Option<Bucket<'_>>) -> Vec<Key> {
+        all.map_or_else(Vec::new, |all| {
+            self.distribution.all_parts(self.context, all)
+        })
+    }
+
+    /// The parts of a group.
+    pub fn parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Part> {
+        self.distribution
+            .parts(self.context, group, expected, self.view)
+    }
+
+    /// The parts of a group that Elasticsearch has no bucket for.
+    pub fn parts_of_nothing(&self, expected: &[Key]) -> Vec<Part> {
+        self.distribution
+            .parts_of_nothing(self.context, expected, self.view)
+    }
+}

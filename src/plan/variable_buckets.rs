@@ -1,0 +1,153 @@
+//! Buckets of the values of a variable, for grouping and for distributing by it.
+//!
+//! Source: fact file D2, sections 1.12 and 3.4 (`VariableAggregationServiceES`).
+
+use serde_json::{Value, json};
+
+use super::PlanError;
+use super::aggregations::{Aggregations, named, nested, reverse_nested, terms, with, within};
+use super::answer::Bucket;
+use super::buckets::dates::{DateBuckets, buckets_by_key};
+use super::buckets::numbers::NumberBuckets;
+use super::context::PlanContext;
+use super::statistics::{Range, statistics_of};
+use crate::filter::query::{all_of, exists, term};
+use crate::filter::variables::VariableQueries;
+use crate::java::hash_map_order;
+use crate::plan::aggregations::filter;
+use crate::report::definition::{CustomBucket, DateUnit, VariableReference, VariableType};
+
+/// The process instances that lack the variable.
+const MISSING: &str = "missingVariables";
+/// The buckets of values.
+const VALUES: &str = "values";
+/// The process instances of a bucket: each counts once, however many values of it are in the bucket.
+const INSTANCES: &str = "instances";
+
+/// A variable whose values make buckets.
+pub struct VariableBuckets<'a> {
+    /// The variable.
+    pub variable: &'a VariableReference,
+    /// Buckets of numbers.
+    pub custom_bucket: &'a CustomBucket,
+    /// Buckets of dates.
+    pub date_unit: DateUnit,
+    /// Whether numbers below the first bucket are left out.
+    pub leaves_out_smaller: bool,
+}
+
+impl VariableBuckets<'_> {
+    fn variable_type(&self) -> VariableType {
+        self.variable.variable_type
+    }
+
+    fn queries(&self) -> VariableQueries {
+        VariableQueries::of_process(&self.variable.name, self.variable_type())
+    }
+
+    /// Numbers and dates need to be known before they can be divided. The values are told by the name of the variable
+    /// alone, as in Optimize: a value of another type has none in the field of this type, or a convertible one.
+    pub fn statistics(&self) -> Option<Aggregations> {
+        let needs_range =
+            self.variable_type().is_numeric() || self.variable_type() == VariableType::Date;
+        needs_range.then(|| {
+            let field = self.queries().value_field(self.variable_type());
+            let is_variable = all_of(vec![term("variables.name", self.variable.name.as_str())]);
+            within(
+                [nested("variables"), filter(is_variable)],
+                statistics_of(&json!({"field": field})),
+            )
+        })
+    }
+
+    /// The buckets, each with `inner` for its process instances; `None` where there are no values that could be
+    /// divided.
+    ///
+    /// # Errors
+    /// There would be more buckets than Elasticsearch makes.
+    pub fn aggregations(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+        inner: Aggregations,
+    ) -> Result<Option<Aggregations>, PlanError> {
+        let queries = self.queries();
+        let field = queries.value_field(self.variable_type());
+        let mut is_value = queries.identity().to_vec();
+        is_value.push(exists(&queries.text_field()));
+        let Some((buckets, limit)) = self.buckets(context, range, &field)? else {
+            return Ok(None);
+        };
+        is_value.extend(limit);
+        let instances = named(INSTANCES, with(reverse_nested(), inner.clone()));
+        let mut values = named(VALUES, with(buckets, instances));
+        values.insert(INSTANCES.to_owned(), reverse_nested());
+        let mut aggregations = within([nested("variables"), filter(all_of(is_value))], values);
+        let missing = filter(queries.undefined_or_null());
+        aggregations.insert(MISSING.to_owned(), with(missing, inner));
+        Ok(Some(aggregations))
+    }
+
+    /// The aggregation that makes the buckets, and what limits the values to them.
+    fn buckets(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+        field: &str,
+    ) -> Result<Option<(Value, Option<Value>)>, PlanError> {
+        Ok(match self.variable_type() {
+            VariableType::String | VariableType::Boolean => {
+                Some((terms(field, context.bucket_limit), None))
+            }
+            VariableType::Date => {
+                let zone = &context.filter.time_zone;
+                let buckets = DateBuckets::new(self.date_unit, range, zone)?;
+                buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
+            }
+            VariableType::Object | VariableType::Json => None,
+            number => NumberBuckets::new(number, self.custom_bucket, range).map(|buckets| {
+                let limit = self
+                    .leaves_out_smaller
+                    .then(|| buckets.limiting_clause(field));
+                (buckets.aggregation(field), limit)
+            }),
+        })
+    }
+
+    /// The buckets of an answer with their keys, each the bucket of its process instances. Of several numbers with the
+    /// same text only the first has one.
+    pub fn read<'a>(
+        &self,
+        answer: Bucket<'a>,
+        context: &PlanContext<'_>,
+    ) -> Vec<(String, Bucket<'a>)> {
+        let Some(values) = answer.level(2).and_then(|values| values.sub(VALUES)) else {
+            return Vec::new();
+        };
+        let buckets = if self.variable_type() == VariableType::Date {
+            buckets_by_key(values, &context.filter.time_zone)
+        } else {
+            let mut known = std::collections::HashSet::new();
+            let buckets = values.buckets().into_iter();
+            let buckets = buckets
+                .filter_map(|bucket| Some((bucket.key()?, bucket)))
+                .filter(|(key, _)| known.insert(key.clone()));
+            hash_map_order(buckets.collect(), |(key, _)| key.as_str())
+        };
+        let instances = buckets
+            .into_iter()
+            .filter_map(|(key, bucket)| Some((key, bucket.sub(INSTANCES)?)));
+        instances.collect()
+    }
+
+    /// The process instances that lack the variable.
+    pub fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
+        answer.sub(MISSING)
+    }
+
+    /// How many process instances have a value in a bucket.
+    pub fn instances_with_value(&self, answer: Bucket<'_>) -> u64 {
+        let instances = answer.level(2).and_then(|values| values.sub(INSTANCES));
+        instances.map_or(0, |instances| instances.doc_count())
+    }
+}

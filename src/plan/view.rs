@@ -1,0 +1,157 @@
+//! Views: what is counted or measured of the documents in a bucket.
+//!
+//! Source: fact file D1, section 6.
+
+use crate::filter::FilterContext;
+use crate::plan::PlanError;
+use crate::plan::aggregations::Aggregations;
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::report::definition::{
+    Aggregation, AggregationType, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
+};
+
+mod duration;
+mod frequency;
+mod metric;
+mod percentage;
+mod process_part;
+mod user_task_duration;
+mod variable;
+
+/// A figure; `None` is no data.
+pub type Measure = Option<f64>;
+
+/// How a measure behaves when buckets are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeasureKind {
+    /// A count.
+    Count,
+    /// What an aggregation function gives.
+    Aggregated(AggregationType),
+}
+
+/// What is counted or measured of the documents in a bucket.
+pub trait View: Send + Sync {
+    /// What its measures are, in their order; the first one is exported.
+    fn kinds(&self) -> Vec<MeasureKind>;
+
+    /// Queries that an instance has to satisfy beside those of the report.
+    fn clauses(&self) -> Vec<serde_json::Value> {
+        Vec::new()
+    }
+
+    /// What it needs to know of each bucket beside the number of documents.
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations;
+
+    /// Its measures of a bucket.
+    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure>;
+
+    /// Its measures where Optimize fills up what Elasticsearch has no bucket for.
+    fn measures_of_nothing(&self) -> Vec<Measure> {
+        self.kinds().iter().map(|_| None).collect()
+    }
+
+    /// The number that a report without groups has where there is no index of instances.
+    fn number_without_index(&self) -> Measure {
+        None
+    }
+}
+
+/// The view of a report.
+///
+/// # Errors
+/// Its aggregation can't be calculated.
+pub fn of(report: &ProcessReportData, filter: &FilterContext) -> Result<Box<dyn View>, PlanError> {
+    let aggregations = evaluated_aggregations(report);
+    let part = report.configuration.process_part.as_ref();
+    Ok(
+        match (report.view.entity, report.view.properties.first(), part) {
+            (Some(ViewEntity::Variable), _, _) => {
+                Box::new(variable::VariableView::new(report, aggregations)?)
+            }
+            (_, Some(ViewProperty::Percentage), _) => {
+                Box::new(percentage::PercentageView::default())
+            }
+            (Some(ViewEntity::UserTask), Some(ViewProperty::Duration), _) => Box::new(
+                user_task_duration::UserTaskDurationView::new(report, &aggregations, filter.now)?,
+            ),
+            (Some(ViewEntity::ProcessInstance), Some(ViewProperty::Duration), Some(part)) => {
+                Box::new(process_part::ProcessPartView::new(part, aggregations)?)
+            }
+            (Some(entity), Some(ViewProperty::Duration), _) => Box::new(
+                duration::DurationView::new(entity, aggregations, filter.now)?,
+            ),
+            (entity, _, _) => Box::new(frequency::FrequencyView::new(entity)),
+        },
+    )
+}
+
+/// The aggregation functions to evaluate: the first, which is exported; all of them where a group is left out when none
+/// of its measures says anything.
+fn evaluated_aggregations(report: &ProcessReportData) -> Vec<Aggregation> {
+    let all = &report.configuration.aggregation_types;
+    all.iter().take(evaluated(report)).copied().collect()
+}
+
+/// How many of several measures matter to the result.
+fn evaluated(report: &ProcessReportData) -> usize {
+    match report.group_by {
+        Some(GroupBy::Assignee | GroupBy::CandidateGroup) => usize::MAX,
+        _ => 1,
+    }
+}
+
+/// Puts the measures of several buckets together (fact file D2, section 3.6; the contract's row on null measures).
+///
+/// Averages are weighted by the documents of their buckets, those without a value included, as Optimize does it. Of
+/// percentiles nothing can be said.
+pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
+    let measured: Vec<(f64, Vec<Measure>)> = buckets
+        .iter()
+        .map(|bucket| (count(bucket.doc_count()), view.measures(*bucket)))
+        .collect();
+    let merged = view
+        .kinds()
+        .into_iter()
+        .enumerate()
+        .map(|(position, kind)| {
+            let present: Vec<(f64, f64)> = measured
+                .iter()
+                .filter_map(|(documents, measures)| Some((*documents, (*measures.get(position)?)?)))
+                .collect();
+            let values = present.iter().map(|(_, value)| *value);
+            match kind {
+                MeasureKind::Count | MeasureKind::Aggregated(AggregationType::Sum) => {
+                    values.reduce(|a, b| a + b)
+                }
+                MeasureKind::Aggregated(AggregationType::Min) => values.reduce(f64::min),
+                MeasureKind::Aggregated(AggregationType::Max) => values.reduce(f64::max),
+                MeasureKind::Aggregated(AggregationType::Avg) => {
+                    let documents: f64 = present.iter().map(|(documents, _)| documents).sum();
+                    let sum: f64 = present
+                        .iter()
+                        .map(|(documents, value)| documents * value)
+                        .sum();
+                    (documents > 0.0).then(|| sum / documents)
+                }
+                MeasureKind::Aggregated(AggregationType::Percentile) => None,
+            }
+        });
+    merged.collect()
+}
+
+/// Turns sums of zero into no data, for documents that stand for "nobody" (fact file D2, sections 1.11 and 3.3).
+pub fn without_zero_sums(view: &dyn View, measures: &mut [Measure]) {
+    for (kind, measure) in view.kinds().into_iter().zip(measures) {
+        if kind == MeasureKind::Aggregated(AggregationType::Sum) && *measure == Some(0.0) {
+            *measure = None;
+        }
+    }
+}
+
+/// A number of documents as a measure.
+#[expect(clippy::cast_precision_loss, reason = "no index has 2^53 documents")]
+pub fn count(documents: u64) -> f64 {
+    documents as f64
+}

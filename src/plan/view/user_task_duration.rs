@@ -1,0 +1,70 @@
+//! How long user tasks have lasted, have been idle or been worked on (fact file D1, section 6.5).
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Measure, MeasureKind, View, evaluated, metric};
+use crate::plan::PlanError;
+use crate::plan::aggregations::Aggregations;
+use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
+use crate::plan::scripts::DurationScript;
+use crate::report::definition::{Aggregation, ProcessReportData};
+
+/// Durations of user tasks: for each time that the report measures, by each of its aggregation functions.
+pub struct UserTaskDurationView {
+    measures: Vec<(DurationScript, Aggregation)>,
+}
+
+impl UserTaskDurationView {
+    pub fn new(
+        report: &ProcessReportData,
+        aggregations: &[Aggregation],
+        now: Timestamp,
+    ) -> Result<Self, PlanError> {
+        aggregations.iter().try_for_each(metric::check)?;
+        let times = &report.configuration.user_task_duration_times;
+        let measures = times.iter().take(evaluated(report)).flat_map(|time| {
+            let script = DurationScript::of_user_tasks(*time, now);
+            aggregations
+                .iter()
+                .map(move |aggregation| (script.clone(), *aggregation))
+        });
+        Ok(Self {
+            measures: measures.collect(),
+        })
+    }
+}
+
+fn name(position: usize) -> String {
+    format!("duration{position}")
+}
+
+impl View for UserTaskDurationView {
+    fn kinds(&self) -> Vec<MeasureKind> {
+        let measures = self.measures.iter();
+        measures
+            .map(|(_, aggregation)| MeasureKind::Aggregated(aggregation.kind))
+            .collect()
+    }
+
+    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
+        let measures = self.measures.iter().enumerate();
+        measures
+            .map(|(position, (script, aggregation))| {
+                let source = json!({"script": script.value()});
+                (name(position), metric::aggregation_of(aggregation, &source))
+            })
+            .collect()
+    }
+
+    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
+        let measures = self.measures.iter().enumerate();
+        measures
+            .map(|(position, (_, aggregation))| {
+                let answer = bucket.sub(&name(position))?;
+                metric::whole_milliseconds(metric::read(aggregation, answer))
+            })
+            .collect()
+    }
+}

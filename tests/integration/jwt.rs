@@ -1,0 +1,406 @@
+//! Tokens of a provider, verified against a real key server.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::support::{Optimize, Service, TOKEN};
+
+/// What the key server does with a request.
+#[derive(Clone)]
+enum Behaviour {
+    Publish(Value),
+    Status(u16),
+    Redirect(SocketAddr),
+    Garbage,
+    /// More than any key set has.
+    Flood,
+    /// Take the request and never answer.
+    Hang,
+}
+
+/// A provider's key server.
+struct KeyServer {
+    address: SocketAddr,
+    behaviour: Arc<Mutex<Behaviour>>,
+    requests: Arc<Mutex<u32>>,
+}
+
+impl KeyServer {
+    fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let behaviour = Arc::new(Mutex::new(behaviour));
+        let requests = Arc::new(Mutex::new(0));
+        let (shared, counter) = (Arc::clone(&behaviour), Arc::clone(&requests));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, shared, counter) =
+                    (stream.unwrap(), Arc::clone(&shared), Arc::clone(&counter));
+                thread::spawn(move || {
+                    let mut request = [0; 4096];
+                    // The request is small and its content is known.
+                    let _ = stream.read(&mut request);
+                    *counter.lock().unwrap() += 1;
+                    let behaviour = shared.lock().unwrap().clone();
+                    let respond = |status: &str, headers: &str, body: &[u8]| {
+                        let length = body.len();
+                        let head = format!(
+                            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n"
+                        );
+                        [head.as_bytes(), body].concat()
+                    };
+                    let answer = match behaviour {
+                        Behaviour::Publish(keys) => {
+                            respond("200 OK", "", keys.to_string().as_bytes())
+                        }
+                        Behaviour::Status(status) => respond(&format!("{status} X"), "", b"{}"),
+                        Behaviour::Redirect(to) => {
+                            respond("302 Found", &format!("Location: http://{to}/\r\n"), b"")
+                        }
+                        Behaviour::Garbage => respond("200 OK", "", b"<html>keys</html>"),
+                        Behaviour::Flood => respond("200 OK", "", &vec![b' '; 3 * 1024 * 1024]),
+                        Behaviour::Hang => {
+                            thread::sleep(Duration::from_secs(60));
+                            return;
+                        }
+                    };
+                    // A reader that has had enough leaves early.
+                    let _ = stream.write_all(&answer);
+                });
+            }
+        });
+        Self {
+            address,
+            behaviour,
+            requests,
+        }
+    }
+
+    fn set(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap() = behaviour;
+    }
+
+    fn requests(&self) -> u32 {
+        *self.requests.lock().unwrap()
+    }
+
+    fn serve(&self, optimize: &Optimize, flags: &[&str]) -> Service {
+        let url = format!("http://{}/keys", self.address);
+        let flags = [&["--jwk-set-uri", &url], flags].concat();
+        optimize.serve_with(&flags)
+    }
+}
+
+/// A key pair of the provider.
+struct Signer {
+    key: EncodingKey,
+    algorithm: Algorithm,
+    id: &'static str,
+}
+
+impl Signer {
+    fn rsa(id: &'static str, algorithm: Algorithm) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der = pair.as_der().unwrap();
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            BASE64_STANDARD.encode(der.as_ref())
+        );
+        Self {
+            key: EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
+            algorithm,
+            id,
+        }
+    }
+
+    fn elliptic(id: &'static str) -> Self {
+        let der =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .unwrap();
+        Self {
+            key: EncodingKey::from_ec_der(der.as_ref()),
+            algorithm: Algorithm::ES256,
+            id,
+        }
+    }
+
+    fn public(&self) -> Value {
+        let mut key =
+            serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap())
+                .unwrap();
+        key["kid"] = json!(self.id);
+        key["use"] = json!("sig");
+        key
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = Header {
+            kid: Some(self.id.to_owned()),
+            ..Header::new(self.algorithm)
+        };
+        encode(&header, claims, &self.key).unwrap()
+    }
+}
+
+fn publish(signers: &[&Signer]) -> Behaviour {
+    let keys: Vec<Value> = signers.iter().map(|signer| signer.public()).collect();
+    Behaviour::Publish(json!({"keys": keys}))
+}
+
+fn now() -> i64 {
+    i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    )
+    .unwrap()
+}
+
+fn claims(changes: Value) -> Value {
+    let mut claims = json!({"sub": "pipeline", "aud": "optimize", "iss": "https://issuer.example", "exp": now() + 300});
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    claims
+}
+
+/// Status and explanation; somebody who is let in learns that there is no such report.
+fn ask(service: &Service, token: &str) -> (u16, String) {
+    let target = "/api/public/export/report/none/result/json?limit=1&paginationTimeout=60";
+    let answer = service.request(
+        "GET",
+        target,
+        &[("Authorization", &format!("Bearer {token}"))],
+    );
+    let (status, _, detail) = answer.error();
+    if status == 401 {
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(
+            challenge.starts_with("Bearer error=\"invalid_token\""),
+            "{challenge}"
+        );
+    }
+    (status, detail)
+}
+
+#[track_caller]
+fn assert_let_in(service: &Service, token: &str) {
+    let (status, detail) = ask(service, token);
+    assert_eq!(status, 404, "{detail}");
+}
+
+#[track_caller]
+fn assert_refused(service: &Service, token: &str, why: &str) {
+    let (status, detail) = ask(service, token);
+    assert_eq!(status, 401, "{detail}");
+    assert!(detail.contains(why), "expected {why:?}: {detail}");
+}
+
+#[test]
+fn tokens_of_the_provider_are_let_in() {
+    let optimize = Optimize::install();
+    let (rsa, pss, elliptic) = (
+        Signer::rsa("rsa", Algorithm::RS256),
+        Signer::rsa("pss", Algorithm::PS384),
+        Signer::elliptic("ec"),
+    );
+    let server = KeyServer::start(publish(&[&rsa, &pss, &elliptic]));
+    let service = server.serve(&optimize, &[]);
+    for signer in [&rsa, &pss, &elliptic] {
+        assert_let_in(&service, &signer.sign(&claims(json!({}))));
+    }
+    assert_let_in(
+        &service,
+        &rsa.sign(&claims(json!({"aud": ["other", "optimize"]}))),
+    );
+    assert_let_in(
+        &service,
+        &rsa.sign(&claims(json!({"exp": now() - 30, "nbf": now() + 30}))),
+    );
+    let without_key_id =
+        encode(&Header::new(Algorithm::RS256), &claims(json!({})), &rsa.key).unwrap();
+    assert_let_in(&service, &without_key_id);
+    assert_eq!(server.requests(), 1, "keys are fetched once");
+    assert!(!service.log().contains(&without_key_id));
+    assert_refused(&service, TOKEN, "no JWT");
+}
+
+#[test]
+fn hostile_tokens_are_not() {
+    let optimize = Optimize::install();
+    let signer = Signer::rsa("rsa", Algorithm::RS256);
+    let stranger = Signer::rsa("rsa", Algorithm::RS256);
+    let server = KeyServer::start(publish(&[&signer]));
+    let service = server.serve(
+        &optimize,
+        &[
+            "--audience",
+            "optimize",
+            "--issuer",
+            "https://issuer.example",
+        ],
+    );
+    let good = claims(json!({}));
+    assert_let_in(&service, &signer.sign(&good));
+
+    assert_refused(&service, &stranger.sign(&good), "not valid");
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"exp": now() - 120}))),
+        "expired",
+    );
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"nbf": now() + 120}))),
+        "not valid yet",
+    );
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"aud": "billing"}))),
+        "another audience",
+    );
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"iss": "https://evil.example"}))),
+        "another issuer",
+    );
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"exp": null}))),
+        "not valid",
+    );
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"exp": "never"}))),
+        "lacks a claim",
+    );
+    for missing in ["exp", "aud", "iss"] {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(missing);
+        assert_refused(&service, &signer.sign(&claims), "lacks a claim");
+    }
+
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let unsigned = format!(
+        "{}.{}.",
+        part(&json!({"alg": "none", "kid": "rsa"})),
+        part(&good)
+    );
+    assert_refused(&service, &unsigned, "not valid");
+    // The public key, which everybody knows, as the secret of a symmetric algorithm.
+    for public in [
+        signer.public().to_string(),
+        signer.public()["n"].as_str().unwrap().to_owned(),
+    ] {
+        let header = Header {
+            kid: Some("rsa".to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let forged = encode(&header, &good, &EncodingKey::from_secret(public.as_bytes())).unwrap();
+        assert_refused(&service, &forged, "algorithm is not allowed");
+    }
+    // The signature of one token under the claims of another.
+    let signed = signer.sign(&claims(json!({"aud": "billing"})));
+    let (head, rest) = signed.split_once('.').unwrap();
+    let (_, signature) = rest.split_once('.').unwrap();
+    assert_refused(
+        &service,
+        &format!("{head}.{}.{signature}", part(&good)),
+        "not valid",
+    );
+    assert_refused(&service, &"x".repeat(100_000), "too long");
+    assert_refused(&service, "a.b.c", "no JWT");
+    let unknown = Signer::rsa("elsewhere", Algorithm::RS256);
+    assert_refused(&service, &unknown.sign(&good), "key is not known");
+    assert!(
+        server.requests() <= 2,
+        "unknown keys don't make it flood the provider"
+    );
+}
+
+#[test]
+fn keys_are_rotated_without_a_failed_request() {
+    let optimize = Optimize::install();
+    let (old, new) = (
+        Signer::rsa("old", Algorithm::RS256),
+        Signer::elliptic("new"),
+    );
+    let server = KeyServer::start(publish(&[&old]));
+    let service = server.serve(&optimize, &[]);
+    assert_let_in(&service, &old.sign(&claims(json!({}))));
+    server.set(publish(&[&old, &new]));
+    thread::sleep(Duration::from_secs(11));
+    assert_let_in(&service, &new.sign(&claims(json!({}))));
+    assert_let_in(&service, &old.sign(&claims(json!({}))));
+
+    // While the provider is down, the keys that are known go on working.
+    server.set(Behaviour::Status(500));
+    assert_let_in(&service, &new.sign(&claims(json!({}))));
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn a_provider_that_does_not_work_is_not_the_clients_fault() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let keys = KeyServer::start(publish(&[&signer]));
+    let token = signer.sign(&claims(json!({})));
+    for behaviour in [
+        Behaviour::Status(503),
+        Behaviour::Redirect(keys.address),
+        Behaviour::Garbage,
+        Behaviour::Flood,
+        Behaviour::Hang,
+    ] {
+        let server = KeyServer::start(behaviour);
+        let service = server.serve(&optimize, &[]);
+        let started = Instant::now();
+        let (status, detail) = ask(&service, &token);
+        assert_eq!(status, 503, "{detail}");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "it must not hang"
+        );
+        let (status, _) = ask(&service, &token);
+        assert_eq!(
+            (status, server.requests()),
+            (503, 1),
+            "the provider is not asked again at once"
+        );
+    }
+    assert_eq!(keys.requests(), 0, "a redirect must not be followed");
+}
+
+#[test]
+fn keys_of_other_uses_and_kinds_are_left_alone() {
+    let optimize = Optimize::install();
+    let signer = Signer::rsa("rsa", Algorithm::RS256);
+    let encryption = Signer::rsa("enc", Algorithm::RS256);
+    let mut for_encryption = encryption.public();
+    for_encryption["use"] = json!("enc");
+    let odd = json!({"kty": "future", "kid": "odd", "x": 1});
+    let server = KeyServer::start(Behaviour::Publish(
+        json!({"keys": [odd, for_encryption, signer.public(), 7]}),
+    ));
+    let service = server.serve(&optimize, &[]);
+    assert_let_in(&service, &signer.sign(&claims(json!({}))));
+    assert_refused(
+        &service,
+        &encryption.sign(&claims(json!({}))),
+        "key is not known",
+    );
+}
