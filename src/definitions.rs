@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
-use crate::raw_data::clauses::DecisionClauses;
 use crate::plan::context::{ModelElement, ProcessModel};
+use crate::raw_data::clauses::DecisionClauses;
 use crate::report::definition::{
     DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
 };

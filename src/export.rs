@@ -15,11 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
-use crate::plan::combination;
+use crate::plan::{self, combination};
 use crate::raw_data::variables::ObjectVariables;
 use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
-use crate::scope::{IndexNames, Narrowing, Scope};
+use crate::scope::{IndexNames, Scope};
 
 mod aggregated;
 pub mod answer;
@@ -196,7 +196,7 @@ impl Exporter {
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
-                Err(ExportError::Internal("decision reports can't be exported".to_owned()))
+                self.export_aggregated_decision_data(&request, data).await
             }
         }
     }
@@ -237,10 +237,7 @@ impl Exporter {
         scope: &Scope,
         now: Timestamp,
     ) -> Value {
-        scope.query(&Narrowing {
-            all: filter::decision_narrowing(&data.filters, &self.filter_context(false, now)),
-            by_definition: Vec::new(),
-        })
+        plan::decision::instance_query(data, scope, &self.filter_context(false, now))
     }
 }
 

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use crate::support::documents::decision_report;
 use crate::support::{Optimize, Service};
 
+mod counts;
 mod filters;
 mod rows;
+mod variables;
 
 /// The ids of the decision instances in the rows of a report.
 fn ids(service: &Service, report_id: &str) -> Vec<String> {

@@ -85,10 +85,22 @@ fn evaluation_dates() {
             json!([units("rolling", 100, "years")]),
             "a-old b-three-hours c-an-hour",
         ),
+        // The last years end with the last one, in which the instances of today may have been evaluated.
         (
             "relative",
-            json!([units("relative", 400, "years")]),
+            json!([
+                units("relative", 400, "years"),
+                fixed(None, Some("2021-01-01T00:00:00.000+0000"))
+            ]),
             "a-old",
+        ),
+        (
+            "relative-to-now",
+            json!([
+                units("relative", 0, "years"),
+                fixed(None, Some("2021-01-01T00:00:00.000+0000"))
+            ]),
+            "",
         ),
         // Filters have to hold together.
         (
