@@ -2,7 +2,7 @@
 //!
 //! Source: fact file D2, sections 1.11 and 3.3.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::aggregations::terms_or_missing;
 use super::context::PlanContext;
@@ -34,7 +34,7 @@ pub fn user_task_filter(context: &PlanContext<'_>) -> Value {
         .collect();
     all_of(vec![
         context.model_element_filter(),
-        terms("flowNodeInstances.flowNodeId", json!(ids)),
+        terms("flowNodeInstances.flowNodeId", ids),
     ])
 }
 
