@@ -328,6 +328,40 @@ mod tests {
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 111);
     }
 
+    /// The cells of the first table in `docs/COMBINATIONS.md`, without the marks.
+    fn documented() -> Vec<[String; 3]> {
+        let page = include_str!("../../docs/COMBINATIONS.md");
+        let rows = page.lines().skip_while(|line| !line.starts_with("|---"));
+        let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
+        rows.map(|row| {
+            let mut cells = row.trim_matches('|').split('|');
+            std::array::from_fn(|_| {
+                cells
+                    .next()
+                    .unwrap_or("")
+                    .replace('`', "")
+                    .trim()
+                    .to_owned()
+            })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn all_of_them_are_documented_and_no_others() {
+        let listed = PROCESS_COMBINATIONS
+            .iter()
+            .map(|(view, group_by, distributed_by)| {
+                [
+                    view.trim_start_matches("null-"),
+                    group_by,
+                    distributed_by.trim_start_matches('-'),
+                ]
+                .map(str::to_owned)
+            });
+        assert_eq!(documented(), listed.collect::<Vec<_>>());
+    }
+
     #[test]
     fn raw_data_needs_no_entity_and_no_grouping() {
         assert_eq!(

@@ -19,6 +19,7 @@ mod jwt;
 mod many_clients;
 mod paging;
 mod parameters;
+mod plans;
 mod raw_rows;
 mod reports;
 mod scrolls;

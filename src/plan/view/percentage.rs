@@ -26,7 +26,7 @@ impl View for PercentageView {
     fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
         let report = context.report;
         let definitions = &context.scope.definitions;
-        let baseline = filter::baseline_narrowing(&report.filters, definitions, &context.filter);
+        let baseline = filter::baseline_narrowing(&report.filters, definitions, context.filter);
         let all = filter(context.scope.query(&baseline));
         named(
             ALL_INSTANCES,
