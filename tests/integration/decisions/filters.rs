@@ -71,11 +71,6 @@ fn evaluation_dates() {
             "",
         ),
         (
-            "open",
-            json!([fixed(None, None)]),
-            "a-old b-three-hours c-an-hour d-tomorrow",
-        ),
-        (
             "rolling",
             json!([units("rolling", 2, "hours")]),
             "c-an-hour",
