@@ -15,10 +15,13 @@ use serde_json::{Map, Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::plan::context::{ModelElement, ProcessModel};
+use crate::raw_data::clauses::DecisionClauses;
 use crate::report::definition::{
     DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection, lenient,
 };
 use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+
+mod decisions;
 
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
@@ -50,15 +53,26 @@ pub struct Definitions {
     latest: Cache<(DefinitionKind, String), Option<String>>,
     flow_node_names: Cache<DefinitionVersion, Arc<FlowNodeNames>>,
     process_definitions: Cache<(), Arc<Vec<ProcessDefinition>>>,
-    process_models: Cache<ModelKey, Arc<ProcessModel>>,
+    decision_clauses: Cache<SelectedDefinition, Arc<DecisionClauses>>,
+    process_models: Cache<SelectedDefinition, Arc<ProcessModel>>,
 }
 
-/// What decides on the model that a report takes of a definition.
+/// What decides on what a report takes of a definition that it covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct ModelKey {
+struct SelectedDefinition {
     key: String,
     versions: Versions,
     tenant_ids: Vec<Option<String>>,
+}
+
+impl From<&DefinitionScope> for SelectedDefinition {
+    fn from(definition: &DefinitionScope) -> Self {
+        Self {
+            key: definition.key.clone(),
+            versions: definition.versions.clone(),
+            tenant_ids: definition.tenant_ids.clone(),
+        }
+    }
 }
 
 /// A process definition of the cluster, over all its versions.
@@ -108,6 +122,7 @@ impl Definitions {
             latest: cache(time_to_live),
             flow_node_names: cache(time_to_live),
             process_definitions: cache(time_to_live),
+            decision_clauses: cache(time_to_live),
             process_models: cache(time_to_live),
         }
     }
@@ -288,11 +303,7 @@ impl Definitions {
     ) -> Result<Vec<Arc<ProcessModel>>, Arc<ElasticsearchError>> {
         let mut models = Vec::with_capacity(scope.definitions.len());
         for definition in &scope.definitions {
-            let key = ModelKey {
-                key: definition.key.clone(),
-                versions: definition.versions.clone(),
-                tenant_ids: definition.tenant_ids.clone(),
-            };
+            let key = SelectedDefinition::from(definition);
             let load = self.load_process_model(key.clone());
             models.push(self.process_models.try_get_with(key, load));
         }
@@ -304,7 +315,7 @@ impl Definitions {
 
     async fn load_process_model(
         &self,
-        wanted: ModelKey,
+        wanted: SelectedDefinition,
     ) -> Result<Arc<ProcessModel>, ElasticsearchError> {
         let imported = |more: &[Value]| {
             let mut clauses = vec![

@@ -1,7 +1,7 @@
 //! The walk from a request to its answer.
 //!
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in `raw_process`, page by page; what aggregates in `aggregated`.
+//! answer. Raw data goes on in `raw_data`, page by page; what aggregates in `aggregated`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
-use crate::plan::combination;
-use crate::raw_data::variables::{ObjectVariables, VariableNames};
-use crate::report::definition::{ProcessReportData, StoredReport, ViewEntity};
+use crate::plan::{self, combination};
+use crate::raw_data::variables::ObjectVariables;
+use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
 
@@ -25,7 +25,8 @@ mod aggregated;
 pub mod answer;
 pub mod body;
 pub mod error;
-mod raw_process;
+mod raw_data;
+mod raw_report;
 mod rows;
 pub mod scroll;
 mod variable_names;
@@ -33,14 +34,15 @@ mod variable_names;
 pub use body::PageBody;
 pub use error::ExportError;
 
+use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
 
 /// Seconds after which a client may try again when this service is at its limit.
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
-/// Bytes of variable names that are kept for open scrolls; names that had to go are found again.
-const MAX_VARIABLE_NAMES_BYTES: u64 = 16 * 1024 * 1024;
-/// How long the names of a scroll are kept that nobody continues.
-const VARIABLE_NAMES_IDLE: Duration = Duration::from_secs(15 * 60);
+/// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
+const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the columns of a scroll are kept that nobody continues.
+const COLUMNS_IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// What an operator decides about exports.
 #[derive(Debug, Clone)]
@@ -94,7 +96,7 @@ struct Parts {
     definitions: Definitions,
     scrolls: Arc<ScrollRegistry>,
     signer: ScrollSigner,
-    variable_names: Cache<String, Arc<VariableNames>>,
+    columns: Cache<String, Columns>,
     settings: ExportSettings,
     slots: Arc<Semaphore>,
 }
@@ -111,12 +113,10 @@ impl Exporter {
     ) -> Self {
         let names = IndexNames::new(&settings.index_prefix);
         let time_to_live = settings.cache_time_to_live;
-        let variable_names = Cache::builder()
-            .max_capacity(MAX_VARIABLE_NAMES_BYTES)
-            .weigher(|_, names: &Arc<VariableNames>| {
-                u32::try_from(names.weight()).unwrap_or(u32::MAX)
-            })
-            .time_to_idle(VARIABLE_NAMES_IDLE)
+        let columns = Cache::builder()
+            .max_capacity(MAX_COLUMNS_BYTES)
+            .weigher(|_, columns: &Columns| u32::try_from(columns.weight()).unwrap_or(u32::MAX))
+            .time_to_idle(COLUMNS_IDLE)
             .build();
         Self(Arc::new(Parts {
             reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
@@ -124,7 +124,7 @@ impl Exporter {
             elasticsearch,
             scrolls: Arc::default(),
             signer,
-            variable_names,
+            columns,
             slots: Arc::new(Semaphore::new(settings.max_concurrent_exports)),
             settings,
         }))
@@ -179,7 +179,11 @@ impl Exporter {
             }
             StoredReport::Process(data) if data.is_raw_data() => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.export_raw_process_data(request, data, slot).await
+                self.export_raw_data(request, RawReport::Process(data), slot).await
+            }
+            StoredReport::Decision(data) if data.is_raw_data() => {
+                combination::check_decision_report(data)?;
+                self.export_raw_data(request, RawReport::Decision(data), slot).await
             }
             _ if is_ours => Err(ExportError::BadRequest(
                 "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
@@ -192,7 +196,7 @@ impl Exporter {
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
-                Err(ExportError::Internal("decision reports can't be exported".to_owned()))
+                self.export_aggregated_decision_data(&request, data).await
             }
         }
     }
@@ -200,18 +204,23 @@ impl Exporter {
 
 impl Exporter {
     /// What the filters of a report depend on; the export has no other zone than UTC.
-    fn filter_context(&self, data: &ProcessReportData, now: Timestamp) -> FilterContext {
+    fn filter_context(&self, user_task_report: bool, now: Timestamp) -> FilterContext {
         FilterContext {
             now,
             time_zone: TimeZone::UTC,
-            user_task_report: data.view.entity == Some(ViewEntity::UserTask),
+            user_task_report,
             assignee_analytics: self.0.settings.assignee_analytics,
         }
     }
 
+    /// The same for a report on processes.
+    fn process_filter_context(&self, data: &ProcessReportData, now: Timestamp) -> FilterContext {
+        self.filter_context(data.view.entity == Some(ViewEntity::UserTask), now)
+    }
+
     /// The query for the process instances of a report.
     fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
-        let context = self.filter_context(data, now);
+        let context = self.process_filter_context(data, now);
         let implicit = ImplicitFilter::of(data);
         scope.query(&filter::narrowing(
             &data.filters,
@@ -219,6 +228,16 @@ impl Exporter {
             implicit,
             &context,
         ))
+    }
+
+    /// The query for the decision instances of a report.
+    fn decision_instance_query(
+        &self,
+        data: &DecisionReportData,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Value {
+        plan::decision::instance_query(data, scope, &self.filter_context(false, now))
     }
 }
 

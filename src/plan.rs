@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use crate::filter::{self, FilterContext, ImplicitFilter};
 use crate::report::definition::{DefinitionError, DistributedBy, GroupBy, ProcessReportData};
 use crate::result::{Entry, ReportResult};
+use crate::scope::Scope;
 
 pub mod aggregations;
 pub mod answer;
 pub mod buckets;
 pub mod combination;
 pub mod context;
+pub mod decision;
 pub mod distributed_by;
+pub mod evaluation;
 pub mod group_by;
 mod hidden_flow_nodes;
 mod identities;
@@ -33,6 +36,7 @@ use aggregations::{Aggregations, filter as keep, with};
 use answer::Answer;
 use context::PlanContext;
 use distributed_by::{Distribution, Part};
+use evaluation::Evaluation;
 use group_by::{Group, Grouping};
 use inner::Inner;
 use statistics::Range;
@@ -204,6 +208,37 @@ impl Plan {
             ResultKind::Map => ReportResult::Map(Vec::new()),
             ResultKind::HyperMap => ReportResult::HyperMap(Vec::new()),
         }
+    }
+}
+
+/// A plan with what it depends on.
+pub struct ProcessEvaluation<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What it depends on.
+    pub context: PlanContext<'a>,
+}
+
+impl Evaluation for ProcessEvaluation<'_> {
+    fn scope(&self) -> &Scope {
+        self.context.scope
+    }
+
+    fn statistics(&self) -> Option<Value> {
+        self.plan.statistics(&self.context)
+    }
+
+    fn search(&self, statistics: Option<&Answer>) -> Result<Value, PlanError> {
+        let ranges = statistics.map_or_else(Ranges::default, |answer| self.plan.ranges(answer));
+        self.plan.search(&self.context, ranges)
+    }
+
+    fn result(&self, answer: &Answer) -> ReportResult {
+        self.plan.result(&self.context, answer)
+    }
+
+    fn result_without_index(&self) -> ReportResult {
+        self.plan.result_without_index()
     }
 }
 

@@ -4,7 +4,9 @@
 //! ([`document`]) and written as text straight away. Decision rows and process rows share the tolerant reading of
 //! documents and the writing of dates and strings.
 
+pub mod clauses;
 pub mod dates;
+pub mod decision_row;
 pub mod document;
 pub mod json;
 pub mod process_row;

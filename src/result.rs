@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::raw_data::json::JsonText;
-use crate::report::definition::{SortOrder, Sorting};
+use crate::report::definition::{SortOrder, Sorting, VariableType};
 
 /// Key of instances that lack the variable they are grouped by (`MISSING_VARIABLE_KEY`); last in every order by key.
 pub const MISSING_KEY: &str = "missing";
@@ -98,6 +98,16 @@ impl Order {
             },
             direction: sorting.order.unwrap_or(SortOrder::Asc),
             ..self
+        }
+    }
+
+    /// The order of the values of a variable: numbers as numbers; dates in their own order, whatever the user wants
+    /// (fact file F, section 8).
+    pub fn of_variable(variable_type: VariableType, sorting: Option<&Sorting>) -> Self {
+        match variable_type {
+            VariableType::Date => Self::BY_KEY,
+            number if number.is_numeric() => Self::BY_NUMERIC_KEY.unless_sorted(sorting),
+            _ => Self::BY_KEY.unless_sorted(sorting),
         }
     }
 

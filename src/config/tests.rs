@@ -2,6 +2,8 @@ use std::io::Write;
 
 use super::*;
 
+mod containers;
+
 fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment = environment
         .iter()

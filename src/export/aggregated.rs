@@ -1,4 +1,4 @@
-//! Process reports that aggregate: everything in one answer.
+//! Reports that aggregate: everything in one answer.
 
 use super::answer::Envelope;
 use super::error::ExportError;
@@ -6,9 +6,11 @@ use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::ElasticsearchError;
 use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
-use crate::plan::{Plan, PlanError, Ranges};
+use crate::plan::decision::{DecisionContext, DecisionPlan};
+use crate::plan::evaluation::Evaluation;
+use crate::plan::{Plan, PlanError, ProcessEvaluation};
 use crate::raw_data::dates;
-use crate::report::definition::ProcessReportData;
+use crate::report::definition::{DecisionReportData, ProcessReportData};
 use crate::result::ReportResult;
 use crate::scope::Scope;
 
@@ -17,13 +19,13 @@ const ALL_RECORDS: &str = "All records are delivered in this response regardless
                            pagination is only supported for raw data reports.";
 
 impl Exporter {
-    /// The result of a report, whole.
+    /// The result of a report on processes, whole.
     pub(super) async fn export_aggregated_process_data(
         &self,
         request: &ExportRequest,
         data: &ProcessReportData,
     ) -> Result<Export, ExportError> {
-        let filter = self.filter_context(data, dates::now());
+        let filter = self.process_filter_context(data, dates::now());
         let plan = Plan::of(data, &filter)?;
         let scope = self.0.definitions.scope_of_process_report(data).await?;
         let models = if plan.needs_models() {
@@ -31,37 +33,58 @@ impl Exporter {
         } else {
             ProcessModels::default()
         };
-        let context = PlanContext {
+        let evaluation = ProcessEvaluation {
+            plan: &plan,
+            context: PlanContext {
+                report: data,
+                scope: &scope,
+                filter: &filter,
+                bucket_limit: self.0.settings.aggregation_bucket_limit,
+                models: &models,
+            },
+        };
+        let result = self.evaluate(&evaluation).await?;
+        Ok(Export::Whole(write(request, &scope, &result)))
+    }
+
+    /// The result of a report on decisions, whole.
+    pub(super) async fn export_aggregated_decision_data(
+        &self,
+        request: &ExportRequest,
+        data: &DecisionReportData,
+    ) -> Result<Export, ExportError> {
+        let filter = self.filter_context(false, dates::now());
+        let scope = self.0.definitions.scope_of_decision_report(data).await?;
+        let plan = DecisionPlan::new(DecisionContext {
             report: data,
             scope: &scope,
             filter: &filter,
             bucket_limit: self.0.settings.aggregation_bucket_limit,
-            models: &models,
-        };
-        let result = self.evaluate(&plan, &context).await?;
+        });
+        let result = self.evaluate(&plan).await?;
         Ok(Export::Whole(write(request, &scope, &result)))
     }
 
     async fn evaluate(
         &self,
-        plan: &Plan,
-        context: &PlanContext<'_>,
+        evaluation: &(impl Evaluation + Sync),
     ) -> Result<ReportResult, ExportError> {
-        if context.scope.is_known_to_be_empty() {
-            return Ok(plan.result_without_index());
+        let scope = evaluation.scope();
+        if scope.is_known_to_be_empty() {
+            return Ok(evaluation.result_without_index());
         }
-        let mut ranges = Ranges::default();
-        if let Some(statistics) = plan.statistics(context) {
-            let Some(answer) = self.search(context.scope, &statistics).await? else {
-                return Ok(plan.result_without_index());
-            };
-            ranges = plan.ranges(&answer);
+        let mut statistics = None;
+        if let Some(search) = evaluation.statistics() {
+            statistics = self.search(scope, &search).await?;
+            if statistics.is_none() {
+                return Ok(evaluation.result_without_index());
+            }
         }
-        let search = plan.search(context, ranges)?;
-        let answer = self.search(context.scope, &search).await?;
+        let search = evaluation.search(statistics.as_ref())?;
+        let answer = self.search(scope, &search).await?;
         Ok(answer.map_or_else(
-            || plan.result_without_index(),
-            |answer| plan.result(context, &answer),
+            || evaluation.result_without_index(),
+            |answer| evaluation.result(&answer),
         ))
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::definitions::{DefinitionVersion, Definitions, FlowNodeNames};
 use crate::elasticsearch::ElasticsearchError;
+use crate::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
 use crate::raw_data::document::Hit;
 use crate::raw_data::json::JsonText;
-use crate::raw_data::process_row::{ProcessInstance, RowWriter};
+use crate::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 
 /// Definition versions whose names a page keeps at hand. More than that on one page is rare, and costs a look into the
 /// cache per row then.
@@ -25,18 +26,67 @@ pub enum RowError {
 }
 
 /// Makes rows of the hits of one page.
-pub struct ProcessRows<'a> {
-    /// Where flow node names come from.
-    pub definitions: &'a Definitions,
-    /// Writes what is known.
-    pub writer: RowWriter<'a>,
-    /// Names of the definition versions seen on this page.
-    pub at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
-    /// The definition version of the row before, because neighbours are often alike.
-    pub previous: Option<(DefinitionVersion, Arc<FlowNodeNames>)>,
+pub enum Rows<'a> {
+    /// Of process instances.
+    Process(ProcessRows<'a>),
+    /// Of decision instances.
+    Decision(DecisionRows<'a>),
 }
 
-impl ProcessRows<'_> {
+impl Rows<'_> {
+    /// Writes the row of one hit.
+    ///
+    /// # Errors
+    /// The document can't be read, or Elasticsearch does not give what the row needs beside it.
+    pub async fn write(&mut self, hit: &[u8], out: &mut JsonText) -> Result<(), RowError> {
+        match self {
+            Self::Process(rows) => rows.write(hit, out).await,
+            Self::Decision(rows) => rows.write(hit, out),
+        }
+    }
+}
+
+/// Makes rows of decision instances; they need nothing beside their hits.
+pub struct DecisionRows<'a> {
+    /// Writes them.
+    pub writer: DecisionRowWriter<'a>,
+}
+
+impl DecisionRows<'_> {
+    /// Writes the row of one hit.
+    ///
+    /// # Errors
+    /// The document can't be read.
+    pub fn write(&mut self, hit: &[u8], out: &mut JsonText) -> Result<(), RowError> {
+        let hit: Hit<DecisionInstance<'_>> = serde_json::from_slice(hit)?;
+        self.writer.write(out, &hit.source);
+        Ok(())
+    }
+}
+
+/// Makes rows of process instances.
+pub struct ProcessRows<'a> {
+    /// Where flow node names come from.
+    definitions: &'a Definitions,
+    /// Writes what is known.
+    writer: ProcessRowWriter<'a>,
+    /// Names of the definition versions seen on this page.
+    at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
+    /// The definition version of the row before, because neighbours are often alike.
+    previous: Option<(DefinitionVersion, Arc<FlowNodeNames>)>,
+}
+
+impl<'a> ProcessRows<'a> {
+    /// Rows that `writer` writes, with flow node names of `definitions`.
+    pub fn new(definitions: &'a Definitions, writer: ProcessRowWriter<'a>) -> Self {
+        Self {
+            definitions,
+            writer,
+            at_hand: HashMap::new(),
+            previous: None,
+        }
+    }
+
     /// Writes the row of one hit.
     ///
     /// # Errors

@@ -29,11 +29,9 @@ impl VariableQueries {
     pub fn of_process(name: &str, variable_type: VariableType) -> Self {
         Self {
             path: "variables",
-            identity: vec![
-                term("variables.name", name),
-                term("variables.type", variable_type.id()),
-            ],
+            identity: vec![term("variables.name", name)],
         }
+        .of_type(variable_type)
     }
 
     /// An input of a decision instance, by the id of its clause.
@@ -52,6 +50,14 @@ impl VariableQueries {
         }
     }
 
+    /// The same variable, where it is stored with this type.
+    #[must_use]
+    pub fn of_type(mut self, variable_type: VariableType) -> Self {
+        let field = format!("{}.type", self.path);
+        self.identity.push(term(&field, variable_type.id()));
+        self
+    }
+
     /// The path of the nested documents.
     pub fn path(&self) -> &'static str {
         self.path
@@ -60,6 +66,11 @@ impl VariableQueries {
     /// The clauses that tell this variable from others, within the nested document.
     pub fn identity(&self) -> &[Value] {
         &self.identity
+    }
+
+    /// The clause that tells this variable by its name or the id of its clause alone, whatever type it has.
+    pub fn name_clause(&self) -> Option<&Value> {
+        self.identity.first()
     }
 
     /// The field that has the value as a text. It is missing where the value is null, and where it has more than 7,000

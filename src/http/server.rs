@@ -120,7 +120,13 @@ where
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let mut response = service.call(request).await?;
-        tracing::info!(%method, path, status = response.status().as_u16(), head_ms = started.elapsed().as_millis(), "answered");
+        let (status, head_ms) = (response.status(), started.elapsed().as_millis());
+        if path.starts_with("/health/") && status.is_success() {
+            // Orchestrators ask every few seconds, and only a bad answer is news.
+            tracing::debug!(%method, path, status = status.as_u16(), head_ms, "answered");
+        } else {
+            tracing::info!(%method, path, status = status.as_u16(), head_ms, "answered");
+        }
         response.headers_mut().insert(REQUEST_ID, id.clone());
         Ok(response)
     }

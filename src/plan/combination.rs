@@ -5,7 +5,8 @@
 use std::fmt;
 
 use crate::report::definition::{
-    DecisionReportData, DefinitionError, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
+    DecisionGroupBy, DecisionReportData, DefinitionError, GroupBy, ProcessReportData, VariableType,
+    ViewEntity, ViewProperty,
 };
 
 /// What Optimize says of a combination it does not have.
@@ -234,11 +235,44 @@ pub fn check_decision_report(data: &DecisionReportData) -> Result<(), Definition
     let is_legal = DECISION_COMBINATIONS.iter().any(|(legal_view, legal)| {
         *legal_view == view && legal.split(' ').any(|id| id == group_by)
     });
-    if is_legal {
-        Ok(())
-    } else {
-        Err(unsupported(&format!("{view}_{group_by}")))
+    if !is_legal {
+        return Err(DefinitionError::part(
+            "data.view, data.groupBy",
+            format!(
+                "{UNSUPPORTED} It is `{view}_{group_by}`, expected {}",
+                decision_combinations().join(", ")
+            ),
+        ));
     }
+    check_decision_variable(data)
+}
+
+/// Rejects a grouping by values that Optimize knows no field of (fact file F, section 1.3).
+fn check_decision_variable(data: &DecisionReportData) -> Result<(), DefinitionError> {
+    let (Some(DecisionGroupBy::InputVariable(variable))
+    | Some(DecisionGroupBy::OutputVariable(variable))) = &data.group_by
+    else {
+        return Ok(());
+    };
+    match variable.variable_type {
+        unsupported @ (VariableType::Object | VariableType::Json) => Err(DefinitionError::part(
+            "data.groupBy.value.type",
+            format!(
+                "is {unsupported}; such values can't be grouped by, expected a text, a number, a date or a boolean"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Every legal decision combination.
+pub fn decision_combinations() -> Vec<String> {
+    let combinations = DECISION_COMBINATIONS.iter().flat_map(|(view, group_bys)| {
+        group_bys
+            .split(' ')
+            .map(move |group_by| format!("{view}_{group_by}"))
+    });
+    combinations.collect()
 }
 
 fn unsupported(key: &dyn fmt::Display) -> DefinitionError {
@@ -367,5 +401,34 @@ mod tests {
         let data = r#"{"view":{"entity":"userTask","properties":["frequency"]},"groupBy":{"type":"userTasks"},"distributedBy":{"type":"assignee"}}"#;
         assert_eq!(check(data, true), Ok(()));
         assert!(check(data, false).is_err());
+    }
+
+    fn check_decision(data: &str) -> Result<(), DefinitionError> {
+        match StoredReport::parse(&format!(r#"{{"reportType":"decision","data":{data}}}"#)).unwrap()
+        {
+            StoredReport::Decision(data) => check_decision_report(&data),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn six_combinations_are_about_decisions() {
+        assert_eq!(decision_combinations().len(), 6);
+        for data in [
+            r#"{"view":{"properties":["rawData"]},"groupBy":{"type":"none"}}"#,
+            r#"{"view":{"properties":["frequency","duration"]},"groupBy":{"type":"none"},"distributedBy":{"type":"process"}}"#,
+            r#"{"view":{"properties":"frequency"},"groupBy":{"type":"matchedRule","value":null}}"#,
+            r#"{"view":{"properties":["frequency"]},"groupBy":{"type":"outputVariable","value":{"id":"c","type":"date"}}}"#,
+        ] {
+            assert_eq!(check_decision(data), Ok(()), "{data}");
+        }
+        insta::assert_snapshot!(
+            check_decision(r#"{"view":{"properties":["rawData"]},"groupBy":{"type":"matchedRule"}}"#).unwrap_err(),
+            @"report part `data.view, data.groupBy`: This combination of the settings of the report builder is not supported! It is `rawData_matchedRule`, expected rawData_none, frequency_none, frequency_evaluationDateTime, frequency_inputVariable, frequency_outputVariable, frequency_matchedRule"
+        );
+        insta::assert_snapshot!(
+            check_decision(r#"{"view":{"properties":["frequency"]},"groupBy":{"type":"inputVariable","value":{"id":"c","type":"Json"}}}"#).unwrap_err(),
+            @"report part `data.groupBy.value.type`: is Json; such values can't be grouped by, expected a text, a number, a date or a boolean"
+        );
     }
 }

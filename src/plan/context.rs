@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::filter::{self, FilterContext};
 use crate::java::hash_map_order;
+use crate::plan::variable_buckets::BucketSettings;
 use crate::report::definition::{FilterLevel, ProcessReportData};
 use crate::scope::Scope;
 
@@ -23,6 +24,14 @@ pub struct PlanContext<'a> {
 }
 
 impl PlanContext<'_> {
+    /// What all buckets of the report have in common.
+    pub fn bucket_settings(&self) -> BucketSettings<'_> {
+        BucketSettings {
+            limit: self.bucket_limit,
+            time_zone: &self.filter.time_zone,
+        }
+    }
+
     /// The flow nodes that the report looks at, within the nested `flowNodeInstances`.
     pub fn model_element_filter(&self) -> serde_json::Value {
         let definitions = &self.scope.definitions;

@@ -2,6 +2,7 @@
 //!
 //! Source: fact file D2, sections 1.12 and 3.4 (`VariableAggregationServiceES`).
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::PlanError;
@@ -9,13 +10,13 @@ use super::aggregations::{Aggregations, named, nested, reverse_nested, terms, wi
 use super::answer::Bucket;
 use super::buckets::dates::{DateBuckets, buckets_by_key};
 use super::buckets::numbers::NumberBuckets;
-use super::context::PlanContext;
 use super::statistics::{Range, statistics_of};
-use crate::filter::query::{all_of, exists, term};
+use crate::filter::query::{all_of, exists};
 use crate::filter::variables::VariableQueries;
 use crate::java::hash_map_order;
 use crate::plan::aggregations::filter;
-use crate::report::definition::{CustomBucket, DateUnit, VariableReference, VariableType};
+use crate::report::definition::{CustomBucket, DateUnit, VariableType};
+use crate::result::MISSING_KEY;
 
 /// The process instances that lack the variable.
 const MISSING: &str = "missingVariables";
@@ -24,37 +25,42 @@ const VALUES: &str = "values";
 /// The process instances of a bucket: each counts once, however many values of it are in the bucket.
 const INSTANCES: &str = "instances";
 
+/// What all buckets of a report have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct BucketSettings<'a> {
+    /// Buckets of texts; what is beyond is left out silently, as in Optimize.
+    pub limit: u32,
+    /// The zone in which days, weeks and months start.
+    pub time_zone: &'a TimeZone,
+}
+
 /// A variable whose values make buckets.
 pub struct VariableBuckets<'a> {
-    /// The variable.
-    pub variable: &'a VariableReference,
+    /// The variable, with its type.
+    pub queries: VariableQueries,
+    /// The type of its values.
+    pub variable_type: VariableType,
     /// Buckets of numbers.
     pub custom_bucket: &'a CustomBucket,
     /// Buckets of dates.
     pub date_unit: DateUnit,
     /// Whether numbers below the first bucket are left out.
     pub leaves_out_smaller: bool,
+    /// What all buckets of the report have in common.
+    pub settings: BucketSettings<'a>,
 }
 
 impl VariableBuckets<'_> {
-    fn variable_type(&self) -> VariableType {
-        self.variable.variable_type
-    }
-
-    fn queries(&self) -> VariableQueries {
-        VariableQueries::of_process(&self.variable.name, self.variable_type())
-    }
-
     /// Numbers and dates need to be known before they can be divided. The values are told by the name of the variable
     /// alone, as in Optimize: a value of another type has none in the field of this type, or a convertible one.
     pub fn statistics(&self) -> Option<Aggregations> {
         let needs_range =
-            self.variable_type().is_numeric() || self.variable_type() == VariableType::Date;
+            self.variable_type.is_numeric() || self.variable_type == VariableType::Date;
         needs_range.then(|| {
-            let field = self.queries().value_field(self.variable_type());
-            let is_variable = all_of(vec![term("variables.name", self.variable.name.as_str())]);
+            let field = self.queries.value_field(self.variable_type);
+            let is_variable = all_of(self.queries.name_clause().cloned().into_iter().collect());
             within(
-                [nested("variables"), filter(is_variable)],
+                [nested(self.queries.path()), filter(is_variable)],
                 statistics_of(&json!({"field": field})),
             )
         })
@@ -67,22 +73,21 @@ impl VariableBuckets<'_> {
     /// There would be more buckets than Elasticsearch makes.
     pub fn aggregations(
         &self,
-        context: &PlanContext<'_>,
         range: Range,
         inner: Aggregations,
     ) -> Result<Option<Aggregations>, PlanError> {
-        let queries = self.queries();
-        let field = queries.value_field(self.variable_type());
+        let queries = &self.queries;
+        let field = queries.value_field(self.variable_type);
         let mut is_value = queries.identity().to_vec();
         is_value.push(exists(&queries.text_field()));
-        let Some((buckets, limit)) = self.buckets(context, range, &field)? else {
+        let Some((buckets, limit)) = self.buckets(range, &field)? else {
             return Ok(None);
         };
         is_value.extend(limit);
         let instances = named(INSTANCES, with(reverse_nested(), inner.clone()));
         let mut values = named(VALUES, with(buckets, instances));
         values.insert(INSTANCES.to_owned(), reverse_nested());
-        let mut aggregations = within([nested("variables"), filter(all_of(is_value))], values);
+        let mut aggregations = within([nested(queries.path()), filter(all_of(is_value))], values);
         let missing = filter(queries.undefined_or_null());
         aggregations.insert(MISSING.to_owned(), with(missing, inner));
         Ok(Some(aggregations))
@@ -91,16 +96,15 @@ impl VariableBuckets<'_> {
     /// The aggregation that makes the buckets, and what limits the values to them.
     fn buckets(
         &self,
-        context: &PlanContext<'_>,
         range: Range,
         field: &str,
     ) -> Result<Option<(Value, Option<Value>)>, PlanError> {
-        Ok(match self.variable_type() {
+        Ok(match self.variable_type {
             VariableType::String | VariableType::Boolean => {
-                Some((terms(field, context.bucket_limit), None))
+                Some((terms(field, self.settings.limit), None))
             }
             VariableType::Date => {
-                let zone = &context.filter.time_zone;
+                let zone = self.settings.time_zone;
                 let buckets = DateBuckets::new(self.date_unit, range, zone)?;
                 buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
             }
@@ -116,16 +120,12 @@ impl VariableBuckets<'_> {
 
     /// The buckets of an answer with their keys, each the bucket of its process instances. Of several numbers with the
     /// same text only the first has one.
-    pub fn read<'a>(
-        &self,
-        answer: Bucket<'a>,
-        context: &PlanContext<'_>,
-    ) -> Vec<(String, Bucket<'a>)> {
+    pub fn read<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
         let Some(values) = answer.level(2).and_then(|values| values.sub(VALUES)) else {
             return Vec::new();
         };
-        let buckets = if self.variable_type() == VariableType::Date {
-            buckets_by_key(values, &context.filter.time_zone)
+        let buckets = if self.variable_type == VariableType::Date {
+            buckets_by_key(values, self.settings.time_zone)
         } else {
             let mut known = std::collections::HashSet::new();
             let buckets = values.buckets().into_iter();
@@ -140,13 +140,27 @@ impl VariableBuckets<'_> {
         instances.collect()
     }
 
+    /// The buckets of an answer, and one of the instances that lack the variable.
+    ///
+    /// Instances that have a value which is in no bucket count as missing too, although the bucket of the missing ones
+    /// is then empty; Optimize compares the totals alone.
+    pub fn read_with_missing<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
+        let mut buckets = self.read(answer);
+        if let Some(missing) = self.missing(answer)
+            && answer.doc_count() > self.instances_with_value(answer)
+        {
+            buckets.push((MISSING_KEY.to_owned(), missing));
+        }
+        buckets
+    }
+
     /// The process instances that lack the variable.
     pub fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
         answer.sub(MISSING)
     }
 
     /// How many process instances have a value in a bucket.
-    pub fn instances_with_value(&self, answer: Bucket<'_>) -> u64 {
+    fn instances_with_value(&self, answer: Bucket<'_>) -> u64 {
         let instances = answer.level(2).and_then(|values| values.sub(INSTANCES));
         instances.map_or(0, |instances| instances.doc_count())
     }

@@ -8,6 +8,9 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
+use super::document::Text;
+use super::json::JsonText;
+
 /// Optimize's date format, as Elasticsearch and Java write it.
 pub const DATE_FORMAT: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
 /// The same for [`jiff::fmt::strtime`].
@@ -22,6 +25,14 @@ pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
         (None, _) => Cow::Borrowed(stored),
         (Some(date), None) => Cow::Owned(format(&date)),
         (Some(date), Some(zone)) => Cow::Owned(format(&date.with_time_zone(zone.clone()))),
+    }
+}
+
+/// Writes a stored date, or `null`.
+pub fn write(out: &mut JsonText, stored: &Text<'_>, zone: Option<&TimeZone>) {
+    match stored.as_deref() {
+        None => out.raw("null"),
+        Some(date) => out.string(&shown(date, zone)),
     }
 }
 

@@ -100,8 +100,8 @@ impl ProcessInstance<'_> {
     }
 }
 
-/// Writes rows of one page.
-pub struct RowWriter<'a> {
+/// Writes process rows of one page.
+pub struct ProcessRowWriter<'a> {
     /// What running durations are measured against, in milliseconds since 1970; the same on every page of a scroll.
     pub now: i64,
     /// The names that every row has.
@@ -114,7 +114,7 @@ pub struct RowWriter<'a> {
     pub scratch: Scratch,
 }
 
-impl RowWriter<'_> {
+impl ProcessRowWriter<'_> {
     /// Writes one row.
     pub fn write(
         &mut self,
@@ -179,10 +179,7 @@ impl RowWriter<'_> {
     }
 
     fn write_date(&self, out: &mut JsonText, date: &Text<'_>) {
-        match date.as_deref() {
-            None => out.raw("null"),
-            Some(date) => out.string(&dates::shown(date, self.time_zone)),
-        }
+        dates::write(out, date, self.time_zone);
     }
 
     /// Durations are summed up per flow node; one that is running counts with its duration so far, one without dates
@@ -290,7 +287,7 @@ mod tests {
             ("check".to_owned(), Some("Check \"order\"".to_owned())),
             ("gateway".to_owned(), None),
         ]);
-        let mut writer = RowWriter {
+        let mut writer = ProcessRowWriter {
             now: dates::epoch_millis("2024-01-01T12:00:00.000+0000").unwrap(),
             variable_names: &VariableNames::new(vec!["b".into()]),
             object_variables: ObjectVariables::Values,

@@ -1,12 +1,16 @@
 //! In which order the rows come.
 //!
-//! Source: fact file A, section 6.2; fact file D1, section 4.6.
+//! Source: fact file A, section 6.2; fact file D1, section 4.6; fact file F, section 5.3.
 
 use serde_json::{Value, json};
 
-use crate::report::definition::{SortOrder, Sorting};
+use crate::filter::dates::EVALUATION_DATE;
+use crate::filter::variables::VariableQueries;
+use crate::report::definition::{SortOrder, Sorting, VariableType};
 
 const VARIABLE_PREFIX: &str = "variable:";
+const INPUT_PREFIX: &str = "inputVariable:";
+const OUTPUT_PREFIX: &str = "outputVariable:";
 const DURATION: &str = "duration";
 const DEFAULT_PROCESS_FIELD: &str = "startDate";
 
@@ -18,13 +22,7 @@ const DURATION_SCRIPT: &str = "if (doc['duration'].size() != 0) { return doc['du
 
 /// The `sort` of a raw data report on processes; `now` in milliseconds since 1970.
 pub fn process_sort(sorting: Option<&Sorting>, now: i64) -> Value {
-    let by = sorting
-        .and_then(|sorting| sorting.by.as_deref())
-        .unwrap_or(DEFAULT_PROCESS_FIELD);
-    let order = sorting
-        .and_then(|sorting| sorting.order)
-        .unwrap_or(SortOrder::Desc)
-        .id();
+    let (by, order) = criterion(sorting, DEFAULT_PROCESS_FIELD);
     if let Some(name) = by.strip_prefix(VARIABLE_PREFIX) {
         return json!([{"variables.value": {"order": order, "nested": {
             "path": "variables", "filter": {"term": {"variables.name": name}}}}}]);
@@ -33,8 +31,52 @@ pub fn process_sort(sorting: Option<&Sorting>, now: i64) -> Value {
         return json!([{"_script": {"type": "number", "order": order, "script": {
             "lang": "painless", "source": DURATION_SCRIPT, "params": {"now": now}}}}]);
     }
-    // A name that is no field is ignored by Elasticsearch, as it is in Optimize.
-    json!([{by: {"order": order, "unmapped_type": "short"}}])
+    by_field(by, order)
+}
+
+/// The `sort` of a raw data report on decisions.
+///
+/// Columns are called by their prefixes `inputVariable:` and `outputVariable:` with the id of a clause.
+pub fn decision_sort(sorting: Option<&Sorting>) -> Value {
+    let (by, order) = criterion(sorting, EVALUATION_DATE);
+    if let Some(clause_id) = by.strip_prefix(INPUT_PREFIX) {
+        return by_clause(&VariableQueries::of_decision_input(clause_id), order);
+    }
+    if let Some(clause_id) = by.strip_prefix(OUTPUT_PREFIX) {
+        return by_clause(&VariableQueries::of_decision_output(clause_id), order);
+    }
+    by_field(by, order)
+}
+
+/// What decides, and in which direction; each has a default of its own.
+fn criterion<'a>(sorting: Option<&'a Sorting>, default_field: &'a str) -> (&'a str, &'static str) {
+    let by = sorting
+        .and_then(|sorting| sorting.by.as_deref())
+        .unwrap_or(default_field);
+    let order = sorting
+        .and_then(|sorting| sorting.order)
+        .unwrap_or(SortOrder::Desc);
+    (by, order.id())
+}
+
+/// A name that is no field is ignored by Elasticsearch, as it is in Optimize.
+fn by_field(field: &str, order: &str) -> Value {
+    json!([{field: {"order": order, "unmapped_type": "short"}}])
+}
+
+/// The type of the values is not known: as a date, as a number, and last as the text that every value is.
+fn by_clause(clause: &VariableQueries, order: &str) -> Value {
+    let types = [
+        VariableType::Date,
+        VariableType::Double,
+        VariableType::Long,
+        VariableType::String,
+    ];
+    let clauses = types.iter().map(|variable_type| {
+        json!({clause.value_field(*variable_type): {"order": order, "nested": {
+            "path": clause.path(), "filter": {"bool": {"must": clause.identity()}}}}})
+    });
+    clauses.collect()
 }
 
 #[cfg(test)]
@@ -82,5 +124,40 @@ mod tests {
             Some(&json!(7))
         );
         assert_eq!(sort.pointer("/0/_script/order"), Some(&json!("desc")));
+    }
+
+    #[test]
+    fn decisions_are_sorted_by_evaluation_date_or_column() {
+        let sort = |by: &str| {
+            decision_sort(Some(&Sorting {
+                by: Some(by.to_owned()),
+                order: Some(SortOrder::Asc),
+            }))
+        };
+        assert_eq!(
+            decision_sort(None),
+            json!([{"evaluationDateTime": {"order": "desc", "unmapped_type": "short"}}])
+        );
+        assert_eq!(
+            sort("decisionInstanceId"),
+            json!([{"decisionInstanceId": {"order": "asc", "unmapped_type": "short"}}])
+        );
+        // The prefixes of the columns of a table are no criterion.
+        assert_eq!(
+            sort("input:clause1"),
+            json!([{"input:clause1": {"order": "asc", "unmapped_type": "short"}}])
+        );
+        let nested = json!({"order": "asc", "nested": {"path": "outputs", "filter": {"bool": {"must": [
+            {"term": {"outputs.clauseId": {"value": "c:1"}}}]}}}});
+        assert_eq!(
+            sort("outputVariable:c:1"),
+            json!([{"outputs.value.date": nested}, {"outputs.value.double": nested},
+                {"outputs.value.long": nested}, {"outputs.value": nested}])
+        );
+        assert!(
+            sort("inputVariable:x")
+                .pointer("/0/inputs.value.date")
+                .is_some()
+        );
     }
 }

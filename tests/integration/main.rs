@@ -12,6 +12,7 @@
 
 mod access;
 mod check;
+mod decisions;
 mod definitions;
 mod filters;
 mod jwt;

@@ -72,10 +72,27 @@ impl Optimize {
         self.installation.store(documents).unwrap();
     }
 
-    /// Stores a process report under its own id.
+    /// Stores decision instances of one definition, each under its own `decisionInstanceId`.
+    pub fn store_decisions(&self, key: &str, instances: impl IntoIterator<Item = Value>) {
+        self.installation
+            .create(Index::DecisionInstance { key })
+            .unwrap();
+        let documents = instances.into_iter().map(|source| Document {
+            index: Index::DecisionInstance { key },
+            id: source["decisionInstanceId"].as_str().unwrap().to_owned(),
+            source,
+        });
+        self.installation.store(documents).unwrap();
+    }
+
+    /// Stores a report on processes or decisions under its own id.
     pub fn store_report(&self, report: Value) {
         let id = report["id"].as_str().unwrap().to_owned();
-        self.store(Index::SingleProcessReport, [(id.as_str(), report)]);
+        let index = match report["reportType"].as_str() {
+            Some("decision") => Index::SingleDecisionReport,
+            _ => Index::SingleProcessReport,
+        };
+        self.store(index, [(id.as_str(), report)]);
     }
 
     /// Sends something else to Elasticsearch.

@@ -26,6 +26,8 @@ pub struct Answer {
     pub status: u16,
     /// The body; a string when it was no JSON.
     pub body: Value,
+    /// The body word for word, because a [`Value`] does not keep the order of members.
+    pub text: String,
     method: &'static str,
     url: String,
 }
@@ -183,11 +185,12 @@ impl Client {
             .take(LARGEST_ANSWER)
             .read_to_end(&mut bytes)
             .map_err(|error| no_answer(error.to_string()))?;
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
         Ok(Answer {
             status: response.status().as_u16(),
             body,
+            text,
             method,
             url: without_credentials(&url),
         })

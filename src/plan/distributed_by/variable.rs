@@ -1,6 +1,7 @@
 //! By the values of a variable (fact file D2, section 3.4; `ProcessDistributedByVariableInterpreterES`).
 
 use super::{Distribution, Key, Part};
+use crate::filter::variables::VariableQueries;
 use crate::plan::PlanError;
 use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
@@ -17,11 +18,17 @@ pub struct ByVariable(pub VariableReference);
 impl ByVariable {
     fn buckets<'a>(&'a self, context: &'a PlanContext<'_>) -> VariableBuckets<'a> {
         let configuration = &context.report.configuration;
+        let ByVariable(VariableReference {
+            name,
+            variable_type,
+        }) = self;
         VariableBuckets {
-            variable: &self.0,
+            queries: VariableQueries::of_process(name, *variable_type),
+            variable_type: *variable_type,
             custom_bucket: &configuration.distribute_by_custom_bucket,
             date_unit: configuration.distribute_by_date_variable_unit,
             leaves_out_smaller: false,
+            settings: context.bucket_settings(),
         }
     }
 
@@ -32,7 +39,7 @@ impl ByVariable {
         group: Bucket<'a>,
     ) -> Vec<(String, Bucket<'a>)> {
         let buckets = self.buckets(context);
-        let mut values = buckets.read(group, context);
+        let mut values = buckets.read(group);
         let missing = buckets.missing(group);
         let missing = missing.filter(|missing| missing.doc_count() > 0);
         values.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
@@ -52,7 +59,7 @@ impl Distribution for ByVariable {
         range: Range,
         view: Aggregations,
     ) -> Result<Aggregations, PlanError> {
-        let aggregations = self.buckets(context).aggregations(context, range, view)?;
+        let aggregations = self.buckets(context).aggregations(range, view)?;
         Ok(aggregations.unwrap_or_default())
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;
+use crate::filter::variables::VariableQueries;
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, filter, nested, within};
 use crate::plan::answer::Bucket;
@@ -9,8 +10,8 @@ use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::statistics::Range;
 use crate::plan::variable_buckets::VariableBuckets;
-use crate::report::definition::{VariableReference, VariableType, ViewEntity};
-use crate::result::{MISSING_KEY, Order};
+use crate::report::definition::{VariableReference, ViewEntity};
+use crate::result::Order;
 
 /// By values, and one group of the instances that have none.
 ///
@@ -20,11 +21,17 @@ pub struct ByVariable(pub VariableReference);
 impl ByVariable {
     fn buckets<'a>(&'a self, context: &'a PlanContext<'_>) -> VariableBuckets<'a> {
         let configuration = &context.report.configuration;
+        let ByVariable(VariableReference {
+            name,
+            variable_type,
+        }) = self;
         VariableBuckets {
-            variable: &self.0,
+            queries: VariableQueries::of_process(name, *variable_type),
+            variable_type: *variable_type,
             custom_bucket: &configuration.custom_bucket,
             date_unit: configuration.group_by_date_variable_unit,
             leaves_out_smaller: true,
+            settings: context.bucket_settings(),
         }
     }
 }
@@ -54,23 +61,13 @@ impl Grouping for ByVariable {
             let looked_at = filter(context.model_element_filter());
             of_instances = within([nested(FLOW_NODE_INSTANCES), looked_at], of_instances);
         }
-        let aggregations = self
-            .buckets(context)
-            .aggregations(context, range, of_instances)?;
+        let aggregations = self.buckets(context).aggregations(range, of_instances)?;
         Ok(aggregations.unwrap_or_default())
     }
 
-    /// Instances that have a value which is in no bucket count as missing too, although the group of the missing ones
-    /// is then empty; Optimize compares the totals alone.
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
         let context = inner.context;
-        let buckets = self.buckets(context);
-        let mut groups = buckets.read(answer, context);
-        if let Some(missing) = buckets.missing(answer)
-            && answer.doc_count() > buckets.instances_with_value(answer)
-        {
-            groups.push((MISSING_KEY.to_owned(), missing));
-        }
+        let groups = self.buckets(context).read_with_missing(answer);
         let groups = groups.into_iter().filter_map(|(key, instances)| {
             let parts = inner.parts(looked_at(instances, context)?, &[]);
             Some(Group::unlabelled(key, parts))
@@ -78,13 +75,8 @@ impl Grouping for ByVariable {
         groups.collect()
     }
 
-    /// Dates have their own order, whatever the user wants.
     fn order(&self, context: &PlanContext<'_>) -> Order {
         let sorting = context.report.configuration.sorting.as_ref();
-        match self.0.variable_type {
-            VariableType::Date => Order::BY_KEY,
-            number if number.is_numeric() => Order::BY_NUMERIC_KEY.unless_sorted(sorting),
-            _ => Order::BY_KEY.unless_sorted(sorting),
-        }
+        Order::of_variable(self.0.variable_type, sorting)
     }
 }

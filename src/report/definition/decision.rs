@@ -28,12 +28,13 @@ pub struct DecisionReportData {
 }
 
 impl DecisionReportData {
-    /// Whether the report lists decision instances instead of counting them.
+    /// Whether the report lists decision instances instead of counting them. Only the first property is evaluated
+    /// (fact file F, section 3.1).
     pub fn is_raw_data(&self) -> bool {
         self.view
             .properties
-            .iter()
-            .any(|property| property == "rawData")
+            .first()
+            .is_some_and(|property| property == "rawData")
     }
 }
 

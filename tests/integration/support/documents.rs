@@ -102,3 +102,83 @@ pub fn instances(key: &str, count: usize) -> Vec<Value> {
         .map(|number| instance(key, &format!("i-{number:03}"), json!({})))
         .collect()
 }
+
+/// A decision instance of version 1 without inputs, outputs and matched rules.
+pub fn decision(key: &str, id: &str, changes: Value) -> Value {
+    let base = json!({
+        "decisionInstanceId": id,
+        "processDefinitionId": null,
+        "processDefinitionKey": null,
+        "decisionDefinitionId": format!("{key}:1"),
+        "decisionDefinitionKey": key,
+        "decisionDefinitionVersion": "1",
+        "evaluationDateTime": "2024-03-01T10:00:00.000+0000",
+        "processInstanceId": null,
+        "rootProcessInstanceId": null,
+        "activityId": null,
+        "collectResultValue": null,
+        "rootDecisionInstanceId": null,
+        "inputs": [],
+        "outputs": [],
+        "matchedRules": [],
+        "engine": "camunda-bpm",
+        "tenantId": null,
+    });
+    with(base, changes)
+}
+
+/// An input of a decision instance.
+pub fn input(clause_id: &str, variable_type: &str, value: Value) -> Value {
+    json!({"id": format!("i-{clause_id}"), "clauseId": clause_id, "clauseName": format!("{clause_id} name"),
+        "type": variable_type, "value": value})
+}
+
+/// An output of a decision instance.
+pub fn output(clause_id: &str, variable_type: &str, value: Value) -> Value {
+    with(
+        input(clause_id, variable_type, value),
+        json!({"ruleId": "rule", "ruleOrder": 1, "variableName": clause_id}),
+    )
+}
+
+/// A decision definition whose clauses are told as id, name and type.
+pub fn decision_definition(
+    key: &str,
+    version: &str,
+    tenant_id: Option<&str>,
+    inputs: &[(&str, Option<&str>, &str)],
+    outputs: &[(&str, Option<&str>, &str)],
+) -> Value {
+    let clauses = |list: &[(&str, Option<&str>, &str)]| -> Vec<Value> {
+        let clause = |(id, name, variable_type): &(&str, Option<&str>, &str)| json!({"id": id, "name": name, "type": variable_type});
+        list.iter().map(clause).collect()
+    };
+    json!({
+        "id": format!("{key}:{version}"),
+        "key": key,
+        "version": version,
+        "versionTag": null,
+        "name": format!("{key} name"),
+        "dataSource": {"type": "engine", "name": "camunda-bpm"},
+        "tenantId": tenant_id,
+        "deleted": false,
+        "dmn10Xml": "<definitions/>",
+        "inputVariableNames": clauses(inputs),
+        "outputVariableNames": clauses(outputs),
+    })
+}
+
+/// A raw data report on all versions of one decision; `changes` go over its `data`.
+pub fn decision_report(id: &str, key: &str, changes: Value) -> Value {
+    let data = json!({
+        "configuration": {},
+        "definitions": [selection(key)],
+        "filter": [],
+        "view": {"properties": ["rawData"]},
+        "groupBy": {"type": "none", "value": null},
+        "distributedBy": {"type": "none", "value": null},
+        "visualization": "table",
+    });
+    let report = report(id, with(data, changes));
+    with(report, json!({"reportType": "decision"}))
+}

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use console::style;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::service::{Service, TOKEN};
@@ -110,7 +111,6 @@ pub(super) fn pages(context: &Context<'_>) -> anyhow::Result<()> {
     println!("{}", style("page   rows   so far   total   time").dim());
 
     let mut ids = HashSet::new();
-    let mut first_row = None;
     let mut search_request_id: Option<String> = None;
     let mut total = None;
     for page in 1.. {
@@ -147,7 +147,6 @@ pub(super) fn pages(context: &Context<'_>) -> anyhow::Result<()> {
         if rows.is_empty() {
             break;
         }
-        first_row = first_row.or_else(|| rows.first().cloned());
         search_request_id = body
             .get("searchRequestId")
             .and_then(Value::as_str)
@@ -165,9 +164,28 @@ pub(super) fn pages(context: &Context<'_>) -> anyhow::Result<()> {
         "\n{} all {stored} process instances, each exactly once",
         style("✓").green()
     );
-    let row = first_row.context("there is no row at all")?;
-    println!("\nThe first row:\n{}", serde_json::to_string_pretty(&row)?);
+    println!("\nThe first row:\n{}", first_row_as_sent(context)?);
     Ok(())
+}
+
+/// The first row of the paged report, its members in the order in which they came.
+fn first_row_as_sent(context: &Context<'_>) -> anyhow::Result<String> {
+    #[derive(serde::Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a RawValue>,
+    }
+    let answer = context
+        .client
+        .get_with_token(&path_of(PAGED_REPORT, 1), TOKEN)?;
+    let page: Page<'_> = serde_json::from_str(&answer.text)?;
+    let row = page.data.first().context("there is no row at all")?;
+    let mut pretty = Vec::new();
+    serde_transcode::transcode(
+        &mut serde_json::Deserializer::from_str(row.get()),
+        &mut serde_json::Serializer::pretty(&mut pretty),
+    )?;
+    Ok(String::from_utf8(pretty)?)
 }
 
 /// How many process instances the paged report has to have, as Elasticsearch itself says.

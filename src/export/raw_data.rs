@@ -1,11 +1,11 @@
-//! Raw data reports on processes, page by page.
+//! Raw data reports, page by page. What is in a row is the business of `raw_report`; everything else is the same for
+//! process instances and decision instances.
 //!
 //! The first page opens a scroll, every further one continues it. A page may take several steps of the scroll: a step is
 //! what Elasticsearch sends at once, and it sends smaller steps faster than very large ones. Nothing is retried once a
 //! step may have been taken, because a repeated step skips hits; a page that breaks gives its scroll up, so that the
 //! client starts over instead of missing rows.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,17 +16,14 @@ use serde_json::{Value, json};
 use super::answer::Envelope;
 use super::body::{self, BodyWriter, Interrupted, PageEnd};
 use super::error::{ExportError, start_over};
-use super::rows::{ProcessRows, RowError};
+use super::raw_report::{Columns, RawReport};
+use super::rows::RowError;
 use super::scroll::{Recognition, ScrollContents, ScrollLease};
-use super::{Export, ExportRequest, Exporter, Slot, ask_scope, message_about, variable_names};
+use super::{Export, ExportRequest, Exporter, Slot, ask_scope, message_about};
 use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
 use crate::raw_data::dates;
 use crate::raw_data::document::MatchedQueries;
-use crate::raw_data::process_row::RowWriter;
-use crate::raw_data::sorting::process_sort;
-use crate::raw_data::variables::{Scratch, VariableNames};
-use crate::report::definition::ProcessReportData;
 use crate::scope::Scope;
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
@@ -52,7 +49,7 @@ struct Page {
     keep_alive: u32,
     time_zone: Option<TimeZone>,
     message: Option<String>,
-    variable_names: Arc<VariableNames>,
+    columns: Columns,
     scroll_id: String,
     step: ScrollStep,
     /// A hit that was read ahead to verify the scroll.
@@ -69,27 +66,27 @@ impl Exporter {
     }
 
     /// The first page, or the next one.
-    pub(super) async fn export_raw_process_data(
+    pub(super) async fn export_raw_data(
         &self,
         request: ExportRequest,
-        data: &ProcessReportData,
+        report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
         match request.search_request_id.clone() {
-            None => self.first_page(request, data, slot).await,
-            Some(scroll_id) => self.next_page(request, &scroll_id, data, slot).await,
+            None => self.first_page(request, report, slot).await,
+            Some(scroll_id) => self.next_page(request, &scroll_id, report, slot).await,
         }
     }
 
     async fn first_page(
         &self,
         request: ExportRequest,
-        data: &ProcessReportData,
+        report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
         let started = Instant::now();
         let now = dates::now();
-        let scope = self.0.definitions.scope_of_process_report(data).await?;
+        let scope = self.scope_of(report).await?;
         let message = message_about(&scope);
         let without_scroll = |total: u64| {
             let message = message.as_deref();
@@ -107,7 +104,7 @@ impl Exporter {
         if scope.is_known_to_be_empty() {
             return without_scroll(0);
         }
-        let query = self.instance_query(data, &scope, now);
+        let query = self.query_of(report, &scope, now);
         if request.limit == 0 {
             return without_scroll(self.count(&scope, &query).await?);
         }
@@ -123,27 +120,25 @@ impl Exporter {
             // A whole source is copied, a filtered one would be parsed and written anew for every hit.
             "_source": true,
             "query": {"bool": {"filter": [query, {"match_all": {"_name": self.0.signer.seal(&contents)}}]}},
-            "sort": process_sort(data.configuration.sorting.as_ref(), contents.now),
+            "sort": report.sort(contents.now),
         });
         let keep_alive = request.pagination_timeout;
-        let (step, variable_names) = tokio::join!(
+        let (step, columns) = tokio::join!(
             self.open_scroll(&scope, keep_alive, &search),
-            self.find_variable_names(&scope, &query),
+            self.find_columns(report, &scope, &query),
         );
         let Some(step) = step? else {
             return without_scroll(0);
         };
         let scroll_id = step.head.scroll_id.clone();
-        let variable_names = match variable_names {
-            Ok(names) => names,
+        let columns = match columns {
+            Ok(columns) => columns,
             Err(error) => {
                 self.clear_scroll(&scroll_id).await;
-                return Err(error.into());
+                return Err(error);
             }
         };
-        self.0
-            .variable_names
-            .insert(scroll_id.clone(), Arc::clone(&variable_names));
+        self.keep_columns(&scroll_id, &columns);
         let Some(lease) = self.0.scrolls.lease(&scroll_id) else {
             return Err(scroll_id_twice());
         };
@@ -154,7 +149,7 @@ impl Exporter {
             keep_alive,
             time_zone: request.time_zone,
             message,
-            variable_names,
+            columns,
             scroll_id,
             step,
             first_hit: None,
@@ -169,7 +164,7 @@ impl Exporter {
         &self,
         request: ExportRequest,
         scroll_id: &str,
-        data: &ProcessReportData,
+        report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
         let started = Instant::now();
@@ -203,7 +198,7 @@ impl Exporter {
         let contents = match known {
             Some(contents) => contents,
             None => match step.next_hit().await? {
-                None => return self.unverified_empty_page(request, scroll_id, data).await,
+                None => return self.unverified_empty_page(request, scroll_id, report).await,
                 Some(hit) => {
                     let contents = self.verify(hit)?;
                     if contents.report_id != request.report_id {
@@ -229,11 +224,11 @@ impl Exporter {
             lease.remember(Arc::clone(&contents), keep_alive);
             leases.push(lease);
         }
-        let variable_names = match self
-            .variable_names_of_scroll(scroll_id, &new_scroll_id, &contents, data)
+        let columns = match self
+            .columns_of_scroll(scroll_id, &new_scroll_id, &contents, report)
             .await
         {
-            Ok(names) => names,
+            Ok(columns) => columns,
             Err(error) => return Err(self.give_up(&new_scroll_id, &leases, error).await),
         };
         let page = Page {
@@ -242,7 +237,7 @@ impl Exporter {
             keep_alive,
             time_zone: request.time_zone,
             message: None,
-            variable_names,
+            columns,
             scroll_id: new_scroll_id,
             step,
             first_hit,
@@ -286,10 +281,10 @@ impl Exporter {
         &self,
         request: ExportRequest,
         scroll_id: &str,
-        data: &ProcessReportData,
+        report: RawReport<'_>,
     ) -> Result<Export, ExportError> {
-        let scope = self.0.definitions.scope_of_process_report(data).await?;
-        let query = self.instance_query(data, &scope, dates::now());
+        let scope = self.scope_of(report).await?;
+        let query = self.query_of(report, &scope, dates::now());
         let total = if scope.is_known_to_be_empty() {
             0
         } else {
@@ -302,18 +297,6 @@ impl Exporter {
             report_id: &request.report_id,
         };
         Ok(Export::Whole(envelope.without_rows()))
-    }
-
-    async fn find_variable_names(
-        &self,
-        scope: &Scope,
-        query: &Value,
-    ) -> Result<Arc<VariableNames>, ElasticsearchError> {
-        let elasticsearch = &self.0.elasticsearch;
-        let find = |indices: Vec<String>| async move {
-            variable_names::find(elasticsearch, &indices, query).await
-        };
-        Ok(Arc::new(ask_scope(scope, find).await?.unwrap_or_default()))
     }
 
     async fn open_scroll(
@@ -338,29 +321,32 @@ impl Exporter {
         Ok(ask_scope(scope, count).await?.unwrap_or(0))
     }
 
-    /// The names found when the scroll was opened; found again if it was opened by a replica, or long ago.
-    async fn variable_names_of_scroll(
+    /// The columns found when the scroll was opened; found again if it was opened by a replica, or long ago.
+    async fn columns_of_scroll(
         &self,
         scroll_id: &str,
         new_scroll_id: &str,
         contents: &ScrollContents,
-        data: &ProcessReportData,
-    ) -> Result<Arc<VariableNames>, ExportError> {
-        let names = match self.0.variable_names.get(scroll_id) {
-            Some(names) => names,
+        report: RawReport<'_>,
+    ) -> Result<Columns, ExportError> {
+        let columns = match self.0.columns.get(scroll_id) {
+            Some(columns) => columns,
             None => {
-                let scope = self.0.definitions.scope_of_process_report(data).await?;
+                let scope = self.scope_of(report).await?;
                 let now = Timestamp::from_millisecond(contents.now).map_err(|error| {
                     ExportError::Internal(format!("the scroll's time is no time: {error}"))
                 })?;
-                let query = self.instance_query(data, &scope, now);
-                self.find_variable_names(&scope, &query).await?
+                let query = self.query_of(report, &scope, now);
+                self.find_columns(report, &scope, &query).await?
             }
         };
-        self.0
-            .variable_names
-            .insert(new_scroll_id.to_owned(), Arc::clone(&names));
-        Ok(names)
+        self.keep_columns(new_scroll_id, &columns);
+        Ok(columns)
+    }
+
+    /// Keeps the columns of a scroll for its next page.
+    fn keep_columns(&self, scroll_id: &str, columns: &Columns) {
+        self.0.columns.insert(scroll_id.to_owned(), columns.clone());
     }
 
     /// Gives up a scroll whose step was taken and whose page can't be made.
@@ -380,7 +366,7 @@ impl Exporter {
         if let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await {
             tracing::warn!(%error, "a scroll can't be cleared and stays open until it expires");
         }
-        self.0.variable_names.invalidate(scroll_id);
+        self.0.columns.invalidate(scroll_id);
     }
 }
 
@@ -470,47 +456,33 @@ impl Page {
         };
         envelope.write_head(&mut writer.text, None);
         writer.text.raw(",\"data\":[");
-        let parts = &self.exporter.0;
-        let mut process_rows = ProcessRows {
-            definitions: &parts.definitions,
-            writer: RowWriter {
-                now: self.contents.now,
-                variable_names: &self.variable_names,
-                object_variables: parts.settings.object_variables,
-                time_zone: self
-                    .time_zone
-                    .as_ref()
-                    .or(parts.settings.time_zone.as_ref()),
-                scratch: Scratch::default(),
-            },
-            at_hand: HashMap::new(),
-            previous: None,
-        };
-        let mut rows: u32 = 0;
+        let elasticsearch = &self.exporter.0.elasticsearch;
+        let time_zone = self.time_zone.as_ref();
+        let mut rows = (self.exporter).rows(&self.columns, self.contents.now, time_zone);
+        let mut rows_written: u32 = 0;
         let mut is_first = true;
         loop {
             let mut hits_of_step: u32 = 0;
             if let Some(hit) = self.first_hit.take() {
                 hits_of_step += 1;
                 writer.text.separator(&mut is_first);
-                process_rows.write(&hit, &mut writer.text).await?;
+                rows.write(&hit, &mut writer.text).await?;
             }
             while let Some(hit) = self.step.next_hit().await? {
                 hits_of_step += 1;
                 writer.text.separator(&mut is_first);
-                process_rows.write(hit, &mut writer.text).await?;
-                if rows + hits_of_step == 1 {
+                rows.write(hit, &mut writer.text).await?;
+                if rows_written + hits_of_step == 1 {
                     // The client sees that it goes on, long before a chunk is full.
                     writer.flush().await?;
                 }
                 writer.flush_if_large().await?;
             }
-            rows += hits_of_step;
-            if hits_of_step < self.contents.step || rows >= self.contents.limit {
+            rows_written += hits_of_step;
+            if hits_of_step < self.contents.step || rows_written >= self.contents.limit {
                 break;
             }
-            let step = parts
-                .elasticsearch
+            let step = elasticsearch
                 .continue_scroll(&self.scroll_id, self.keep_alive)
                 .await?;
             if step.head.scroll_id != self.scroll_id {
@@ -519,9 +491,9 @@ impl Page {
             self.step = step;
         }
         writer.text.raw("],\"numberOfRecordsInResponse\":");
-        writer.text.unsigned(u64::from(rows));
+        writer.text.unsigned(u64::from(rows_written));
         writer.text.raw("}");
-        Ok(rows)
+        Ok(rows_written)
     }
 }
 

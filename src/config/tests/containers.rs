@@ -1,0 +1,177 @@
+//! The files for container engines, checked without one: what they ask for exists, and what they must not lack is there.
+
+use clap::{CommandFactory, Parser};
+use serde_json::Value;
+
+use super::*;
+
+const DOCKERFILE: &str = include_str!("../../../Dockerfile");
+const COMPOSE_FILES: [&str; 2] = [
+    include_str!("../../../docker-compose.yml"),
+    include_str!("../../../compose.existing.yml"),
+];
+const ENV_FILE: &str = include_str!("../../../optimize.env.example");
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn services(compose_file: &str) -> Vec<(String, Value)> {
+    let file: Value = Figment::from(Yaml::string(compose_file)).extract().unwrap();
+    let services = file["services"].as_object().unwrap();
+    services
+        .iter()
+        .map(|(name, service)| (name.clone(), service.clone()))
+        .collect()
+}
+
+fn all_services() -> impl Iterator<Item = (String, Value)> {
+    COMPOSE_FILES.into_iter().flat_map(services)
+}
+
+/// The value that `${NAME:-value}` has when nobody sets the variable, or the text as it is.
+fn interpolated(text: &str) -> &str {
+    let default = text
+        .strip_prefix("${")
+        .and_then(|rest| rest.split_once(":-"));
+    default.map_or(text, |(_, value)| value.trim_end_matches('}'))
+}
+
+fn environment_of(service: &Value) -> Environment {
+    let variables = service["environment"].as_object().into_iter().flatten();
+    variables
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                interpolated(value.as_str().unwrap()).to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// What `serve` makes of an environment.
+fn loaded(environment: &Environment) -> Config {
+    let command = Flags::command();
+    let flags = command.get_arguments().filter_map(|flag| {
+        let value = environment.get(flag.get_env()?.to_str()?)?;
+        Some(format!("--{}={value}", flag.get_long()?))
+    });
+    let given = Flags::try_parse_from(std::iter::once("serve".to_owned()).chain(flags)).unwrap();
+    Config::load(given.settings, None, environment).unwrap()
+}
+
+#[test]
+fn the_compose_file_configures_the_service() {
+    let services = services(COMPOSE_FILES[0]);
+    let service = |wanted: &str| &services.iter().find(|(name, _)| name == wanted).unwrap().1;
+    let config = loaded(&environment_of(service("optimize-export")));
+    assert_eq!(
+        config.elasticsearch.urls[0].as_str(),
+        "http://elasticsearch:9200/"
+    );
+    assert_eq!(config.access_token.unwrap().expose_secret(), "demo-token");
+
+    let loader = environment_of(service("sample-data"));
+    assert_eq!(
+        loader.into_iter().collect::<Vec<_>>(),
+        [(
+            xtask::elasticsearch::URL_VARIABLE.to_owned(),
+            "http://elasticsearch:9200".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn the_env_file_configures_the_service() {
+    let lines = ENV_FILE.lines().filter(|line| !line.starts_with("# "));
+    let variables = lines.filter_map(|line| line.split_once('='));
+    let (commented, given): (Vec<_>, Vec<_>) =
+        variables.partition(|(name, _)| name.starts_with('#'));
+    let environment = given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    assert_eq!(
+        loaded(&environment).elasticsearch.urls[0].as_str(),
+        "http://elasticsearch:9200/"
+    );
+
+    let sources = [
+        include_str!("../../config.rs"),
+        include_str!("../optimize_names.rs"),
+    ];
+    assert!(!commented.is_empty());
+    for (name, _) in commented {
+        let name = name.trim_start_matches('#');
+        let is_read = sources
+            .iter()
+            .any(|source| source.contains(&format!("\"{name}\"")));
+        assert!(is_read, "the service doesn't read {name}");
+    }
+}
+
+#[test]
+fn images_are_pinned_and_built_from_stages_that_exist() {
+    for (name, service) in all_services() {
+        let (_, tag) = service["image"].as_str().unwrap().rsplit_once(':').unwrap();
+        match service["build"]["target"].as_str() {
+            Some(target) => {
+                assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{name}");
+                assert!(DOCKERFILE.contains(&format!("\nFROM scratch AS {target}\n")));
+            }
+            None => assert!(tag.split('.').count() == 3, "{name}: {tag}"),
+        }
+    }
+    let toolchain = include_str!("../../../rust-toolchain.toml");
+    let (_, version) = toolchain.split_once("channel = \"").unwrap();
+    let (version, _) = version.split_once('"').unwrap();
+    let builder = format!("\nFROM rust:{version}-slim-bookworm AS manifests\n");
+    assert!(DOCKERFILE.contains(&builder), "{version}");
+}
+
+#[test]
+fn what_keeps_running_has_a_health_check_and_is_published_on_loopback_only() {
+    let (_, service_stage) = DOCKERFILE.split_once(" AS service\n").unwrap();
+    assert!(service_stage.contains("\nHEALTHCHECK "));
+    let defaults = loaded(&Environment::new());
+    let ports = [defaults.listen, defaults.management_listen].map(|address| address.port());
+    assert!(service_stage.contains(&format!("\nEXPOSE {} {}\n", ports[0], ports[1])));
+    for (name, service) in all_services() {
+        match name.as_str() {
+            "optimize-export" => {
+                let published: Vec<_> = service["ports"].as_array().unwrap().clone();
+                assert_eq!(
+                    published,
+                    ports.map(|port| format!("127.0.0.1:{port}:{port}"))
+                );
+            }
+            "sample-data" => {}
+            _ => assert!(service["healthcheck"]["test"].is_array(), "{name}"),
+        }
+    }
+}
+
+/// The layer of the dependencies is built from manifests and empty programs, and cargo stops where a target that a manifest names has no file.
+#[test]
+fn targets_that_the_manifests_name_are_in_the_layer_of_the_dependencies() {
+    let manifests = [
+        ("", include_str!("../../../Cargo.toml")),
+        ("xtask/", include_str!("../../../xtask/Cargo.toml")),
+    ];
+    for (folder, manifest) in manifests {
+        for target in manifest.split("\n[[").skip(1) {
+            let name = target.split('"').nth(1).unwrap();
+            let places = ["benches", "examples", "tests"];
+            let mut files = places
+                .map(|place| format!("{folder}{place}/{name}.rs"))
+                .into_iter();
+            let is_made = files.any(|file| DOCKERFILE.contains(&file));
+            assert!(
+                is_made,
+                "the Dockerfile has to make an empty file for `{name}`"
+            );
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Decision reports: what they cover, and the inputs and outputs that every row of raw data has.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Definitions, ScopeError};
+use crate::elasticsearch::ElasticsearchError;
+use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
+use crate::report::definition::{DecisionReportData, lenient};
+use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
+
+/// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
+const MAX_DEFINITIONS: usize = 10_000;
+
+impl Definitions {
+    /// What a decision report covers: its first definition alone (fact file C, sections 6 and 7.4).
+    ///
+    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters (fact file F,
+    /// section 4.1), and no such report can be made on its pages.
+    ///
+    /// # Errors
+    /// The definition has no key, or Elasticsearch does not answer.
+    pub async fn scope_of_decision_report(
+        &self,
+        data: &DecisionReportData,
+    ) -> Result<Scope, ScopeError> {
+        let first = data.definitions.get(..1).unwrap_or_default();
+        let mut scope = self
+            .scope_of_selections(DefinitionKind::Decision, first)
+            .await?;
+        scope.covers_nothing = first.is_empty();
+        Ok(scope)
+    }
+
+    /// The inputs and outputs of a decision: those of the definition that Optimize would take, then those of the other
+    /// selected versions. There are none where no definition is known.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn decision_clauses(
+        &self,
+        decision: &DefinitionScope,
+    ) -> Result<Arc<DecisionClauses>, Arc<ElasticsearchError>> {
+        let load = self.load_decision_clauses(decision);
+        self.decision_clauses
+            .try_get_with(decision.into(), load)
+            .await
+    }
+
+    async fn load_decision_clauses(
+        &self,
+        decision: &DefinitionScope,
+    ) -> Result<Arc<DecisionClauses>, ElasticsearchError> {
+        let body = json!({
+            "size": MAX_DEFINITIONS,
+            "_source": ["version", "tenantId", "inputVariableNames", "outputVariableNames"],
+            "query": {"bool": {"filter": definition_clauses(decision)}},
+        });
+        let answer: Option<Answer> = self
+            .search_definitions(DefinitionKind::Decision, &body)
+            .await?;
+        let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
+        let mut definitions: Vec<Definition> = hits.into_iter().map(|hit| hit.source).collect();
+        definitions.sort_by_cached_key(|definition| rank(definition, decision));
+        Ok(Arc::new(clauses_of(definitions)))
+    }
+}
+
+/// The definitions whose clauses count: imported completely, not deleted, of the report's versions, and of its tenants
+/// or of none (fact file C, section 9.2; fact file F, section 5.4).
+fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
+    let named: Vec<&String> = decision.tenant_ids.iter().flatten().collect();
+    let mut clauses = vec![
+        json!({"term": {"key": {"value": decision.key}}}),
+        json!({"term": {"deleted": {"value": false}}}),
+        json!({"exists": {"field": "dmn10Xml"}}),
+        json!({"bool": {"minimum_should_match": 1, "should": [
+            {"terms": {"tenantId": named}},
+            {"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}}]}}),
+    ];
+    let versions: Option<&[String]> = match &decision.versions {
+        Versions::All => None,
+        Versions::Listed(versions) => Some(versions),
+        Versions::Latest(version) => Some(std::slice::from_ref(version)),
+        Versions::UnknownLatest => Some(&[]),
+    };
+    clauses.extend(versions.map(|versions| json!({"terms": {"version": versions}})));
+    clauses
+}
+
+/// The place of a definition: the one that Optimize would take is the first.
+///
+/// That is the one of the highest version, or of the last listed one where no version is a number (fact file C, section
+/// 7.6); of the only tenant, then without tenant; of several tenants, first without tenant, then by id (section 9.2).
+fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<> {
+    let version = definition.version.as_deref().unwrap_or_default();
+    let position = match &decision.versions {
+        Versions::Listed(listed) => listed.iter().rposition(|listed| listed == version),
+        _ => None,
+    };
+    let is_of_only_tenant =
+        matches!(decision.tenant_ids.as_slice(), [only] if *only == definition.tenant_id);
+    // Texts are compared by UTF-16 unit, as in Java.
+    let tenant_id = definition
+        .tenant_id
+        .as_deref()
+        .map(|id| id.encode_utf16().collect::<Vec<u16>>());
+    (
+        Reverse((version.parse::<u64>().ok(), position)),
+        !is_of_only_tenant,
+        tenant_id,
+    )
+}
+
+fn clauses_of(definitions: Vec<Definition>) -> DecisionClauses {
+    let (inputs, outputs): (Vec<_>, Vec<_>) = definitions
+        .into_iter()
+        .map(|definition| {
+            (
+                definition.input_variable_names,
+                definition.output_variable_names,
+            )
+        })
+        .unzip();
+    let merged = |lists: Vec<Vec<Option<StoredClause>>>| {
+        let stored = lists.into_iter().flatten().flatten();
+        Clauses::new(stored.filter_map(StoredClause::into_clause))
+    };
+    DecisionClauses {
+        inputs: merged(inputs),
+        outputs: merged(outputs),
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    hits: Hits,
+}
+
+#[derive(Deserialize)]
+struct Hits {
+    hits: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    #[serde(rename = "_source")]
+    source: Definition,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Definition {
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    version: Option<String>,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    tenant_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::list_or_null")]
+    input_variable_names: Vec<Option<StoredClause>>,
+    #[serde(default, deserialize_with = "lenient::list_or_null")]
+    output_variable_names: Vec<Option<StoredClause>>,
+}
+
+#[derive(Deserialize)]
+struct StoredClause {
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    name: Option<String>,
+    #[serde(
+        default,
+        rename = "type",
+        deserialize_with = "lenient::optional_string"
+    )]
+    variable_type: Option<String>,
+}
+
+impl StoredClause {
+    /// A clause without a name is called by its id (fact file F, section 5.4).
+    fn into_clause(self) -> Option<Clause> {
+        let id = self.id?;
+        Some(Clause {
+            name: Some(self.name.unwrap_or_else(|| id.clone())),
+            variable_type: self.variable_type,
+            id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The versions and tenants of definitions, in the order in which a report takes their clauses.
+    fn order(
+        definitions: &[(&str, Option<&str>)],
+        versions: Versions,
+        tenants: &[Option<&str>],
+    ) -> String {
+        let decision = DefinitionScope {
+            identifier: None,
+            key: "d".to_owned(),
+            label: "d".to_owned(),
+            versions,
+            tenant_ids: tenants.iter().map(|id| id.map(str::to_owned)).collect(),
+        };
+        let mut definitions: Vec<Definition> = definitions
+            .iter()
+            .map(|(version, tenant_id)| {
+                let source =
+                    json!({"version": version, "tenantId": tenant_id, "inputVariableNames": null});
+                serde_json::from_value(source).unwrap()
+            })
+            .collect();
+        definitions.sort_by_cached_key(|definition| rank(definition, &decision));
+        let names: Vec<String> = definitions
+            .iter()
+            .map(|d| {
+                format!(
+                    "{}{}",
+                    d.version.as_deref().unwrap(),
+                    d.tenant_id.as_deref().unwrap_or("-")
+                )
+            })
+            .collect();
+        names.join(" ")
+    }
+
+    #[test]
+    fn the_highest_version_comes_first() {
+        let all = [("9", None), ("10", None), ("beta", None), ("2", None)];
+        assert_eq!(order(&all, Versions::All, &[None]), "10- 9- 2- beta-");
+        let named = [("alpha", None), ("beta", None)];
+        let listed = Versions::Listed(vec!["beta".to_owned(), "alpha".to_owned()]);
+        assert_eq!(order(&named, listed, &[None]), "alpha- beta-");
+    }
+
+    #[test]
+    fn the_only_tenant_comes_first_and_of_several_the_one_without_name() {
+        let all = [("1", Some("b")), ("1", None), ("1", Some("a"))];
+        let order = |tenants: &[Option<&str>]| order(&all, Versions::All, tenants);
+        assert_eq!(order(&[Some("b")]), "1b 1- 1a");
+        assert_eq!(order(&[Some("b"), Some("a")]), "1- 1a 1b");
+        assert_eq!(order(&[]), "1- 1a 1b");
+        assert_eq!(order(&[None]), "1- 1a 1b");
+    }
+
+    #[test]
+    fn clauses_are_put_together_and_called_by_name_or_id() {
+        let definition = |inputs: Value| -> Definition {
+            serde_json::from_value(json!({"inputVariableNames": inputs})).unwrap()
+        };
+        let clauses = clauses_of(vec![
+            definition(
+                json!([{"id": "a", "name": null, "type": "Double"}, null, {"name": "lost"}]),
+            ),
+            definition(json!([{"id": "b", "name": "B", "type": "Date"}, {"id": "a", "name": "A"}])),
+        ]);
+        let shown: Vec<_> = clauses
+            .inputs
+            .as_slice()
+            .iter()
+            .map(|c| {
+                format!(
+                    "{} {} {}",
+                    c.id,
+                    c.name.as_deref().unwrap(),
+                    c.variable_type.as_deref().unwrap()
+                )
+            })
+            .collect();
+        assert_eq!(shown, ["a a Double", "b B Date"]);
+        assert!(clauses.outputs.as_slice().is_empty());
+    }
+}

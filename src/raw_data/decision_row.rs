@@ -1,0 +1,161 @@
+//! One decision instance as a row.
+//!
+//! Source: fact file A, section 5.2; fact file F, section 5.1. Fields and their order are those of Optimize's
+//! `RawDataDecisionInstanceDto`.
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::clauses::{self, ClauseValue, DecisionClauses, Direction, Scratch};
+use super::dates;
+use super::document::{Many, Text};
+use super::json::JsonText;
+
+/// The parts of a stored decision instance that a row shows.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionInstance<'a> {
+    #[serde(borrow, default)]
+    decision_definition_key: Text<'a>,
+    #[serde(borrow, default)]
+    decision_definition_id: Text<'a>,
+    #[serde(borrow, default)]
+    decision_instance_id: Text<'a>,
+    #[serde(borrow, default)]
+    process_instance_id: Text<'a>,
+    #[serde(borrow, default)]
+    evaluation_date_time: Text<'a>,
+    /// The engine's name: here it is a field of its own, where process instances have a data source.
+    #[serde(borrow, default)]
+    engine: Text<'a>,
+    #[serde(borrow, default)]
+    tenant_id: Text<'a>,
+    #[serde(borrow, default)]
+    inputs: Many<ClauseValue<'a>>,
+    #[serde(borrow, default)]
+    outputs: Many<ClauseValue<'a>>,
+}
+
+/// Writes decision rows of one page.
+pub struct DecisionRowWriter<'a> {
+    /// The inputs and outputs that every row has.
+    pub clauses: &'a DecisionClauses,
+    /// The zone that dates are converted to; `None` keeps the stored offset. Values are texts, also those of dates.
+    pub time_zone: Option<&'a TimeZone>,
+    /// Room that is used again for every row.
+    pub scratch: Scratch,
+}
+
+impl DecisionRowWriter<'_> {
+    /// Writes one row.
+    pub fn write(&mut self, out: &mut JsonText, instance: &DecisionInstance<'_>) {
+        let mut first = true;
+        out.raw("{");
+        out.name("decisionDefinitionKey", &mut first);
+        out.optional_string(instance.decision_definition_key.as_deref());
+        out.name("decisionDefinitionId", &mut first);
+        out.optional_string(instance.decision_definition_id.as_deref());
+        out.name("decisionInstanceId", &mut first);
+        out.optional_string(instance.decision_instance_id.as_deref());
+        out.name("processInstanceId", &mut first);
+        out.optional_string(instance.process_instance_id.as_deref());
+        out.name("evaluationDateTime", &mut first);
+        dates::write(out, &instance.evaluation_date_time, self.time_zone);
+        out.name("engineName", &mut first);
+        out.optional_string(instance.engine.as_deref());
+        out.name("tenantId", &mut first);
+        out.optional_string(instance.tenant_id.as_deref());
+        out.name("inputVariables", &mut first);
+        clauses::write(
+            out,
+            Direction::Input,
+            &instance.inputs.0,
+            &self.clauses.inputs,
+            &mut self.scratch,
+        );
+        out.name("outputVariables", &mut first);
+        clauses::write(
+            out,
+            Direction::Output,
+            &instance.outputs.0,
+            &self.clauses.outputs,
+            &mut self.scratch,
+        );
+        out.raw("}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clauses::{Clause, Clauses};
+    use super::*;
+
+    fn row(document: &str, time_zone: Option<&TimeZone>) -> String {
+        let clause = |id: &str| Clause {
+            id: id.to_owned(),
+            name: Some(id.to_uppercase()),
+            variable_type: Some("String".to_owned()),
+        };
+        let clauses = DecisionClauses {
+            inputs: Clauses::new([clause("in")]),
+            outputs: Clauses::new([clause("out")]),
+        };
+        let mut writer = DecisionRowWriter {
+            clauses: &clauses,
+            time_zone,
+            scratch: Scratch::default(),
+        };
+        let instance: DecisionInstance<'_> = serde_json::from_str(document).unwrap();
+        let mut out = JsonText::default();
+        writer.write(&mut out, &instance);
+        String::from_utf8(out.take()).unwrap()
+    }
+
+    #[test]
+    fn fields_have_their_order() {
+        let document = r#"{"tenantId":"acme","engine":"camunda-bpm","decisionInstanceId":"d1","decisionDefinitionId":"invoice:2:7",
+            "decisionDefinitionKey":"invoice","decisionDefinitionVersion":"2","evaluationDateTime":"2024-01-10T10:00:00.000+0100",
+            "processInstanceId":"p1","matchedRules":["r"],"collectResultValue":1.5,
+            "outputs":[{"clauseId":"out","clauseName":"Out","type":"Boolean","value":"false"}],
+            "inputs":[{"clauseId":"in","clauseName":"In","type":"Double","value":"1.5"}]}"#;
+        assert_eq!(
+            row(document, None),
+            concat!(
+                r#"{"decisionDefinitionKey":"invoice","decisionDefinitionId":"invoice:2:7","decisionInstanceId":"d1","#,
+                r#""processInstanceId":"p1","evaluationDateTime":"2024-01-10T10:00:00.000+0100","engineName":"camunda-bpm","#,
+                r#""tenantId":"acme","inputVariables":{"in":{"id":"in","name":"In","type":"Double","value":"1.5"}},"#,
+                r#""outputVariables":{"out":{"id":"out","name":"Out","type":"Boolean","values":["false"]}}}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn an_empty_document_is_a_row_of_nulls() {
+        let expected = concat!(
+            r#"{"decisionDefinitionKey":null,"decisionDefinitionId":null,"decisionInstanceId":null,"processInstanceId":null,"#,
+            r#""evaluationDateTime":null,"engineName":null,"tenantId":null,"#,
+            r#""inputVariables":{"in":{"id":"in","name":"IN","type":"String","value":""}},"#,
+            r#""outputVariables":{"out":{"id":"out","name":"OUT","type":"String","values":[]}}}"#
+        );
+        assert_eq!(row("{}", None), expected);
+        assert_eq!(
+            row(r#"{"inputs":null,"outputs":[],"engine":null}"#, None),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_zone_converts_the_evaluation_date_but_no_value() {
+        let document = r#"{"evaluationDateTime":"2024-01-10T10:00:00.000+0100",
+            "inputs":{"clauseId":"in","type":"Date","value":"2024-01-10T10:00:00.000+0100"}}"#;
+        let row = row(document, Some(&TimeZone::UTC));
+        assert!(
+            row.contains(r#""evaluationDateTime":"2024-01-10T09:00:00.000+0000""#),
+            "{row}"
+        );
+        assert!(
+            row.contains(r#""value":"2024-01-10T10:00:00.000+0100""#),
+            "{row}"
+        );
+    }
+}
