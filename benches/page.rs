@@ -8,7 +8,7 @@ use optimize_export::definitions::FlowNodeNames;
 use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
 use optimize_export::raw_data::document::Hit;
 use optimize_export::raw_data::json::JsonText;
-use optimize_export::raw_data::process_row::{ProcessInstance, RowWriter};
+use optimize_export::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 use optimize_export::raw_data::variables::{ObjectVariables, Scratch, VariableNames};
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ fn page(criterion: &mut Criterion) {
     group.bench_function("cut, parse and write rows", |bencher| {
         let mut out = JsonText::default();
         bencher.iter(|| {
-            let mut writer = RowWriter {
+            let mut writer = ProcessRowWriter {
                 now: 0,
                 variable_names: &variable_names,
                 object_variables: ObjectVariables::Values,
