@@ -96,11 +96,12 @@ impl Demo {
 
     fn show(&self) -> anyhow::Result<()> {
         let client = self.service.client();
-        let steps: [(&str, show::Step); 5] = [
+        let steps: [(&str, show::Step); 6] = [
             ("Stored reports", show::stored_reports),
             ("A raw data report, page by page", show::pages),
             ("A report with one number", show::number),
             ("A grouped report", show::groups),
+            ("A report on decisions", show::decisions),
             ("Try it yourself", show::commands),
         ];
         for (title, step) in steps {

@@ -226,9 +226,20 @@ pub(super) fn number(context: &Context<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Exports a report whose result is a list of groups.
+/// Exports a report whose result is a list of groups: process instances by month.
 pub(super) fn groups(context: &Context<'_>) -> anyhow::Result<()> {
-    let report = "orders-by-start-date-per-month";
+    bars(context, "orders-by-start-date-per-month", |key| {
+        key.get(..7).unwrap_or(key)
+    })
+}
+
+/// Exports a report on decisions: how many of them each rule of a decision table has matched.
+pub(super) fn decisions(context: &Context<'_>) -> anyhow::Result<()> {
+    bars(context, "discounts-by-matched-rule", |key| key)
+}
+
+/// Shows the groups of a report as bars, each under what is `shown` of its key.
+fn bars(context: &Context<'_>, report: &str, shown: impl Fn(&str) -> &str) -> anyhow::Result<()> {
     let body = context.export(report, 1_000, None)?;
     let groups = body
         .get("data")
@@ -237,17 +248,19 @@ pub(super) fn groups(context: &Context<'_>) -> anyhow::Result<()> {
     ensure!(!groups.is_empty(), "the report is empty");
     let value_of = |group: &Value| group.get("value").and_then(Value::as_f64).unwrap_or(0.0);
     let largest = groups.iter().map(value_of).fold(1.0, f64::max);
-    println!("{}", style(report).cyan());
+    let mut rows = Vec::with_capacity(groups.len());
     for group in groups {
         let key = group
             .get("key")
             .and_then(Value::as_str)
             .context("a group has no key")?;
-        let value = value_of(group);
-        let month = key.get(..7).unwrap_or(key);
+        rows.push((shown(key), value_of(group)));
+    }
+    let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    println!("{}", style(report).cyan());
+    for (key, value) in rows {
         println!(
-            "{month} {:>6}  {}",
-            value,
+            "{key:width$} {value:>6}  {}",
             style("█".repeat(bar_length(value, largest))).cyan()
         );
     }
