@@ -35,8 +35,8 @@ pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
 const DEFAULT_AUDIENCE: &str = "optimize";
 /// Buckets per `terms` aggregation, Optimize's default.
 const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
-/// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and some
-/// hundred kilobytes here.
+/// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and about two
+/// megabytes here.
 const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 128;
 
 /// The settings as flags, environment variables and keys of the file.
