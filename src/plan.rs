@@ -271,3 +271,6 @@ fn part_entry(part: Part) -> Entry<Measure> {
     let value = first(&part.measures);
     Entry::new(part.key.key, part.key.label, value)
 }
+
+#[cfg(test)]
+mod tests;

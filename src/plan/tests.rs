@@ -1,0 +1,154 @@
+//! Whole plans: what is asked, and what is made of an answer.
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::*;
+use crate::plan::context::ProcessModels;
+use crate::report::definition::StoredReport;
+use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+
+/// Calls `test` with the plan of a report on all versions of the process `p`.
+fn with_plan(data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
+    let stored = json!({"reportType": "process", "data": data}).to_string();
+    let StoredReport::Process(report) = StoredReport::parse(&stored).unwrap() else {
+        panic!("no process report");
+    };
+    let filter = FilterContext {
+        now: "2024-01-01T00:00:00Z".parse().unwrap(),
+        time_zone: TimeZone::UTC,
+        user_task_report: false,
+        assignee_analytics: true,
+    };
+    let definition = DefinitionScope {
+        identifier: Some("first".to_owned()),
+        key: "p".to_owned(),
+        label: "Process".to_owned(),
+        versions: Versions::All,
+        tenant_ids: vec![None],
+    };
+    let names = IndexNames::new("optimize");
+    let scope = Scope::of_definitions(&names, DefinitionKind::Process, vec![definition]);
+    let models = ProcessModels::default();
+    let context = PlanContext {
+        report: &report,
+        scope: &scope,
+        filter: &filter,
+        bucket_limit: 7,
+        models: &models,
+    };
+    test(&Plan::of(&report, &filter).unwrap(), &context);
+}
+
+fn answer(total: u64, aggregations: Value) -> Answer {
+    let answer = json!({"hits": {"total": {"value": total}}, "aggregations": aggregations});
+    serde_json::from_value(answer).unwrap()
+}
+
+#[test]
+fn a_grouping_a_distribution_and_a_view_are_nested() {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["duration"]},
+        "groupBy": {"type": "startDate", "value": {"unit": "day"}},
+        "distributedBy": {"type": "process", "value": null},
+        "configuration": {"aggregationTypes": [{"type": "max"}, {"type": "min"}]},
+    });
+    with_plan(&data, |plan, context| {
+        let statistics = plan.statistics(context).unwrap();
+        assert_eq!(
+            statistics["aggs"],
+            json!({"grouping": {"filter": {"match_all": {}}, "aggs": {"statistics": {"stats": {"field": "startDate"}}}}})
+        );
+        let ranges = plan.ranges(&answer(
+            2,
+            json!({"grouping": {"statistics": {"min": 0.0, "max": 1000.0}}}),
+        ));
+        let search = plan.search(context, ranges).unwrap();
+        assert_eq!(
+            search["query"]["bool"]["filter"][1],
+            json!({"exists": {"field": "startDate"}})
+        );
+        let dates = &search["aggs"]["level"]["aggs"]["dates"];
+        assert_eq!(dates["date_histogram"]["calendar_interval"], "day");
+        let keys = &dates["aggs"]["definitionKeys"];
+        assert_eq!(
+            keys["terms"],
+            json!({"field": "processDefinitionKey", "size": 7, "order": {"_key": "asc"}})
+        );
+        let tenants = &keys["aggs"]["definitionVersions"]["aggs"]["tenants"];
+        assert_eq!(tenants["terms"]["missing"], "noTenant____");
+        // Of two functions only the first is exported.
+        let measures: Vec<&String> = tenants["aggs"].as_object().unwrap().keys().collect();
+        assert_eq!(measures, ["duration0"]);
+        assert_eq!(
+            tenants["aggs"]["duration0"]["max"]["script"]["params"],
+            json!({"duration": "duration", "start": "startDate", "now": 1_704_067_200_000_i64})
+        );
+
+        let tenant = json!({"key": "noTenant____", "doc_count": 2, "duration0": {"value": 2.5}});
+        let version = json!({"key": "1", "doc_count": 2, "tenants": {"buckets": [tenant]}});
+        let key = json!({"key": "p", "doc_count": 2, "definitionVersions": {"buckets": [version]}});
+        let found = answer(
+            2,
+            json!({"level": {"doc_count": 2, "dates": {"buckets": [
+                {"key": 86_400_000_i64, "doc_count": 0, "definitionKeys": {"buckets": []}},
+                {"key": 0, "doc_count": 2, "definitionKeys": {"buckets": [key]}}]}}}),
+        );
+        let part = |value| {
+            vec![Entry::new(
+                "first".to_owned(),
+                Some("Process".to_owned()),
+                value,
+            )]
+        };
+        let group = |day: &str, value| Entry::new(day.to_owned(), None, part(value));
+        assert_eq!(
+            plan.result(context, &found),
+            ReportResult::HyperMap(vec![
+                group("1970-01-01T00:00:00.000+0000", Some(3.0)),
+                group("1970-01-02T00:00:00.000+0000", None),
+            ])
+        );
+    });
+}
+
+#[test]
+fn without_values_nothing_is_grouped() {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["frequency"]},
+        "groupBy": {"type": "duration", "value": null},
+    });
+    with_plan(&data, |plan, context| {
+        let nothing = answer(
+            0,
+            json!({"grouping": {"statistics": {"min": null, "max": null}}}),
+        );
+        let search = plan.search(context, plan.ranges(&nothing)).unwrap();
+        assert_eq!(search["aggs"], json!({}));
+        let result = plan.result(context, &answer(0, json!({})));
+        assert_eq!(result, ReportResult::Map(Vec::new()));
+    });
+}
+
+#[test]
+fn without_an_index_a_number_depends_on_the_view() {
+    let number = |entity: &str, property: &str| {
+        let data = json!({"view": {"entity": entity, "properties": [property]}, "groupBy": {"type": "none"}});
+        let mut found = None;
+        with_plan(&data, |plan, _| found = Some(plan.result_without_index()));
+        found.unwrap()
+    };
+    assert_eq!(
+        number("processInstance", "frequency"),
+        ReportResult::Number(Some(0.0))
+    );
+    assert_eq!(
+        number("processInstance", "percentage"),
+        ReportResult::Number(Some(0.0))
+    );
+    assert_eq!(
+        number("processInstance", "duration"),
+        ReportResult::Number(None)
+    );
+    assert_eq!(number("incident", "frequency"), ReportResult::Number(None));
+}
