@@ -116,7 +116,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_api_key_file: Option<PathBuf>,
 
-    /// PEM files of certificate authorities besides those of the system [also:
+    /// PEM files of certificate authorities besides the public ones, which are built in [also:
     /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE_AUTHORITIES]
     #[arg(
         long,

@@ -27,7 +27,7 @@ pub struct ConnectionSettings {
     pub urls: Vec<Url>,
     /// How to authenticate.
     pub credentials: Credentials,
-    /// Certificate authorities in PEM, besides those of the system.
+    /// Certificate authorities in PEM, besides the public ones, which are built in.
     pub certificate_authorities: Vec<Vec<u8>>,
     /// Accept any certificate.
     pub accept_invalid_certificates: bool,

@@ -112,6 +112,8 @@ const CLASSES: &[(&str, Refusal)] = &[
     ("] is not available", Refusal::SearchContextMissing),
     ("cannot parse scroll id", Refusal::MalformedScrollId),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
+    // A `filters` aggregation has a limit of its own.
+    ("number of filters is too large", Refusal::TooManyBuckets),
     ("keep alive for request (", Refusal::KeepAliveTooLong),
     ("query_shard_exception", Refusal::QueryRejected),
     ("number_format_exception", Refusal::QueryRejected),

@@ -33,7 +33,7 @@ fn report_of(key: &str) -> Value {
     };
     let process_part = match parts[3] {
         "null" => json!(null),
-        _ => json!({"start": "orderReceived", "end": "shipOrder"}),
+        _ => json!({"start": "OrderReceived", "end": "CheckStock"}),
     };
     let definition = json!({"identifier": "orders", "key": ORDERS, "name": "Orders", "versions": ["all"],
         "tenantIds": [null, "emea", "americas"]});
@@ -54,7 +54,7 @@ fn report_of(key: &str) -> Value {
 fn every_legal_combination_is_answered_and_no_other() {
     let optimize = Optimize::install();
     let sample = Sample {
-        process_instances: 60,
+        process_instances: 300,
         ..Sample::default()
     };
     sample.load(&optimize.installation).unwrap();

@@ -37,7 +37,7 @@ fn all_flow_nodes_of_the_model_and_no_others() {
         ),
         (
             configured(grouped("flowNode-frequency"), sorted),
-            "A(Start)=2 T(Task)=- U=- B=-",
+            "A(Start)=2 B=- T(Task)=- U=-",
         ),
         (
             with(grouped("flowNode-frequency"), json!({"filter": on_view})),

@@ -285,7 +285,7 @@ impl Instance<'_> {
                 "createTime": date(create_time),
                 "endTime": end_time.map(date),
                 "durationInMs": end_time.map(|end_time| end_time - create_time),
-                "activityId": step.id,
+                "activityId": step.node.id,
                 "failedActivityId": step.node.id,
                 "definitionKey": self.process.key,
                 "definitionVersion": self.version.to_string(),
