@@ -9,6 +9,8 @@ use crate::support::proxy::{Mode, Proxy};
 use crate::support::{Optimize, Service};
 
 const INSTANCES: usize = 10_000;
+/// Bytes of Elasticsearch's answer, on each connection, after which the first row has to be there.
+const BYTES_BEFORE_THE_FIRST_ROW: usize = 300_000;
 /// Memory that the service may take while it exports a page of 10,000 instances of 10 kB.
 const MAX_MEMORY: u64 = 64 * 1024 * 1024;
 
@@ -38,7 +40,7 @@ fn a_page_of_ten_thousand_large_instances_takes_little_memory_and_begins_at_once
     // Whatever came before the first hits has passed; of the hits, hardly any.
     service.first_page("r", 0).ok();
     let before = service.peak_memory();
-    proxy.set(Mode::HoldAfter(300_000));
+    proxy.set(Mode::HoldAfter(BYTES_BEFORE_THE_FIRST_ROW));
     let target = "/api/public/export/report/r/result/json?limit=10000&paginationTimeout=60";
     let (mut client, beginning) = service.begin(target, 2_000);
     assert!(
@@ -63,7 +65,11 @@ fn a_page_of_ten_thousand_large_instances_takes_little_memory_and_begins_at_once
         .matches("\"processInstanceId\"")
         .count();
     let peak = service.peak_memory();
-    println!("{rows} rows, {bytes} bytes; memory {before} before, {peak} at its peak");
+    println!(
+        "{rows} rows, {bytes} bytes; the first row came before {BYTES_BEFORE_THE_FIRST_ROW} of the {} bytes that \
+         Elasticsearch sends had passed; memory {before} before, {peak} at its peak",
+        INSTANCES * large(0).to_string().len(),
+    );
     assert!(
         rows >= INSTANCES - 1,
         "{rows} (one name may lie across the first read)"
