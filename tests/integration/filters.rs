@@ -10,6 +10,8 @@
     reason = "a test that can't go on has failed"
 )]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use jiff::tz::TimeZone;
 use optimize_export::filter::{self, FilterContext, ImplicitFilter};
 use optimize_export::report::definition::{DecisionFilter, ProcessFilter, StoredReport};
@@ -66,7 +68,10 @@ impl Instances {
     /// Instances of several definitions, whose identifiers are their keys with `id-` before them.
     fn store(test: &str, kind: DefinitionKind, definitions: &[(&'static str, Value)]) -> Self {
         let server = xtask::elasticsearch::for_this_process().unwrap();
-        let prefix = format!("filters-{}-{test}", std::process::id());
+        // Two tests may ask for the same instances; each has its own, because the first to end removes them.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("filters-{}-{number}-{test}", std::process::id());
         let installation = Installation::new(&server.url, &prefix).unwrap();
         let fields = kind.instance_fields();
         let mut scopes = Vec::new();
