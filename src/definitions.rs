@@ -398,6 +398,7 @@ impl Definitions {
         &self,
         data: &ProcessReportData,
     ) -> Result<Scope, ScopeError> {
+        data.check_definition_key()?;
         if data.management_report {
             let definitions = self.process_definitions().await?;
             let scopes = definitions.iter().map(ProcessDefinition::scope).collect();

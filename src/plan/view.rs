@@ -74,13 +74,13 @@ pub fn of(report: &ProcessReportData, filter: &FilterContext) -> Result<Box<dyn 
                 Box::new(percentage::PercentageView::default())
             }
             (Some(ViewEntity::UserTask), Some(ViewProperty::Duration), _) => Box::new(
-                user_task_duration::UserTaskDurationView::new(report, &aggregations, filter.now)?,
+                user_task_duration::UserTaskDurationView::new(report, &aggregations, filter.now),
             ),
             (Some(ViewEntity::ProcessInstance), Some(ViewProperty::Duration), Some(part)) => {
                 Box::new(process_part::ProcessPartView::new(part, aggregations)?)
             }
             (Some(entity), Some(ViewProperty::Duration), _) => Box::new(
-                duration::DurationView::new(entity, aggregations, filter.now)?,
+                duration::DurationView::new(entity, aggregations, filter.now),
             ),
             (entity, _, _) => Box::new(frequency::FrequencyView::new(entity)),
         },

@@ -114,12 +114,14 @@ impl StoredReport {
             "process" => {
                 let data = data()?;
                 let mut report: ProcessReportData = parse_data(data)?;
+                report.configuration.check()?;
                 report.filters = filter::process_filters(data)?;
                 Ok(Self::Process(Box::new(report)))
             }
             "decision" => {
                 let data = data()?;
                 let mut report: DecisionReportData = parse_data(data)?;
+                report.configuration.check()?;
                 report.filters = filter::decision_filters(data)?;
                 Ok(Self::Decision(Box::new(report)))
             }

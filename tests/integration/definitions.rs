@@ -171,10 +171,11 @@ fn several_definitions_each_with_its_own_selection() {
     optimize.store_report(raw_report("all", "order", json!({"definitions": []})));
     let service = optimize.serve();
     assert_eq!(service.ids("r"), ["i1", "o1", "o2"]);
-    assert_eq!(
-        service.ids("all"),
-        ["i1", "i2", "o1", "o2", "other-case"],
-        "no definition means every instance"
+    let (status, code, detail) = service.first_page("all", 5).error();
+    assert_eq!((status, code.as_str()), (400, "reportEvaluationError"));
+    assert!(
+        detail.contains("definitionKey is not allowed to be null"),
+        "a report needs a definition: {detail}"
     );
 }
 
@@ -186,7 +187,6 @@ fn a_missing_index_is_no_error() {
     for (report_id, definitions) in [
         ("one", json!([selection("ghost")])),
         ("two", json!([selection("ghost"), selection("phantom")])),
-        ("none", json!([])),
     ] {
         optimize.store_report(raw_report(
             report_id,

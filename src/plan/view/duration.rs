@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Measure, MeasureKind, View, metric};
-use crate::plan::PlanError;
 use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
@@ -18,20 +17,15 @@ pub struct DurationView {
 }
 
 impl DurationView {
-    pub fn new(
-        entity: ViewEntity,
-        aggregations: Vec<Aggregation>,
-        now: Timestamp,
-    ) -> Result<Self, PlanError> {
-        aggregations.iter().try_for_each(metric::check)?;
-        Ok(Self {
+    pub fn new(entity: ViewEntity, aggregations: Vec<Aggregation>, now: Timestamp) -> Self {
+        Self {
             script: match entity {
                 ViewEntity::Incident => DurationScript::of_incidents(now),
                 ViewEntity::FlowNode => DurationScript::of_flow_nodes(now),
                 _ => DurationScript::of_process_instances(now),
             },
             aggregations,
-        })
+        }
     }
 }
 

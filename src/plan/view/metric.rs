@@ -6,27 +6,8 @@
 use serde_json::{Value, json};
 
 use super::Measure;
-use crate::plan::PlanError;
 use crate::plan::answer::Bucket;
-use crate::report::definition::{Aggregation, AggregationType, DefinitionError};
-
-/// Checks that a percentile says which one.
-///
-/// # Errors
-/// It does not, or is none.
-pub fn check(aggregation: &Aggregation) -> Result<(), PlanError> {
-    let is_percentile = |value: f64| (0.0..=100.0).contains(&value);
-    if aggregation.kind == AggregationType::Percentile
-        && !aggregation.value.is_some_and(is_percentile)
-    {
-        return Err(DefinitionError::part(
-            "data.configuration.aggregationTypes",
-            "Percentile aggregation values be between 0 and 100",
-        )
-        .into());
-    }
-    Ok(())
-}
+use crate::report::definition::{Aggregation, AggregationType};
 
 /// The aggregation of a field or a script.
 pub fn aggregation_of(aggregation: &Aggregation, source: &Value) -> Value {

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Measure, MeasureKind, View, evaluated, metric};
-use crate::plan::PlanError;
 use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
@@ -17,12 +16,7 @@ pub struct UserTaskDurationView {
 }
 
 impl UserTaskDurationView {
-    pub fn new(
-        report: &ProcessReportData,
-        aggregations: &[Aggregation],
-        now: Timestamp,
-    ) -> Result<Self, PlanError> {
-        aggregations.iter().try_for_each(metric::check)?;
+    pub fn new(report: &ProcessReportData, aggregations: &[Aggregation], now: Timestamp) -> Self {
         let times = &report.configuration.user_task_duration_times;
         let measures = times.iter().take(evaluated(report)).flat_map(|time| {
             let script = DurationScript::of_user_tasks(*time, now);
@@ -30,9 +24,9 @@ impl UserTaskDurationView {
                 .iter()
                 .map(move |aggregation| (script.clone(), *aggregation))
         });
-        Ok(Self {
+        Self {
             measures: measures.collect(),
-        })
+        }
     }
 }
 

@@ -24,7 +24,6 @@ impl VariableView {
         report: &ProcessReportData,
         aggregations: Vec<Aggregation>,
     ) -> Result<Self, PlanError> {
-        aggregations.iter().try_for_each(metric::check)?;
         let wrong = |what: &str| DefinitionError::part("data.view.properties", what);
         let properties = &report.view.properties;
         let variable = properties.iter().find_map(|property| match property {

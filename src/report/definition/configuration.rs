@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::enums::{BucketUnit, DateUnit};
-use super::lenient;
+use super::{DefinitionError, lenient};
 use crate::id_enum;
 
 /// The configuration of a report.
@@ -50,6 +50,36 @@ impl Default for Configuration {
             distribute_by_custom_bucket: CustomBucket::default(),
             sorting: None,
             process_part: None,
+        }
+    }
+}
+
+impl Configuration {
+    /// Rejects aggregations that Optimize rejects in every report, whether its view aggregates or not
+    /// (`ValidationHelper`, which `SingleReportEvaluator` runs on stored reports too).
+    ///
+    /// # Errors
+    /// A percentile without a number from 0 to 100, or a number on another function.
+    pub(super) fn check(&self) -> Result<(), DefinitionError> {
+        let is_percentile = |value: f64| (0.0..=100.0).contains(&value);
+        let problem = self.aggregation_types.iter().find_map(|aggregation| {
+            match (aggregation.kind, aggregation.value) {
+                (AggregationType::Percentile, Some(value)) if is_percentile(value) => None,
+                (AggregationType::Percentile, _) => {
+                    Some("Percentile aggregation values be between 0 and 100")
+                }
+                (_, None) => None,
+                (_, Some(_)) => {
+                    Some("Aggregation values can only be supplied for percentile aggregations")
+                }
+            }
+        });
+        match problem {
+            None => Ok(()),
+            Some(problem) => Err(DefinitionError::part(
+                "data.configuration.aggregationTypes",
+                problem,
+            )),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::enums::{DateUnit, VariableType};
 use super::typed_value::{TypedValue, Unit};
-use super::{Configuration, DefinitionSelection, ProcessFilter, lenient};
+use super::{Configuration, DefinitionError, DefinitionSelection, ProcessFilter, lenient};
 use crate::id_enum;
 
 /// What a process report asks for.
@@ -49,6 +49,25 @@ fn distributed_by_none() -> Option<DistributedBy> {
 }
 
 impl ProcessReportData {
+    /// Rejects a report whose first definition has no key, or that has no definition; only a management report names
+    /// its definitions later (`ValidationHelper`, which `SingleReportEvaluator` runs on stored reports too).
+    ///
+    /// # Errors
+    /// In Optimize's words.
+    pub fn check_definition_key(&self) -> Result<(), DefinitionError> {
+        let key = self
+            .definitions
+            .first()
+            .and_then(|definition| definition.key.as_ref());
+        if key.is_none() && !self.management_report {
+            return Err(DefinitionError::part(
+                "data.definitions[0].key",
+                "definitionKey is not allowed to be null",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether the report lists process instances instead of counting them.
     pub fn is_raw_data(&self) -> bool {
         self.view.properties.contains(&ViewProperty::RawData)

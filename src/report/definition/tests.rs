@@ -140,6 +140,41 @@ fn errors_name_the_part_the_value_and_what_was_expected() {
 }
 
 #[test]
+fn only_percentiles_have_a_number_and_they_need_one() {
+    let with = |aggregation: &str| {
+        report(&format!(
+            r#"{{{RAW},"configuration":{{"aggregationTypes":[{{"type":"avg"}},{aggregation}]}}}}"#
+        ))
+    };
+    for good in [
+        r#"{"type":"percentile","value":0}"#,
+        r#"{"type":"percentile","value":"100"}"#,
+        r#"{"type":"max","value":null}"#,
+    ] {
+        assert!(StoredReport::parse(&with(good)).is_ok(), "{good}");
+    }
+    let problem = |aggregation: &str| {
+        StoredReport::parse(&with(aggregation))
+            .unwrap_err()
+            .to_string()
+    };
+    for bad in [
+        r#"{"type":"percentile"}"#,
+        r#"{"type":"percentile","value":100.5}"#,
+        r#"{"type":"percentile","value":-1}"#,
+    ] {
+        assert_eq!(
+            problem(bad),
+            "report part `data.configuration.aggregationTypes`: Percentile aggregation values be between 0 and 100"
+        );
+    }
+    assert_eq!(
+        problem(r#"{"type":"sum","value":3}"#),
+        "report part `data.configuration.aggregationTypes`: Aggregation values can only be supplied for percentile aggregations"
+    );
+}
+
+#[test]
 fn a_decision_report_has_its_own_groupings() {
     let parse = |group_by: &str| {
         StoredReport::parse(&format!(
