@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use xtask::indices::Index;
 
-use crate::support::documents::{instances, raw_report, report, selection, with};
+use crate::support::documents::{instance, instances, raw_report, report, selection, with};
 use crate::support::{Optimize, Service};
 
 fn error(service: &Service, report_id: &str) -> (u16, String, String) {
@@ -172,4 +172,28 @@ fn a_changed_report_is_seen_within_seconds_and_a_deleted_one_too() {
     thread::sleep(Duration::from_millis(1_100));
     let (status, code, _) = service.next_page("r", &page).error();
     assert_eq!((status, code.as_str()), (404, "notFoundError"));
+}
+
+#[test]
+fn more_buckets_than_elasticsearch_makes_are_a_400() {
+    let optimize = Optimize::install();
+    let with_amount = |id: &str, amount: &str| {
+        let variable = json!({"name": "amount", "type": "Integer", "value": [amount]});
+        instance("order", id, json!({"variables": [variable]}))
+    };
+    optimize.store_instances(
+        "order",
+        [with_amount("a", "0"), with_amount("b", "1000000")],
+    );
+    let by_amount = json!({
+        "definitions": [selection("order")],
+        "view": {"entity": "processInstance", "properties": ["frequency"]},
+        "groupBy": {"type": "variable", "value": {"name": "amount", "type": "Integer"}},
+        "configuration": {"customBucket": {"active": true, "bucketSize": "1", "baseline": "0"}},
+    });
+    optimize.store_report(report("r", by_amount));
+    let service = optimize.serve();
+    let answer = service.first_page("r", 10);
+    let (status, code, detail) = answer.error();
+    assert_eq!((status, code.as_str()), (400, "tooManyBuckets"), "{detail}");
 }
