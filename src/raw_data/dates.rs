@@ -11,10 +11,8 @@ use jiff::{Timestamp, ZonedDateTime};
 use super::document::Text;
 use super::json::JsonText;
 
-/// Optimize's date format, as Elasticsearch and Java write it.
-pub const DATE_FORMAT: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
-/// The same for [`jiff::fmt::strtime`].
-pub const DATE_FORMAT_STRFTIME: &str = "%Y-%m-%dT%H:%M:%S.%3f%z";
+/// Optimize's date format ([`DATE_FORMAT`](crate::filter::dates::DATE_FORMAT)) for [`jiff::fmt::strtime`].
+const DATE_FORMAT_STRFTIME: &str = "%Y-%m-%dT%H:%M:%S.%3f%z";
 
 /// A stored date as a row shows it. What is no date is shown as it is: a row must not get lost for it.
 pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Measure, MeasureKind, View, metric};
+use super::metric::{self, Metrics};
+use super::{Measure, MeasureKind, View};
 use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
@@ -13,7 +14,7 @@ use crate::report::definition::{Aggregation, ViewEntity};
 /// Durations by aggregation functions. What is running has lasted until now.
 pub struct DurationView {
     script: DurationScript,
-    aggregations: Vec<Aggregation>,
+    metrics: Metrics,
 }
 
 impl DurationView {
@@ -24,40 +25,26 @@ impl DurationView {
                 ViewEntity::FlowNode => DurationScript::of_flow_nodes(now),
                 _ => DurationScript::of_process_instances(now),
             },
-            aggregations,
+            metrics: Metrics::new("duration", aggregations),
         }
     }
 }
 
-fn name(position: usize) -> String {
-    format!("duration{position}")
-}
-
 impl View for DurationView {
     fn kinds(&self) -> Vec<MeasureKind> {
-        let aggregations = self.aggregations.iter();
-        aggregations
-            .map(|aggregation| MeasureKind::Aggregated(aggregation.kind))
-            .collect()
+        self.metrics.kinds()
     }
 
     fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
-        let source = json!({"script": self.script.value()});
-        let aggregations = self.aggregations.iter().enumerate();
-        aggregations
-            .map(|(position, aggregation)| {
-                (name(position), metric::aggregation_of(aggregation, &source))
-            })
-            .collect()
+        self.metrics
+            .aggregations(&json!({"script": self.script.value()}))
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let aggregations = self.aggregations.iter().enumerate();
-        aggregations
-            .map(|(position, aggregation)| {
-                let answer = bucket.sub(&name(position))?;
-                metric::whole_milliseconds(metric::read(aggregation, answer))
-            })
+        let measures = self.metrics.measures(Some(bucket));
+        measures
+            .into_iter()
+            .map(metric::whole_milliseconds)
             .collect()
     }
 }

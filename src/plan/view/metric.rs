@@ -5,9 +5,50 @@
 
 use serde_json::{Value, json};
 
-use super::Measure;
+use super::{Measure, MeasureKind};
+use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
 use crate::report::definition::{Aggregation, AggregationType};
+
+/// An aggregation function each, over the same field or script.
+pub struct Metrics {
+    /// Begins the names under which they are asked.
+    name: &'static str,
+    functions: Vec<Aggregation>,
+}
+
+impl Metrics {
+    /// These functions, in their order.
+    pub fn new(name: &'static str, functions: Vec<Aggregation>) -> Self {
+        Self { name, functions }
+    }
+
+    /// What each of them measures.
+    pub fn kinds(&self) -> Vec<MeasureKind> {
+        let kind = |function: &Aggregation| MeasureKind::Aggregated(function.kind);
+        self.functions.iter().map(kind).collect()
+    }
+
+    /// The aggregations of a field or a script.
+    pub fn aggregations(&self, source: &Value) -> Aggregations {
+        let functions = self.functions.iter().enumerate();
+        functions
+            .map(|(position, function)| (self.name(position), aggregation_of(function, source)))
+            .collect()
+    }
+
+    /// Reads the answers in a bucket.
+    pub fn measures(&self, bucket: Option<Bucket<'_>>) -> Vec<Measure> {
+        let functions = self.functions.iter().enumerate();
+        functions
+            .map(|(position, function)| read(function, bucket?.sub(&self.name(position))?))
+            .collect()
+    }
+
+    fn name(&self, position: usize) -> String {
+        format!("{}{position}", self.name)
+    }
+}
 
 /// The aggregation of a field or a script.
 pub fn aggregation_of(aggregation: &Aggregation, source: &Value) -> Value {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Measure, MeasureKind, View, metric};
+use super::metric::Metrics;
+use super::{Measure, MeasureKind, View};
 use crate::filter::query::{all_of, exists};
 use crate::filter::variables::VariableQueries;
 use crate::plan::PlanError;
@@ -16,7 +17,7 @@ use crate::report::definition::{
 /// Values of the first variable of the report by aggregation functions; they are not rounded.
 pub struct VariableView {
     variable: VariableReference,
-    aggregations: Vec<Aggregation>,
+    metrics: Metrics,
 }
 
 impl VariableView {
@@ -40,21 +41,14 @@ impl VariableView {
         }
         Ok(Self {
             variable,
-            aggregations,
+            metrics: Metrics::new("values", aggregations),
         })
     }
 }
 
-fn name(position: usize) -> String {
-    format!("values{position}")
-}
-
 impl View for VariableView {
     fn kinds(&self) -> Vec<MeasureKind> {
-        let aggregations = self.aggregations.iter();
-        aggregations
-            .map(|aggregation| MeasureKind::Aggregated(aggregation.kind))
-            .collect()
+        self.metrics.kinds()
     }
 
     fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
@@ -66,21 +60,11 @@ impl View for VariableView {
         let field = queries.value_field(*variable_type);
         let mut is_value = queries.identity().to_vec();
         is_value.push(exists(&field));
-        let source = json!({ "field": field });
-        let metrics = self.aggregations.iter().enumerate();
-        let metrics = metrics
-            .map(|(position, aggregation)| {
-                (name(position), metric::aggregation_of(aggregation, &source))
-            })
-            .collect();
+        let metrics = self.metrics.aggregations(&json!({ "field": field }));
         within([nested(queries.path()), filter(all_of(is_value))], metrics)
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let values = bucket.level(2);
-        let aggregations = self.aggregations.iter().enumerate();
-        aggregations
-            .map(|(position, aggregation)| metric::read(aggregation, values?.sub(&name(position))?))
-            .collect()
+        self.metrics.measures(bucket.level(2))
     }
 }
