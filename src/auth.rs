@@ -50,6 +50,28 @@ impl AuthError {
     }
 }
 
+/// How the log names clients with the static token.
+const STATIC_TOKEN_NAME: &str = "static token";
+/// Longest name of a client in logs and limits, in characters.
+const MAX_CLIENT_NAME: usize = 128;
+
+/// Who was let in, as the log and the limits per client name it: the name of a token, never the token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Client(Arc<str>);
+
+impl Client {
+    /// A client of this name; what can't be printed in one line of a log, or is too long for it, is left out.
+    pub fn named(name: &str) -> Self {
+        let printable = name.chars().filter(|c| !c.is_control());
+        Self(printable.take(MAX_CLIENT_NAME).collect::<String>().into())
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Lets clients in, or not. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub enum Authenticator {
@@ -64,11 +86,14 @@ impl Authenticator {
     ///
     /// # Errors
     /// Says why the client is not let in.
-    pub async fn check(&self, headers: &HeaderMap) -> Result<(), AuthError> {
+    pub async fn check(&self, headers: &HeaderMap) -> Result<Client, AuthError> {
         let presented = bearer_token(headers)?;
         match self {
             Self::StaticToken(None) => Err(AuthError::Invalid),
-            Self::StaticToken(Some(expected)) => static_token::check(presented, expected),
+            Self::StaticToken(Some(expected)) => {
+                static_token::check(presented, expected)?;
+                Ok(Client::named(STATIC_TOKEN_NAME))
+            }
             Self::Jwt(verifier) => verifier.verify(presented).await,
         }
     }
@@ -117,6 +142,7 @@ mod tests {
             Authenticator::StaticToken(Some("s3cret-Token".into())).check(&map),
         )
         .unwrap()
+        .map(drop)
     }
 
     #[test]

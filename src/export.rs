@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::auth::Client;
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
@@ -66,6 +67,8 @@ pub struct ExportSettings {
 /// One request for an export, its parameters checked.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
+    /// Who asks.
+    pub client: Client,
     /// The report.
     pub report_id: String,
     /// Rows per page; only the first page of a raw data report obeys it.

@@ -8,8 +8,8 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 use url::Url;
 
-use super::AuthError;
 use super::key_set::{KeySet, Lookup};
+use super::{AuthError, Client};
 
 /// Algorithms that a token may be signed with.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -45,9 +45,23 @@ pub struct JwtVerifier {
     settings: JwtSettings,
 }
 
-/// The claims are checked while the token is decoded; none is used afterwards.
+/// The claims that say who the client is; all others are checked while the token is decoded.
 #[derive(Deserialize)]
-struct Claims {}
+struct Claims {
+    /// The client that the token was issued to, as Keycloak and other OpenID providers name it.
+    azp: Option<String>,
+    /// The same of RFC 9068.
+    client_id: Option<String>,
+    /// The subject; with the client credentials grant often an opaque id.
+    sub: Option<String>,
+}
+
+impl Claims {
+    fn client(self) -> Client {
+        let name = self.client_id.or(self.azp).or(self.sub);
+        Client::named(name.as_deref().unwrap_or("unnamed client"))
+    }
+}
 
 impl JwtVerifier {
     /// A verifier; no key is fetched before the first token comes.
@@ -61,11 +75,11 @@ impl JwtVerifier {
         })
     }
 
-    /// Checks signature, validity in time, audience and issuer of a token.
+    /// Checks signature, validity in time, audience and issuer of a token, and tells whose it is.
     ///
     /// # Errors
     /// Says what is wrong with it, or that the provider's keys can't be had.
-    pub async fn verify(&self, token: &str) -> Result<(), AuthError> {
+    pub async fn verify(&self, token: &str) -> Result<Client, AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::Rejected("it is too long"));
         }
@@ -82,7 +96,7 @@ impl JwtVerifier {
         let mut problem = AuthError::Invalid;
         for key in keys {
             match decode::<Claims>(token, &key, &validation) {
-                Ok(_) => return Ok(()),
+                Ok(token) => return Ok(token.claims.client()),
                 // With several keys to try, the one whose signature fits has the last word.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
                 Err(error) => problem = explain(error.kind()),

@@ -14,7 +14,7 @@ use warp::{Filter, Rejection, Reply};
 
 use super::error_body::{self, ErrorCode};
 use super::parameters::Parameters;
-use crate::auth::{AuthError, Authenticator};
+use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
 use crate::export::{Export, ExportRequest, Exporter};
 
@@ -50,7 +50,13 @@ pub fn routes(
         .and(warp::path("public"))
         // Before anything else: an unknown path tells nothing to somebody without a token.
         .and(authorized(Arc::clone(&api)))
-        .and(export_route(api))
+        .and(export_request())
+        .then(
+            move |client, report_id: String, query: String, headers: HeaderMap| {
+                let api = Arc::clone(&api);
+                async move { export(&api, client, &report_id, &query, &headers).await }
+            },
+        )
         .recover(answer_rejection)
         .unify()
 }
@@ -63,37 +69,35 @@ fn context_path(segments: &[String]) -> BoxedFilter<()> {
 
 fn authorized(
     api: Arc<Api>,
-) -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static {
-    warp::header::headers_cloned()
-        .and_then(move |headers: HeaderMap| {
-            let authenticator = api.authenticator.clone();
-            async move {
-                let checked = authenticator.check(&headers).await;
-                checked.map_err(|error| warp::reject::custom(NotAuthorized(error)))
-            }
-        })
-        .untuple_one()
+) -> impl Filter<Extract = (Client,), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::header::headers_cloned().and_then(move |headers: HeaderMap| {
+        let authenticator = api.authenticator.clone();
+        async move {
+            let checked = authenticator.check(&headers).await;
+            checked.map_err(|error| warp::reject::custom(NotAuthorized(error)))
+        }
+    })
 }
 
-/// `GET /export/report/{reportId}/result/json`.
-fn export_route(
-    api: Arc<Api>,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+/// `GET /export/report/{reportId}/result/json`: the report's id, still encoded, the query string and the headers.
+fn export_request()
+-> impl Filter<Extract = (String, String, HeaderMap), Error = Rejection> + Clone + Send + Sync + 'static
+{
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::path!("export" / "report" / String / "result" / "json")
         .and(warp::get())
         .and(raw_query)
         .and(warp::header::headers_cloned())
-        .then(
-            move |report_id: String, query: String, headers: HeaderMap| {
-                let api = Arc::clone(&api);
-                async move { export(&api, &report_id, &query, &headers).await }
-            },
-        )
 }
 
 /// Parse, export, answer.
-async fn export(api: &Api, encoded_report_id: &str, query: &str, headers: &HeaderMap) -> Response {
+async fn export(
+    api: &Api,
+    client: Client,
+    encoded_report_id: &str,
+    query: &str,
+    headers: &HeaderMap,
+) -> Response {
     let parameters = match Parameters::parse(query, &api.parameters) {
         Ok(parameters) => parameters,
         Err(violations) => {
@@ -105,6 +109,7 @@ async fn export(api: &Api, encoded_report_id: &str, query: &str, headers: &Heade
         .decode_utf8_lossy()
         .into_owned();
     let request = ExportRequest {
+        client,
         report_id,
         limit: parameters.limit,
         pagination_timeout: parameters.pagination_timeout,

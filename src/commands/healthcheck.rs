@@ -1,0 +1,46 @@
+//! `healthcheck`: asks a running service whether it is ready.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::runtime;
+
+/// Flags of `healthcheck`.
+#[derive(clap::Args)]
+pub struct Healthcheck {
+    /// Address of the service's health checks [also: the port of OPTIMIZE_EXPORT_MANAGEMENT_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<SocketAddr>,
+}
+
+/// Longest wait of a health check; orchestrators give up after some seconds.
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prints what the service says of itself.
+pub fn run(Healthcheck { address }: Healthcheck) -> Result<ExitCode, String> {
+    let port = std::env::var("OPTIMIZE_EXPORT_MANAGEMENT_LISTEN")
+        .ok()
+        .and_then(|address| address.parse().ok())
+        .map_or(8096, |address: SocketAddr| address.port());
+    let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
+    let answer = runtime()?.block_on(async {
+        let client = reqwest::Client::builder()
+            .timeout(HEALTHCHECK_TIMEOUT)
+            .no_proxy()
+            .build()?;
+        let response = client
+            .get(format!("http://{address}/health/ready"))
+            .send()
+            .await?;
+        let is_ready = response.status().is_success();
+        response.text().await.map(|text| (is_ready, text))
+    });
+    let (is_ready, text) = answer.map_err(|error| format!("{address} does not answer: {error}"))?;
+    println!("{text}");
+    Ok(if is_ready {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,123 @@
+//! `serve`: the service itself.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use optimize_export::auth::{self, Authenticator, JwtVerifier};
+use optimize_export::config::{Config, LogFormat};
+use optimize_export::export::Exporter;
+use optimize_export::export::scroll::ScrollSigner;
+use optimize_export::http;
+use optimize_export::http::{health, routes, server};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{connect, runtime};
+
+/// Runs the service until it is asked to stop.
+pub fn run(config: Config) -> Result<ExitCode, String> {
+    start_log(&config)?;
+    runtime()?.block_on(run_service(config))
+}
+
+async fn run_service(config: Config) -> Result<ExitCode, String> {
+    let elasticsearch = connect(&config)?;
+    let signer = match &config.scroll_key {
+        Some(key) => ScrollSigner::with_key(key.expose_secret().as_bytes()),
+        None => {
+            tracing::info!(
+                "no scroll key is configured: only this process can continue its scrolls, replicas need a common one \
+                 (--scroll-key-file)"
+            );
+            ScrollSigner::of_this_process()
+        }
+    };
+    let authenticator = authenticator(&config)?;
+    let api = routes::Api {
+        exporter: Exporter::new(elasticsearch.clone(), signer, config.export.clone()),
+        authenticator,
+        parameters: config.parameters,
+        context_path: config.context_path.clone(),
+    };
+    let listener = listen("--listen", config.listen).await?;
+    let management = listen("--management-listen", config.management_listen).await?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let management_address = management.local_addr().map_err(|error| error.to_string())?;
+    let (stop_management, management_stopped) = tokio::sync::oneshot::channel::<()>();
+    let health = tokio::spawn(http::server::serve(
+        management,
+        health::routes(elasticsearch),
+        async {
+            // Either the sender says so or it is gone; both mean stop.
+            let _ = management_stopped.await;
+        },
+    ));
+    let stop = stop_signal()?;
+    tracing::info!(%address, management = %management_address, "started");
+    println!("optimize-export listens on http://{address}");
+    server::serve(listener, routes::routes(api), stop).await;
+    drop(stop_management);
+    health.await.map_err(|error| error.to_string())?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Decides who is let in, and warns if that is nobody.
+fn authenticator(config: &Config) -> Result<Authenticator, String> {
+    if let Some(settings) = &config.jwt {
+        let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
+        if config.access_token.is_some() {
+            tracing::warn!("--jwk-set-uri is configured: the static access token is ignored");
+        }
+        return Ok(Authenticator::Jwt(Arc::new(verifier)));
+    }
+    match &config.access_token {
+        None => tracing::warn!(
+            "no access token is configured: every request will be refused (--access-token-file)"
+        ),
+        Some(token) if !auth::is_well_formed(token.expose_secret()) => tracing::warn!(
+            "the access token holds characters that clients can't send: every request will be refused"
+        ),
+        Some(_) => {}
+    }
+    Ok(Authenticator::StaticToken(config.access_token.clone()))
+}
+
+async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("{setting} {address}: {error}"))
+}
+
+/// Done when the process is asked to stop.
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    let on = |kind| signal(kind).map_err(|error| format!("signals can't be received: {error}"));
+    let (mut terminate, mut interrupt) =
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop; requests under way may finish");
+    })
+}
+
+fn start_log(config: &Config) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| format!("--log {:?}: {error}", config.log))?;
+    // The standard output is for what a command prints.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
