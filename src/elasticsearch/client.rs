@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use elasticsearch::http::request::JsonBody;
 use elasticsearch::http::response::Response;
@@ -21,6 +21,7 @@ use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::nodes::{Node, Nodes};
 use super::tls::{self, TlsSettings};
+use crate::telemetry;
 
 /// Largest answer to an ordinary request, the limit of Optimize's own client (fact file C, section 10).
 const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
@@ -222,7 +223,7 @@ impl Elasticsearch {
             .collect();
         let body = json!({"docs": docs});
         let path = MgetParts::None.url();
-        let answer: Answer<T> = self.ask(Method::Post, &path, Some(&body)).await?;
+        let answer: Answer<T> = self.ask("mget", Method::Post, &path, Some(&body)).await?;
         let document = |document: Document<T>| match &document.error {
             Some(error) => match ElasticsearchError::from_document_error(error) {
                 error if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
@@ -244,7 +245,7 @@ impl Elasticsearch {
     ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let path = SearchParts::Index(&indices).url();
-        let answer: Complete<T> = self.ask(Method::Post, &path, Some(body)).await?;
+        let answer: Complete<T> = self.ask("search", Method::Post, &path, Some(body)).await?;
         answer.whole()
     }
 
@@ -264,7 +265,7 @@ impl Elasticsearch {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let body = json!({"query": query});
         let path = CountParts::Index(&indices).url();
-        let answer: Complete<Count> = self.ask(Method::Post, &path, Some(&body)).await?;
+        let answer: Complete<Count> = self.ask("count", Method::Post, &path, Some(&body)).await?;
         answer.whole().map(|answer| answer.count)
     }
 
@@ -275,7 +276,9 @@ impl Elasticsearch {
     pub async fn clear_scroll(&self, scroll_id: &str) -> Result<(), ElasticsearchError> {
         let body = json!({"scroll_id": [scroll_id]});
         let path = ClearScrollParts::None.url();
-        let answer = self.ask::<Value>(Method::Delete, &path, Some(&body)).await;
+        let answer = self
+            .ask::<Value>("scroll_clear", Method::Delete, &path, Some(&body))
+            .await;
         match answer {
             Err(error @ ElasticsearchError::Refused { .. }) if error_is_missing(&error) => Ok(()),
             other => other.map(drop),
@@ -287,7 +290,7 @@ impl Elasticsearch {
     /// # Errors
     /// Elasticsearch does not answer, or refuses.
     pub async fn get(&self, path: &str) -> Result<Value, ElasticsearchError> {
-        self.ask(Method::Get, path, None).await
+        self.ask("other", Method::Get, path, None).await
     }
 
     /// The same with a body. For questions only.
@@ -299,10 +302,21 @@ impl Elasticsearch {
         path: &str,
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
-        self.ask(Method::Post, path, Some(body)).await
+        self.ask("other", Method::Post, path, Some(body)).await
     }
 
+    /// Sends an ordinary request and reads its answer; `operation` is its name in the metrics.
     async fn ask<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, ElasticsearchError> {
+        measured(operation, self.answer_to(method, path, body)).await
+    }
+
+    async fn answer_to<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -317,6 +331,18 @@ impl Elasticsearch {
             .await?;
         read(response).await
     }
+}
+
+/// Tells the metrics how long an answer took, and what was wrong with it.
+pub(super) async fn measured<T>(
+    operation: &'static str,
+    answer: impl Future<Output = Result<T, ElasticsearchError>>,
+) -> Result<T, ElasticsearchError> {
+    let asked = Instant::now();
+    let answer = answer.await;
+    let error = answer.as_ref().err().map(ElasticsearchError::kind);
+    telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
+    answer
 }
 
 impl Connection {

@@ -1,5 +1,7 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
+use std::time::Instant;
+
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::client::{Elasticsearch, Shards, check_whole, classify};
 use super::error::ElasticsearchError;
 use super::hits::{HitSplitter, Piece, SplitError};
+use crate::telemetry;
 
 /// What stands before the hits of a scroll step.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl Elasticsearch {
     ) -> Result<ScrollStep, ElasticsearchError> {
         let path = format!("{}/_search", encode_names(indices));
         let query = [("scroll", format!("{keep_alive_seconds}s"))];
-        match self.scroll_step(&path, &query, body).await {
+        match self.scroll_step("scroll_open", &path, &query, body).await {
             Err(Broken {
                 error,
                 scroll_id: Some(scroll_id),
@@ -81,12 +84,27 @@ impl Elasticsearch {
         keep_alive_seconds: u32,
     ) -> Result<ScrollStep, ElasticsearchError> {
         let body = json!({"scroll": format!("{keep_alive_seconds}s"), "scroll_id": scroll_id});
-        self.scroll_step("_search/scroll", &[], &body)
+        self.scroll_step("scroll_continue", "_search/scroll", &[], &body)
             .await
             .map_err(|broken| broken.error)
     }
 
+    /// One step, up to its first hit; `operation` is its name in the metrics.
     async fn scroll_step(
+        &self,
+        operation: &'static str,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<ScrollStep, Broken> {
+        let asked = Instant::now();
+        let step = self.begin_step(path, query, body).await;
+        let error = step.as_ref().err().map(|broken| broken.error.kind());
+        telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
+        step
+    }
+
+    async fn begin_step(
         &self,
         path: &str,
         query: &[(&str, String)],

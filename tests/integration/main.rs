@@ -12,11 +12,15 @@
 
 mod access;
 mod check;
+mod compression;
 mod decisions;
 mod definitions;
 mod filters;
 mod jwt;
+mod limits;
 mod many_clients;
+mod observability;
+mod openapi;
 mod paging;
 mod parameters;
 mod plans;
@@ -25,3 +29,5 @@ mod reports;
 mod scrolls;
 mod streaming;
 mod support;
+mod tls;
+mod tokens;

@@ -14,6 +14,14 @@ use xtask::indices::{Document, Index, Installation};
 
 static NEXT_INSTALLATION: AtomicU32 = AtomicU32::new(0);
 
+/// Runs what is asynchronous in a test.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
 /// Optimize's indices under a prefix of this test's own. They go away with it.
 pub struct Optimize {
     pub url: String,
