@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use optimize_export::config::{Config, Settings};
+use optimize_export::config::{Config, Environment, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
 
 pub mod check;
+pub mod completions;
+pub mod export;
 pub mod healthcheck;
 pub mod serve;
 
@@ -22,12 +24,16 @@ pub struct Configured {
 impl Configured {
     /// Puts flags, environment and file together.
     pub fn load(self) -> Result<Config, String> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Config::load(self.settings, self.config.as_deref(), &environment)
+        Config::load(self.settings, self.config.as_deref(), &environment())
             .map_err(|error| error.to_string())
     }
+}
+
+/// The environment, without what is not UTF-8.
+fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {

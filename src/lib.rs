@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod check;
+pub mod client;
 pub mod config;
 pub mod definitions;
 pub mod elasticsearch;
