@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use optimize_export::config::{Config, Environment, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
+use optimize_export::report::list::ReportList;
+use optimize_export::scope::IndexNames;
 
 pub mod check;
 pub mod completions;
 pub mod export;
 pub mod healthcheck;
+pub mod reports;
 pub mod serve;
 
 /// A command that needs the whole configuration.
@@ -45,4 +49,28 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 
 fn connect(config: &Config) -> Result<Elasticsearch, String> {
     Elasticsearch::new(config.elasticsearch.clone()).map_err(|error| error.to_string())
+}
+
+fn report_list(config: &Config, elasticsearch: Elasticsearch) -> ReportList {
+    ReportList::new(
+        elasticsearch,
+        IndexNames::new(&config.export.index_prefix),
+        config.export.assignee_analytics,
+    )
+}
+
+/// A table for people: within the width of a terminal if it goes to one, else one line per row.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(
+        header
+            .iter()
+            .map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+    );
+    table.set_content_arrangement(if table.is_tty() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    });
+    table
 }

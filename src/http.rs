@@ -3,5 +3,6 @@
 pub mod error_body;
 pub mod health;
 pub mod parameters;
+pub mod reports;
 pub mod routes;
 pub mod server;

@@ -14,9 +14,11 @@ use warp::{Filter, Rejection, Reply};
 
 use super::error_body::{self, ErrorCode};
 use super::parameters::Parameters;
+use super::reports;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
 use crate::export::{Export, ExportRequest, Exporter};
+use crate::report::list::ReportList;
 
 /// The zone that a client wants dates in, Optimize's own header for it.
 const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
@@ -25,6 +27,8 @@ const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
 pub struct Api {
     /// Makes exports.
     pub exporter: Exporter,
+    /// Lists stored reports.
+    pub reports: ReportList,
     /// Lets clients in.
     pub authenticator: Authenticator,
     /// Bounds of the parameters.
@@ -43,10 +47,19 @@ impl Reject for NotAuthorized {}
 pub fn routes(
     api: Api,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let context_path = context_path(&api.context_path);
+    let base = context_path(&api.context_path).and(warp::path("api"));
     let api = Arc::new(api);
-    context_path
-        .and(warp::path("api"))
+    let readyz = base
+        .clone()
+        .and(reports::readyz(api.exporter.elasticsearch().clone()));
+    let report_ids = base
+        .clone()
+        .and(warp::path("public"))
+        .and(reports::ids_of_collection(
+            api.reports.clone(),
+            authorized(Arc::clone(&api)),
+        ));
+    let public = base
         .and(warp::path("public"))
         // Before anything else: an unknown path tells nothing to somebody without a token.
         .and(authorized(Arc::clone(&api)))
@@ -56,7 +69,12 @@ pub fn routes(
                 let api = Arc::clone(&api);
                 async move { export(&api, client, &report_id, &query, &headers).await }
             },
-        )
+        );
+    report_ids
+        .or(readyz)
+        .unify()
+        .or(public)
+        .unify()
         .recover(answer_rejection)
         .unify()
 }

@@ -121,7 +121,8 @@ where
         let path = request.uri().path().to_owned();
         let mut response = service.call(request).await?;
         let (status, head_ms) = (response.status(), started.elapsed().as_millis());
-        if path.starts_with("/health/") && status.is_success() {
+        let is_probe = path.starts_with("/health/") || path.ends_with("/api/readyz");
+        if is_probe && status.is_success() {
             // Orchestrators ask every few seconds, and only a bad answer is news.
             tracing::debug!(%method, path, status = status.as_u16(), head_ms, "answered");
         } else {
