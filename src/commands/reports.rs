@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use comfy_table::{Cell, Color};
+use comfy_table::{Cell, Color, ColumnConstraint};
 use optimize_export::elasticsearch::ElasticsearchError;
 use optimize_export::report::list::{ListedReport, ReportList};
 
@@ -84,6 +84,10 @@ async fn print_table(list: &ReportList) -> Result<(), ListError> {
         ]);
     })
     .await?;
+    // An id is there to be copied, and must not be broken into two lines.
+    if let Some(ids) = table.column_mut(0) {
+        ids.set_constraint(ColumnConstraint::ContentWidth);
+    }
     writeln!(io::stdout(), "{}", table.trim_fmt())?;
     Ok(())
 }

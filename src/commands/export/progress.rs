@@ -2,12 +2,17 @@
 
 use std::io::{IsTerminal, stderr};
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use std::fmt;
+use std::time::Duration;
+
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use optimize_export::client::Progress;
 
 /// Rows, share, rate and time left.
 const TEMPLATE: &str =
-    "{bar:30.cyan/dim} {human_pos}/{human_len} rows  {per_sec:>14}  {eta:>5} left  {msg}";
+    "{bar:30.cyan/dim} {human_pos}/{human_len} rows  {rate:>6} rows/s  {eta:>4} left  {msg}";
+/// How often the bar is drawn while nothing arrives.
+const TICK: Duration = Duration::from_millis(200);
 /// Rows after which the count of rows that the file has already is shown anew.
 const KNOWN_ROWS_STEP: u64 = 1_000;
 
@@ -24,9 +29,12 @@ impl ProgressLine {
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::no_length().with_position(rows);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                bar.set_style(style.progress_chars("━━─"));
+                bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
             }
+            // The rows that are there already say nothing about the rate: they are seen first, then forgotten.
+            bar.tick();
             bar.reset_eta();
+            bar.enable_steady_tick(TICK);
             bar
         });
         Self { bar, known_rows: 0 }
@@ -38,6 +46,12 @@ impl ProgressLine {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The rate without digits that nobody needs.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // There is nobody to tell that a piece of the bar can't be drawn.
+    let _ = write!(out, "{:.0}", state.per_sec());
 }
 
 impl Progress for ProgressLine {
@@ -61,11 +75,8 @@ impl Progress for ProgressLine {
             bar.inc(1);
         } else {
             self.known_rows += 1;
-            if self.known_rows % KNOWN_ROWS_STEP == 1 {
-                bar.set_message(format!(
-                    "skipping {} rows that the file has",
-                    HumanCount(self.known_rows)
-                ));
+            if self.known_rows.is_multiple_of(KNOWN_ROWS_STEP) {
+                bar.set_message(format!("({} read again)", HumanCount(self.known_rows)));
             }
         }
     }
