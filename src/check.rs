@@ -26,6 +26,16 @@ pub enum Verdict {
     Bad,
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "FAIL",
+        })
+    }
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -55,6 +65,15 @@ impl Findings {
         self.0.iter().all(|finding| finding.verdict != Verdict::Bad)
     }
 
+    /// Whether the service can work, in words.
+    pub fn conclusion(&self) -> &'static str {
+        if self.can_work() {
+            "This configuration can work."
+        } else {
+            "This configuration can't work."
+        }
+    }
+
     /// The findings, in the order in which they were made.
     pub fn as_slice(&self) -> &[Finding] {
         &self.0
@@ -75,18 +94,9 @@ impl fmt::Display for Findings {
             detail,
         } in &self.0
         {
-            let mark = match verdict {
-                Verdict::Good => "ok  ",
-                Verdict::Note => "note",
-                Verdict::Bad => "FAIL",
-            };
-            writeln!(f, "{mark}  {subject:<width$}  {detail}")?;
+            writeln!(f, "{verdict:<4}  {subject:<width$}  {detail}")?;
         }
-        f.write_str(if self.can_work() {
-            "This configuration can work."
-        } else {
-            "This configuration can't work."
-        })
+        f.write_str(self.conclusion())
     }
 }
 

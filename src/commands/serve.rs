@@ -41,6 +41,7 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     };
     let authenticator = authenticator(&config)?;
     let api = routes::Api {
+        reports: super::report_list(&config, elasticsearch.clone()),
         exporter: Exporter::new(elasticsearch, signer, config.export.clone()),
         authenticator,
         parameters: config.parameters,

@@ -1,6 +1,7 @@
 //! What every test needs: an installation of Optimize's indices, and the service in front of it.
 
 pub mod documents;
+pub mod gate;
 pub mod http;
 pub mod proxy;
 pub mod service;
