@@ -171,7 +171,7 @@ impl ScrollStep {
         let mut bytes_read = 0;
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
-                let head = parse_head(splitter.bytes(range))?;
+                let head = parse_head(splitter.text(range))?;
                 return Ok(Self {
                     head,
                     response,
@@ -183,20 +183,37 @@ impl ScrollStep {
         }
     }
 
-    /// The next hit as JSON text, or `None` after the last one.
+    /// Text that begins with the next hit, or `None` after the last one.
+    ///
+    /// It may go on after the hit. Whoever finds where the hit ends says so with [`ScrollStep::advance`]; who finds that it
+    /// has not arrived yet, with [`ScrollStep::wait`].
     ///
     /// # Errors
     /// The connection broke, or the answer is damaged; it never ends quietly.
-    pub async fn next_hit(&mut self) -> Result<Option<&[u8]>, ElasticsearchError> {
+    pub async fn next_hit(&mut self) -> Result<Option<&str>, ElasticsearchError> {
         loop {
             match self.splitter.next_piece().map_err(unreadable)? {
-                Piece::Hit(range) => return Ok(Some(self.splitter.bytes(range))),
-                Piece::End => return Ok(None),
-                Piece::Head(_) | Piece::Incomplete => {
+                Piece::Hit => return Ok(Some(self.splitter.rest())),
+                // A connection can be used again only if its answer was read to the very end.
+                Piece::End if self.splitter.is_complete() => return Ok(None),
+                Piece::End | Piece::Head(_) | Piece::Incomplete => {
                     self.bytes_read += read_more(&mut self.response, &mut self.splitter).await?;
                 }
             }
         }
+    }
+
+    /// Goes on after a hit of so many bytes.
+    pub fn advance(&mut self, length: usize) {
+        self.splitter.advance(length);
+    }
+
+    /// Lets [`ScrollStep::next_hit`] give the same hit again, with more text.
+    ///
+    /// # Errors
+    /// There is no more of it.
+    pub fn wait(&mut self) -> Result<(), ElasticsearchError> {
+        self.splitter.wait().map_err(unreadable)
     }
 
     /// Bytes of the answer that have arrived so far.
@@ -215,21 +232,25 @@ async fn read_more(
             splitter.push(&chunk).map_err(unreadable)?;
             Ok(chunk.len() as u64)
         }
-        Ok(None) => Err(ElasticsearchError::Unreachable(
-            "its answer was cut off".to_owned(),
-        )),
+        Ok(None) => {
+            splitter.complete().map_err(unreadable)?;
+            Ok(0)
+        }
         Err(error) => Err(classify(&error, error.is_timeout())),
     }
 }
 
 fn unreadable(error: SplitError) -> ElasticsearchError {
-    ElasticsearchError::Unreadable(error.to_string())
+    match error {
+        SplitError::CutOff => ElasticsearchError::Unreachable("its answer was cut off".to_owned()),
+        other => ElasticsearchError::Unreadable(other.to_string()),
+    }
 }
 
-fn parse_head(bytes: &[u8]) -> Result<StepHead, Broken> {
+fn parse_head(text: &str) -> Result<StepHead, Broken> {
     // The head ends where the list of hits begins: an empty list closes what is open.
-    let closed = [bytes, b"[]}}"].concat();
-    let head: Head = serde_json::from_slice(&closed)
+    let closed = [text, "[]}}"].concat();
+    let head: Head = serde_json::from_str(&closed)
         .map_err(|error| ElasticsearchError::Unreadable(error.to_string()))?;
     if let Err(error) = check_whole(head.timed_out, head.terminated_early, &head.shards) {
         return Err(Broken {
