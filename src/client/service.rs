@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use crate::auth::static_tokens;
+
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for an answer, and for more of one. A first page may have to be sorted by Elasticsearch.
@@ -35,7 +37,7 @@ pub enum SettingsError {
 /// Where the access token comes from.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
-    /// A file. It is read for every request, because the tokens of a provider last for minutes and an export may take hours.
+    /// A file like that of the service, whose first token is taken. It is read for every request, because the tokens of a provider last for minutes and an export may take hours.
     File(PathBuf),
     /// The token itself.
     Token(SecretString),
@@ -185,12 +187,8 @@ impl Service {
     fn authorization(&self) -> Result<HeaderValue, RequestError> {
         let token = match &self.token {
             TokenSource::Token(token) => token.clone(),
-            TokenSource::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    RequestError::Token(format!("--access-token-file {}: {error}", path.display()))
-                })?;
-                SecretString::from(text.trim().to_owned())
-            }
+            TokenSource::File(path) => static_tokens::read_first(path)
+                .map_err(|error| RequestError::Token(format!("--access-token-file: {error}")))?,
         };
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
             .map_err(|_| {
