@@ -133,12 +133,10 @@ fn wait_for_bytes(path: &str, bytes: u64) {
 }
 
 /// An export that stands still in the middle, because its service sends no more.
-fn export_that_hangs(service: &Service, path: &str, more: &[&str]) -> (Child, Proxy) {
+fn export_that_hangs(service: &Service, path: &str) -> (Child, Proxy) {
     let proxy = Proxy::start(&format!("http://{}", service.address));
     proxy.set(Mode::HoldAfter(60_000));
-    let mut arguments = vec!["r", "-o", path, "--page-size", "20"];
-    arguments.extend(more);
-    let child = export_from(proxy.address, &arguments)
+    let child = export_from(proxy.address, &["r", "-o", path, "--page-size", "20"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -152,7 +150,7 @@ fn an_export_that_was_killed_is_resumed_without_gap_or_repetition() {
     let service = optimize.serve();
     for name in ["rows.jsonl", "rows.json"] {
         let (_folder, path) = file(name);
-        let (mut child, _proxy) = export_that_hangs(&service, &path, &[]);
+        let (mut child, _proxy) = export_that_hangs(&service, &path);
         child.kill().unwrap();
         child.wait().unwrap();
         let before = fs::read(&path).unwrap();
@@ -189,7 +187,7 @@ fn an_export_that_is_asked_to_stop_says_how_to_go_on() {
     let service = optimize.serve();
     for signal in ["-TERM", "-INT"] {
         let (_folder, path) = file("rows.jsonl");
-        let (child, _proxy) = export_that_hangs(&service, &path, &[]);
+        let (child, _proxy) = export_that_hangs(&service, &path);
         let pid = child.id().to_string();
         assert!(
             Command::new("kill")
@@ -213,27 +211,14 @@ fn an_export_that_is_asked_to_stop_says_how_to_go_on() {
 fn a_page_that_breaks_off_is_made_up_for() {
     let optimize = optimize_with(400);
     let service = optimize.serve();
-    let proxy = Proxy::start(&format!("http://{}", service.address));
-    // Each connection breaks after some pages, so that every new row is reached only by reading on from the beginning.
-    proxy.set(Mode::CutAfter(60_000));
     let (_folder, path) = file("rows.json");
-    let (child, address) = {
-        let address = proxy.address;
-        let child = export_from(address, &["r", "-o", &path, "--page-size", "20"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        (child, address)
-    };
-    wait_for_bytes(&path, 20_000);
-    thread::sleep(Duration::from_millis(300));
+    let (child, proxy) = export_that_hangs(&service, &path);
+    // The page breaks in its middle, and so does whatever is asked for during a while.
+    proxy.set(Mode::CutAfter(0));
+    thread::sleep(Duration::from_millis(1_500));
     proxy.set(Mode::Pass);
-    let output = child.wait_with_output().unwrap();
-    let message = assert_code(&output, 0);
-    assert!(
-        message.contains("from its beginning"),
-        "{message} {address}"
-    );
+    let message = assert_code(&child.wait_with_output().unwrap(), 0);
+    assert!(message.contains("from its beginning"), "{message}");
     assert_all_ids(&path, 400);
 }
 

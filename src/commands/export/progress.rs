@@ -5,12 +5,12 @@ use std::io::{IsTerminal, stderr};
 use std::fmt;
 use std::time::Duration;
 
-use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use optimize_export::client::Progress;
 
 /// Rows, share, rate and time left.
 const TEMPLATE: &str =
-    "{bar:30.cyan/dim} {human_pos}/{human_len} rows  {rate:>6} rows/s  {eta:>4} left  {msg}";
+    "{bar:30.cyan/dim} {human_pos}/{human_len} rows  {rate:>6} rows/s  {left:>4} left  {msg}";
 /// How often the bar is drawn while nothing arrives.
 const TICK: Duration = Duration::from_millis(200);
 /// Rows after which the count of rows that the file has already is shown anew.
@@ -29,7 +29,12 @@ impl ProgressLine {
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::no_length().with_position(rows);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
+                bar.set_style(
+                    style
+                        .with_key("rate", rate)
+                        .with_key("left", left)
+                        .progress_chars("━━─"),
+                );
             }
             // The rows that are there already say nothing about the rate: they are seen first, then forgotten.
             bar.tick();
@@ -52,6 +57,15 @@ impl ProgressLine {
 fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     // There is nobody to tell that a piece of the bar can't be drawn.
     let _ = write!(out, "{:.0}", state.per_sec());
+}
+
+/// The time left, where there is a rate to tell it from: there is none while only known rows are read again.
+fn left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let _ = if state.per_sec() < 1.0 {
+        out.write_str("?")
+    } else {
+        write!(out, "{:#}", HumanDuration(state.eta()))
+    };
 }
 
 impl Progress for ProgressLine {
