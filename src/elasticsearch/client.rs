@@ -29,6 +29,12 @@ const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
 /// Longest wait for a connection, and for the answer to a node's head when there is another node to turn to.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
 
+/// Scrolls of which the opener is kept in mind; a node has 500 at a time unless it is told otherwise.
+const MAX_OPENERS: u64 = 10_000;
+
+/// How long a scroll can be left alone: Elasticsearch's default of `search.max_keep_alive`.
+const LONGEST_SCROLL: Duration = Duration::from_secs(86_400);
+
 /// How to reach a cluster.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {
@@ -56,6 +62,8 @@ pub(super) struct Connection {
     authorization: Authorization,
     nodes: Nodes,
     connect_time: Duration,
+    /// The authorization that opened each scroll, where it may change while the scroll is open.
+    openers: moka::sync::Cache<String, HeaderValue>,
 }
 
 impl fmt::Debug for Elasticsearch {
@@ -92,6 +100,16 @@ struct Request<'r> {
     /// Path and query, as the official client spells them.
     path: &'r str,
     body: Option<&'r Value>,
+}
+
+/// A request whose answer is read while it arrives.
+pub(super) struct StreamRequest<'r> {
+    pub path: &'r str,
+    pub query: &'r [(&'r str, String)],
+    pub body: &'r Value,
+    pub repeatable: Repeatable,
+    /// The scroll that it goes on with.
+    pub scroll_id: Option<&'r str>,
 }
 
 /// Whether a request may be sent again that may have arrived.
@@ -190,6 +208,10 @@ impl Elasticsearch {
                 authorization: Authorization::new(settings.credentials, settings.secret_file)?,
                 nodes: Nodes::new(nodes),
                 connect_time,
+                openers: moka::sync::Cache::builder()
+                    .max_capacity(MAX_OPENERS)
+                    .time_to_idle(LONGEST_SCROLL)
+                    .build(),
             }),
         })
     }
@@ -324,7 +346,7 @@ impl Elasticsearch {
     ) -> Result<T, ElasticsearchError> {
         let connection = &self.connection;
         let request = Request { method, path, body };
-        let response = connection
+        let (response, _) = connection
             .send(Repeatable::Yes, |node, authorization| {
                 connection.send_to(node, &request, authorization)
             })
@@ -346,12 +368,13 @@ pub(super) async fn measured<T>(
 }
 
 impl Connection {
-    /// Sends to the nodes in turn until one answers; again with other credentials if those in force are refused.
+    /// Sends to the nodes in turn until one answers; again with other credentials if those in force are refused. Tells with
+    /// what authorization the answer was had.
     async fn send<'c, A, F, S>(
         &'c self,
         repeatable: Repeatable,
         send: S,
-    ) -> Result<A, ElasticsearchError>
+    ) -> Result<(A, Option<HeaderValue>), ElasticsearchError>
     where
         A: Answer,
         F: Future<Output = Result<A, Failure>>,
@@ -361,17 +384,19 @@ impl Connection {
         let answer = self
             .send_with(repeatable, &send, authorization.as_ref())
             .await?;
-        let Some(authorization) = authorization else {
-            return Ok(answer);
-        };
         if answer.status() != 401 {
-            self.authorization.was_accepted(&authorization);
-            return Ok(answer);
+            return Ok((answer, authorization));
         }
         // It was refused before anything was done, so even what must not be repeated can be sent again.
-        match self.authorization.instead_of(&authorization) {
-            Some(other) => self.send_with(repeatable, &send, Some(&other)).await,
-            None => Ok(answer),
+        match authorization
+            .as_ref()
+            .and_then(|refused| self.authorization.instead_of(refused))
+        {
+            Some(other) => {
+                let answer = self.send_with(repeatable, &send, Some(&other)).await?;
+                Ok((answer, Some(other)))
+            }
+            None => Ok((answer, authorization)),
         }
     }
 
@@ -472,29 +497,55 @@ impl Connection {
         Ok(Response::new(builder.send().await?, method))
     }
 
-    /// Posts JSON through our own client, whose answers can be read while they arrive.
+    /// Posts JSON through our own client, whose answers can be read while they arrive. Tells with what authorization, too.
     pub(super) async fn post_for_stream(
         &self,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
-    ) -> Result<reqwest::Response, ElasticsearchError> {
-        let body = bytes::Bytes::from(body.to_string());
-        let body = &body;
-        // A second step skips hits, and a second first step leaves a scroll open that nobody knows.
-        self.send(Repeatable::No, |node, authorization| async move {
-            let mut request = self
-                .http
-                .post(node.join(path)?)
-                .header(CONTENT_TYPE, "application/json")
-                .query(query)
-                .body(body.clone());
-            if let Some(authorization) = authorization {
-                request = request.header(AUTHORIZATION, authorization);
+        request: &StreamRequest<'_>,
+    ) -> Result<(reqwest::Response, Option<HeaderValue>), ElasticsearchError> {
+        let body = bytes::Bytes::from(request.body.to_string());
+        let send = |node, authorization| self.stream_from(node, request, &body, authorization);
+        match request.scroll_id.and_then(|id| self.openers.get(id)) {
+            None => self.send(request.repeatable, send).await,
+            Some(opener) => {
+                let answer = self
+                    .send_with(request.repeatable, &send, Some(&opener))
+                    .await?;
+                if answer.status() == 401 {
+                    return Err(ElasticsearchError::Refused {
+                        status: 404,
+                        refusal: Refusal::SearchContextMissing,
+                        reason: "the API key that opened the scroll is no longer valid".to_owned(),
+                    });
+                }
+                Ok((answer, Some(opener)))
             }
-            Ok(request.send().await?)
-        })
-        .await
+        }
+    }
+
+    async fn stream_from(
+        &self,
+        node: &Node,
+        request: &StreamRequest<'_>,
+        body: &bytes::Bytes,
+        authorization: Option<HeaderValue>,
+    ) -> Result<reqwest::Response, Failure> {
+        let mut builder = self
+            .http
+            .post(node.join(request.path)?)
+            .header(CONTENT_TYPE, "application/json")
+            .query(request.query)
+            .body(body.clone());
+        if let Some(authorization) = authorization {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        Ok(builder.send().await?)
+    }
+
+    /// Keeps in mind with what authorization a scroll has to go on.
+    pub(super) fn remember_opener(&self, scroll_id: &str, authorization: Option<HeaderValue>) {
+        if let Some(opener) = authorization.filter(|_| self.authorization.may_change_owner()) {
+            self.openers.insert(scroll_id.to_owned(), opener);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Elasticsearch, Shards, check_whole, classify};
+use super::client::{Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify};
 use super::error::ElasticsearchError;
 use super::hits::{HitSplitter, Piece, SplitError};
 use crate::telemetry;
@@ -49,6 +49,8 @@ impl From<ElasticsearchError> for Broken {
 impl Elasticsearch {
     /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size.
     ///
+    /// Where a node breaks the connection, another one is asked: at worst the first one keeps a scroll until it expires.
+    ///
     /// # Errors
     /// Elasticsearch does not answer, refuses, or answers only in part.
     pub async fn open_scroll(
@@ -59,7 +61,14 @@ impl Elasticsearch {
     ) -> Result<ScrollStep, ElasticsearchError> {
         let path = format!("{}/_search", encode_names(indices));
         let query = [("scroll", format!("{keep_alive_seconds}s"))];
-        match self.scroll_step("scroll_open", &path, &query, body).await {
+        let request = StreamRequest {
+            path: &path,
+            query: &query,
+            body,
+            repeatable: Repeatable::Yes,
+            scroll_id: None,
+        };
+        match self.scroll_step("scroll_open", &request).await {
             Err(Broken {
                 error,
                 scroll_id: Some(scroll_id),
@@ -84,7 +93,14 @@ impl Elasticsearch {
         keep_alive_seconds: u32,
     ) -> Result<ScrollStep, ElasticsearchError> {
         let body = json!({"scroll": format!("{keep_alive_seconds}s"), "scroll_id": scroll_id});
-        self.scroll_step("scroll_continue", "_search/scroll", &[], &body)
+        let request = StreamRequest {
+            path: "_search/scroll",
+            query: &[],
+            body: &body,
+            repeatable: Repeatable::No,
+            scroll_id: Some(scroll_id),
+        };
+        self.scroll_step("scroll_continue", &request)
             .await
             .map_err(|broken| broken.error)
     }
@@ -93,30 +109,26 @@ impl Elasticsearch {
     async fn scroll_step(
         &self,
         operation: &'static str,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
+        request: &StreamRequest<'_>,
     ) -> Result<ScrollStep, Broken> {
         let asked = Instant::now();
-        let step = self.begin_step(path, query, body).await;
+        let step = self.begin_step(request).await;
         let error = step.as_ref().err().map(|broken| broken.error.kind());
         telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
         step
     }
 
-    async fn begin_step(
-        &self,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
-    ) -> Result<ScrollStep, Broken> {
-        let response = self.connection.post_for_stream(path, query, body).await?;
+    async fn begin_step(&self, request: &StreamRequest<'_>) -> Result<ScrollStep, Broken> {
+        let (response, authorization) = self.connection.post_for_stream(request).await?;
         let status = response.status();
         if !status.is_success() {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
-        ScrollStep::read_head(response).await
+        let step = ScrollStep::read_head(response).await?;
+        self.connection
+            .remember_opener(&step.head.scroll_id, authorization);
+        Ok(step)
     }
 }
 
