@@ -3,6 +3,7 @@ use std::io::Write;
 use super::*;
 
 mod containers;
+mod kubernetes;
 
 fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment = environment
