@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::Request;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+
+use crate::certificates::Certified;
 
 /// How long one request may take. A bulk request on a busy two-core machine is the slowest of them.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -17,6 +20,8 @@ const LARGEST_ANSWER: u64 = 512 * 1024 * 1024;
 pub struct Client {
     agent: ureq::Agent,
     url: String,
+    timeout: Duration,
+    tls: Option<TlsConfig>,
 }
 
 /// What a server answered, whatever its status.
@@ -35,6 +40,12 @@ pub struct Answer {
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A certificate or key is none.
+    #[error("a certificate or key can't be read: {reason}")]
+    Certificate {
+        /// What the reader reported.
+        reason: String,
+    },
     /// There was no answer at all.
     #[error("no answer from {method} {url}: {reason}")]
     NoAnswer {
@@ -62,25 +73,47 @@ pub enum Error {
 impl Client {
     /// A client for the server at `url`; a user and a password in the URL are sent as basic authentication.
     pub fn new(url: &str) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(REQUEST_TIMEOUT))
-            .build()
-            .new_agent();
         Self {
-            agent,
+            agent: agent(REQUEST_TIMEOUT, None),
             url: url.trim_end_matches('/').to_owned(),
+            timeout: REQUEST_TIMEOUT,
+            tls: None,
         }
     }
 
     /// The same client with another limit on the time of one request.
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(timeout))
-            .build()
-            .new_agent();
-        Self { agent, ..self }
+        Self {
+            agent: agent(timeout, self.tls.clone()),
+            timeout,
+            ..self
+        }
+    }
+
+    /// The same client with trust in this authority (PEM) and no other, and perhaps with a certificate of its own.
+    pub fn with_tls(self, authority: &str, own: Option<&Certified>) -> Result<Self, Error> {
+        let unreadable = |error: ureq::Error| Error::Certificate {
+            reason: error.to_string(),
+        };
+        let certificate = |pem: &str| Certificate::from_pem(pem.as_bytes()).map_err(unreadable);
+        let own = own
+            .map(|own| {
+                let key = PrivateKey::from_pem(own.key.as_bytes()).map_err(unreadable)?;
+                Ok(ClientCert::new_with_certs(
+                    &[certificate(&own.certificate)?],
+                    key,
+                ))
+            })
+            .transpose()?;
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&[certificate(authority)?]))
+            .client_cert(own)
+            .build();
+        Ok(Self {
+            agent: agent(self.timeout, Some(tls.clone())),
+            tls: Some(tls),
+            ..self
+        })
     }
 
     /// `GET path`.
@@ -195,6 +228,16 @@ impl Client {
             url: without_credentials(&url),
         })
     }
+}
+
+fn agent(timeout: Duration, tls: Option<TlsConfig>) -> ureq::Agent {
+    let mut config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(timeout));
+    if let Some(tls) = tls {
+        config = config.tls_config(tls);
+    }
+    config.build().new_agent()
 }
 
 impl Answer {

@@ -8,6 +8,9 @@
 //! 4. a Java virtual machine: one artifact on Maven Central contains a complete distribution, so `mvn` and a JDK are enough.
 //!    The distribution is unpacked once into a cache folder (see [`Cache`]).
 //!
+//! Tests of TLS, users and privileges need a server with security on: [`secured_for_this_process`] always starts its own, in a
+//! container or in a Java virtual machine as above.
+//!
 //! Every server started here listens on loopback only, at a port of its own, keeps its data in a folder of its own and removes that folder
 //! when it stops. It holds no more than one test run needs: it is never meant to keep anything.
 
@@ -15,6 +18,7 @@ mod cache;
 mod container;
 mod distribution;
 mod java;
+mod security;
 mod server;
 mod started;
 mod version;
@@ -23,6 +27,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use cache::Cache;
+pub use security::{ClientCertificates, SERVER_NAME, Secured, secured_for_this_process};
 pub use server::Heap;
 pub use started::{Status, start, status, stop};
 pub use version::Version;
@@ -193,6 +198,7 @@ pub fn of_version_for_this_process(
                 version,
                 heap,
                 Lifetime::OfThisProcess,
+                None,
             )?;
             let elasticsearch = server.elasticsearch.clone();
             keep_until_the_end(server);
@@ -202,22 +208,24 @@ pub fn of_version_for_this_process(
         .map_err(Clone::clone)
 }
 
-/// Stops the server that [`for_this_process`] started, if it started one, and waits until it is gone.
+/// Stops the servers that were started for this process, if any, and waits until they are gone.
 ///
 /// Ending the process is enough to stop it; this is for a command that wants to say so.
 pub fn stop_for_this_process() {
-    let held = STARTED_HERE.lock().ok().and_then(|mut held| held.take());
-    if let Some(server) = held {
+    let held = STARTED_HERE
+        .lock()
+        .map(|mut held| std::mem::take(&mut *held));
+    for server in held.unwrap_or_default() {
         server.stop();
     }
 }
 
-/// Holds the pipe whose closing stops the server.
-static STARTED_HERE: Mutex<Option<Server>> = Mutex::new(None);
+/// Holds the pipes whose closing stops the servers.
+static STARTED_HERE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 fn keep_until_the_end(server: Server) {
     if let Ok(mut held) = STARTED_HERE.lock() {
-        *held = Some(server);
+        held.push(server);
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a developer of `optimize-export` runs, as `cargo xtask …`, and what the project's tests use as a library:
 //!
 //! * [`elasticsearch`]: a real Elasticsearch for one process, found or started;
+//! * [`certificates`]: an authority that only tests trust, for servers that speak TLS;
 //! * [`indices`]: the indices an Optimize installation has, created and filled under a prefix of their own;
 //! * [`sample`]: the documents and stored reports of a believable installation;
 //! * [`demo`]: the main job of the service, shown to a human.
 
+pub mod certificates;
 pub mod client;
 pub mod demo;
 pub mod elasticsearch;

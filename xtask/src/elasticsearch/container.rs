@@ -6,11 +6,15 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::security::Security;
 use super::{Error, Heap, Version};
 use crate::progress::Progress;
 
 /// The compose file that is written beside each server.
 const COMPOSE_FILE: &str = include_str!("elasticsearch.compose.yml");
+
+/// The same for a server with security on.
+const SECURED_COMPOSE_FILE: &str = include_str!("secured.compose.yml");
 
 /// How long the engine may take to answer a question, so that a machine without one is not kept waiting.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
@@ -58,9 +62,23 @@ impl Engine {
     }
 
     /// Writes the compose project of one server into its folder.
-    pub fn write_project(&self, folder: &Path, heap: &Heap) -> Result<Project, Error> {
+    pub fn write_project(
+        &self,
+        folder: &Path,
+        heap: &Heap,
+        security: Option<&Security>,
+    ) -> Result<Project, Error> {
         let file = folder.join("compose.yml");
-        let written = COMPOSE_FILE
+        let template = match security {
+            Some(security) => {
+                security.write_for_image(folder)?;
+                SECURED_COMPOSE_FILE
+                    .replace("${ELASTIC_PASSWORD}", security.password())
+                    .replace("${CLIENT_AUTHENTICATION}", security.client_authentication())
+            }
+            None => COMPOSE_FILE.to_owned(),
+        };
+        let written = template
             .replace("${ELASTICSEARCH_IMAGE}", &self.image)
             .replace("${ELASTICSEARCH_HEAP}", &heap.options().join(" "));
         fs::write(&file, written).map_err(Error::system(format!("write {}", file.display())))?;
@@ -89,8 +107,8 @@ impl Project {
             .join(" ")
     }
 
-    /// The address, as soon as the engine knows it.
-    pub fn url(&self) -> Option<String> {
+    /// The address, such as `127.0.0.1:39201`, as soon as the engine knows it.
+    pub fn address(&self) -> Option<String> {
         let words = self.words(&["port", "elasticsearch", "9200"]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = answers(&words, ANSWER_LIMIT)?;
@@ -101,7 +119,7 @@ impl Project {
             .next()?
             .parse::<u16>()
             .is_ok_and(|port| port > 0);
-        has_port.then(|| format!("http://{address}"))
+        has_port.then(|| address.to_owned())
     }
 
     fn words(&self, command: &[&str]) -> Vec<String> {

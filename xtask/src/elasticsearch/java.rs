@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::security::Security;
 use super::{Error, Heap, Version};
 
 /// The oldest Java that runs both versions of Elasticsearch.
@@ -164,7 +165,11 @@ impl Java {
 }
 
 /// Writes the server's configuration folder.
-pub(super) fn write_configuration(version: Version, layout: Layout<'_>) -> Result<(), Error> {
+pub(super) fn write_configuration(
+    version: Version,
+    layout: Layout<'_>,
+    security: Option<&Security>,
+) -> Result<(), Error> {
     let config = layout.folder.join("config");
     let shipped = layout.distribution.join("config");
     let write = |name: &str, content: String| {
@@ -175,13 +180,19 @@ pub(super) fn write_configuration(version: Version, layout: Layout<'_>) -> Resul
         let path = shipped.join(name);
         fs::read_to_string(&path).map_err(Error::system(format!("read {}", path.display())))
     };
-    write("elasticsearch.yml", settings(version, layout.folder))?;
+    write(
+        "elasticsearch.yml",
+        settings(version, layout.folder, security),
+    )?;
+    if let Some(security) = security {
+        security.write_configuration(&config)?;
+    }
     write("log4j2.properties", read("log4j2.properties")?)?;
     write("jvm.options", jvm_options(&read("jvm.options")?))
 }
 
 /// The settings file. Port 0 lets the system choose free ports, which the server then writes into files.
-fn settings(version: Version, folder: &Path) -> String {
+fn settings(version: Version, folder: &Path, security: Option<&Security>) -> String {
     let mut settings = format!(
         "cluster.name: optimize-export
 node.name: optimize-export
@@ -196,8 +207,11 @@ cluster.routing.allocation.disk.threshold_enabled: false
 ",
         folder = folder.display()
     );
-    if version == Version::V8 {
-        settings.push_str("xpack.security.enabled: false\n");
+    match security {
+        Some(security) => settings.push_str(&security.settings()),
+        // The artifact of 7.17 has no security to be switched off.
+        None if version == Version::V8 => settings.push_str("xpack.security.enabled: false\n"),
+        None => {}
     }
     settings
 }
@@ -312,8 +326,10 @@ mod tests {
 
     #[test]
     fn only_version_8_knows_the_security_setting() {
-        assert!(settings(Version::V8, Path::new("/x")).contains("xpack.security.enabled: false"));
-        assert!(!settings(Version::V7, Path::new("/x")).contains("xpack"));
+        assert!(
+            settings(Version::V8, Path::new("/x"), None).contains("xpack.security.enabled: false")
+        );
+        assert!(!settings(Version::V7, Path::new("/x"), None).contains("xpack"));
     }
 
     #[test]

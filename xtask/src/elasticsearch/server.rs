@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::container::Engine;
 use super::java::{self, Java, Layout};
+use super::security::{SERVER_NAME, Security};
 use super::{Cache, Elasticsearch, Error, Origin, Version, distribution, version_of};
-use crate::client::Client;
+use crate::client::{self, Client};
 
 /// The shell script beside every server.
 const KEEPER: &str = include_str!("keeper.sh");
@@ -97,17 +98,20 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server, in a container where that is possible, else in a Java virtual machine.
+    /// Starts a server, in a container where that is possible, else in a Java virtual machine; without `security`, anybody may do anything.
     pub fn start(
         cache: &Cache,
         version: Version,
         heap: Heap,
         lifetime: Lifetime,
+        security: Option<&Security>,
     ) -> Result<Self, Error> {
         remove_what_dead_servers_left(cache);
         match Engine::find(version) {
-            Some(engine) => Self::start_in_container(cache, version, &heap, lifetime, &engine),
-            None => Self::start_in_java(cache, version, &heap, lifetime),
+            Some(engine) => {
+                Self::start_in_container(cache, version, &heap, lifetime, &engine, security)
+            }
+            None => Self::start_in_java(cache, version, &heap, lifetime, security),
         }
     }
 
@@ -116,6 +120,7 @@ impl Server {
         version: Version,
         heap: &Heap,
         lifetime: Lifetime,
+        security: Option<&Security>,
     ) -> Result<Self, Error> {
         let java = Java::find()?;
         let distribution = distribution::folder(cache, version)?;
@@ -128,7 +133,7 @@ impl Server {
             let path = folder.join(name);
             fs::create_dir(&path).map_err(Error::system(format!("make {}", path.display())))?;
         }
-        java::write_configuration(version, layout)?;
+        java::write_configuration(version, layout, security)?;
         for entry in files_below(&folder) {
             cache.hand_over(&entry)?;
         }
@@ -157,7 +162,13 @@ impl Server {
             .spawn()
             .map_err(Error::system("start the shell beside the server"))?;
         let ports = folder.join("logs/http.ports");
-        let url = wait_until_it_answers(version, &mut keeper, &log, || url_in(&ports))?;
+        let url = wait_until_it_answers(
+            version,
+            &mut keeper,
+            &log,
+            || Some(url(&address_in(&ports)?, security)),
+            |url| connect(url, Origin::Java, security),
+        )?;
         Ok(Self {
             elasticsearch: describe(url, version, Origin::Java),
             folder,
@@ -171,16 +182,23 @@ impl Server {
         heap: &Heap,
         lifetime: Lifetime,
         engine: &Engine,
+        security: Option<&Security>,
     ) -> Result<Self, Error> {
         let folder = own_folder(cache)?;
-        let project = engine.write_project(&folder, heap)?;
+        let project = engine.write_project(&folder, heap, security)?;
         let log = new_log(&folder)?;
         let mut keeper = keeper(&folder, lifetime, &project.down_command(), &log)?;
         keeper.args(project.up_command());
         let mut keeper = keeper
             .spawn()
             .map_err(Error::system("start the shell beside the container"))?;
-        let url = wait_until_it_answers(version, &mut keeper, &log, || project.url())?;
+        let url = wait_until_it_answers(
+            version,
+            &mut keeper,
+            &log,
+            || Some(url(&project.address()?, security)),
+            |url| connect(url, Origin::Container, security),
+        )?;
         Ok(Self {
             elasticsearch: describe(url, version, Origin::Container),
             folder,
@@ -200,6 +218,26 @@ impl Server {
         while matches!(self.keeper.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// The URL of the server at an address such as `127.0.0.1:39201`. A secured one is called by the name in its certificate.
+fn url(address: &str, security: Option<&Security>) -> String {
+    match (security, address.rsplit_once(':')) {
+        (Some(_), Some((_, port))) => format!("https://{SERVER_NAME}:{port}"),
+        _ => format!("http://{address}"),
+    }
+}
+
+/// A client that may ask the server for its version.
+fn connect(
+    url: &str,
+    origin: Origin,
+    security: Option<&Security>,
+) -> Result<Client, client::Error> {
+    match security {
+        Some(security) => security.client(url, origin),
+        None => Ok(Client::new(url)),
     }
 }
 
@@ -314,6 +352,7 @@ fn wait_until_it_answers(
     keeper: &mut Child,
     log: &File,
     url: impl Fn() -> Option<String>,
+    connect: impl Fn(&str) -> Result<Client, client::Error>,
 ) -> Result<String, Error> {
     let did_not_start = |reason: String| Error::DidNotStart {
         version,
@@ -329,8 +368,8 @@ fn wait_until_it_answers(
             return Err(did_not_start(format!("it ended with {status}")));
         }
         if let Some(url) = url() {
-            let client = Client::new(&url).with_timeout(Duration::from_secs(5));
-            if version_of(&client).is_ok() {
+            let client = connect(&url).map_err(|error| did_not_start(error.to_string()))?;
+            if version_of(&client.with_timeout(Duration::from_secs(5))).is_ok() {
                 return Ok(url);
             }
         }
@@ -358,10 +397,11 @@ pub(super) fn signal_stop(keeper: u32) -> bool {
 }
 
 /// The address in the file that the server writes when it listens.
-fn url_in(ports: &Path) -> Option<String> {
+fn address_in(ports: &Path) -> Option<String> {
     let text = fs::read_to_string(ports).ok()?;
-    let address = text.lines().find(|line| line.starts_with("127.0.0.1:"))?;
-    Some(format!("http://{address}"))
+    text.lines()
+        .find(|line| line.starts_with("127.0.0.1:"))
+        .map(str::to_owned)
 }
 
 /// Everything in a folder, and the folder itself.

@@ -37,7 +37,7 @@ pub fn start(version: Version, heap: Heap) -> Result<Elasticsearch, Error> {
     if let Some(found) = find(&cache, version) {
         return Ok(found);
     }
-    let server = Server::start(&cache, version, heap, Lifetime::UntilStopped)?;
+    let server = Server::start(&cache, version, heap, Lifetime::UntilStopped, None)?;
     let state = State {
         url: server.elasticsearch.url.clone(),
         version: server.elasticsearch.version.clone(),

@@ -67,6 +67,11 @@ pub enum Error {
 impl Installation {
     /// The indices under `prefix` of the cluster at `url`. Nothing is asked of the cluster yet.
     pub fn new(url: &str, prefix: &str) -> Result<Self, Error> {
+        Self::with_client(Client::new(url), prefix)
+    }
+
+    /// The same for a cluster that asks for more than a URL.
+    pub fn with_client(client: Client, prefix: &str) -> Result<Self, Error> {
         let is_allowed =
             |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
         let is_prefix = prefix.starts_with(is_allowed)
@@ -79,7 +84,7 @@ impl Installation {
             });
         }
         Ok(Self {
-            client: Client::new(url),
+            client,
             prefix: prefix.to_owned(),
         })
     }
