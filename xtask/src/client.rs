@@ -282,6 +282,14 @@ pub fn without_credentials(url: &str) -> String {
     }
 }
 
+/// The URL with a password for the user that it names; nothing if it names none, or has a password already.
+pub fn with_password(url: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (user, rest) = rest.split_once('@')?;
+    let is_name = !user.is_empty() && !user.contains([':', '/']);
+    is_name.then(|| format!("{scheme}://{user}:{}@{rest}", percent_encoded(password)))
+}
+
 /// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
 pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
@@ -309,6 +317,22 @@ mod tests {
             percent_encoded("DXF1ZXJ5QW5+/=="),
             "DXF1ZXJ5QW5%2B%2F%3D%3D"
         );
+    }
+
+    #[test]
+    fn a_password_is_put_behind_the_user() {
+        assert_eq!(
+            with_password("https://elastic@host:9200/x", "p/w").as_deref(),
+            Some("https://elastic:p%2Fw@host:9200/x")
+        );
+        for unfit in [
+            "https://host:9200",
+            "https://u:p@host",
+            "https://host/x@y",
+            "@",
+        ] {
+            assert_eq!(with_password(unfit, "p"), None, "{unfit}");
+        }
     }
 
     #[test]
