@@ -282,12 +282,17 @@ pub fn without_credentials(url: &str) -> String {
     }
 }
 
-/// The URL with a password for the user that it names; nothing if it names none, or has a password already.
+/// The URL with a password for the user that it names. Nothing if it names none or has a password already, or if the password has characters that can't
+/// stand there: `ureq` sends them as they are, encoded ones too.
 pub fn with_password(url: &str, password: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let (user, rest) = rest.split_once('@')?;
-    let is_name = !user.is_empty() && !user.contains([':', '/']);
-    is_name.then(|| format!("{scheme}://{user}:{}@{rest}", percent_encoded(password)))
+    let is_plain = |text: &str| {
+        let mut bytes = text.bytes();
+        !text.is_empty()
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    (is_plain(user) && is_plain(password)).then(|| format!("{scheme}://{user}:{password}@{rest}"))
 }
 
 /// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
@@ -322,9 +327,10 @@ mod tests {
     #[test]
     fn a_password_is_put_behind_the_user() {
         assert_eq!(
-            with_password("https://elastic@host:9200/x", "p/w").as_deref(),
-            Some("https://elastic:p%2Fw@host:9200/x")
+            with_password("https://elastic@host:9200/x", "p-1").as_deref(),
+            Some("https://elastic:p-1@host:9200/x")
         );
+        assert_eq!(with_password("https://elastic@host:9200/x", "p/1"), None);
         for unfit in [
             "https://host:9200",
             "https://u:p@host",

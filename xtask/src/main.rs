@@ -102,7 +102,7 @@ struct Target {
     /// The address of the cluster, for example http://localhost:9200, with the name of a user in front of the host if it asks for one.
     #[arg(long, env = elasticsearch::URL_VARIABLE)]
     url: String,
-    /// A file with the password of that user, which then need not stand in the address.
+    /// A file with the password of that user, of letters, digits and -._~, which then need not stand in the address.
     #[arg(long, env = "ELASTICSEARCH_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
     /// A file (PEM) with the certificate of the authority to trust, and no other.
@@ -122,7 +122,7 @@ impl Target {
             Some(path) => {
                 let password = read(path)?;
                 let url = client::with_password(&self.url, password.trim_end_matches(['\r', '\n']));
-                Client::new(&url.context("a password needs the name of a user in the address")?)
+                Client::new(&url.context("the password, or the name of the user in the address, is missing or has characters that can't be sent")?)
             }
             None => Client::new(&self.url),
         };
