@@ -1,18 +1,18 @@
-//! Who may export: clients that present the static token, or one of an OpenID provider.
+//! Who may export: clients that present a static token, or one of an OpenID provider.
 //!
 //! Source: fact file A, section 8; RFC 6750.
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
 
 pub mod jwt;
 mod key_set;
-mod static_token;
+pub mod static_tokens;
 
 pub use jwt::{JwtSettings, JwtVerifier};
+pub use static_tokens::{NamedToken, StaticTokens};
 
 /// Why a client is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum AuthError {
     /// The token is one of the provider's, but not for this use or this time.
     #[error("the bearer token is not valid: {0}")]
     Rejected(&'static str),
+    /// The token is valid, but does not give this right.
+    #[error("the bearer token does not give the right to export: {0}")]
+    Insufficient(&'static str),
     /// The provider's keys can't be had, so that no token can be verified. Not the client's fault.
     #[error("the keys that verify tokens can't be fetched from their provider; try again later")]
     NoKeys,
@@ -44,39 +47,66 @@ impl AuthError {
         let code = match self {
             Self::NoToken => return "Bearer".to_owned(),
             Self::SeveralTokens => "invalid_request",
+            Self::Insufficient(_) => "insufficient_scope",
             Self::Malformed | Self::Invalid | Self::Rejected(_) | Self::NoKeys => "invalid_token",
         };
         format!("Bearer error=\"{code}\", error_description=\"{self}\"")
     }
 }
 
-/// How the log names clients with the static token.
-const STATIC_TOKEN_NAME: &str = "static token";
 /// Longest name of a client in logs and limits, in characters.
 const MAX_CLIENT_NAME: usize = 128;
 
 /// Who was let in, as the log and the limits per client name it: the name of a token, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Client(Arc<str>);
+pub struct Client {
+    name: Arc<str>,
+    key_id: Option<Arc<str>>,
+}
 
 impl Client {
     /// A client of this name; what can't be printed in one line of a log, or is too long for it, is left out.
     pub fn named(name: &str) -> Self {
-        let printable = name.chars().filter(|c| !c.is_control());
-        Self(printable.take(MAX_CLIENT_NAME).collect::<String>().into())
+        Self {
+            name: printable(name),
+            key_id: None,
+        }
+    }
+
+    /// The same client, let in by a token that this key of the provider signed.
+    pub fn by_key(self, id: &str) -> Self {
+        Self {
+            key_id: Some(printable(id)),
+            ..self
+        }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
+
+    /// Its name, to be kept.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// The provider's key that signed its token.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+}
+
+fn printable(text: &str) -> Arc<str> {
+    let printable = text.chars().filter(|c| !c.is_control());
+    printable.take(MAX_CLIENT_NAME).collect::<String>().into()
 }
 
 /// Lets clients in, or not. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub enum Authenticator {
-    /// Whoever presents this token; nobody, if there is none.
-    StaticToken(Option<SecretString>),
+    /// Whoever presents one of these tokens.
+    StaticTokens(StaticTokens),
     /// Whoever presents a token that the provider signed for this audience.
     Jwt(Arc<JwtVerifier>),
 }
@@ -89,11 +119,7 @@ impl Authenticator {
     pub async fn check(&self, headers: &HeaderMap) -> Result<Client, AuthError> {
         let presented = bearer_token(headers)?;
         match self {
-            Self::StaticToken(None) => Err(AuthError::Invalid),
-            Self::StaticToken(Some(expected)) => {
-                static_token::check(presented, expected)?;
-                Ok(Client::named(STATIC_TOKEN_NAME))
-            }
+            Self::StaticTokens(tokens) => tokens.check(presented),
             Self::Jwt(verifier) => verifier.verify(presented).await,
         }
     }
@@ -139,7 +165,10 @@ mod tests {
             );
         }
         futures_util::FutureExt::now_or_never(
-            Authenticator::StaticToken(Some("s3cret-Token".into())).check(&map),
+            Authenticator::StaticTokens(StaticTokens::new(vec![NamedToken::unnamed(
+                "s3cret-Token".into(),
+            )]))
+            .check(&map),
         )
         .unwrap()
         .map(drop)
@@ -186,8 +215,8 @@ mod tests {
     fn without_a_configured_token_nobody_is_let_in() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "Bearer x".parse().unwrap());
-        let check =
-            futures_util::FutureExt::now_or_never(Authenticator::StaticToken(None).check(&headers));
+        let nobody = Authenticator::StaticTokens(StaticTokens::new(Vec::new()));
+        let check = futures_util::FutureExt::now_or_never(nobody.check(&headers));
         assert_eq!(check, Some(Err(AuthError::Invalid)));
     }
 
@@ -197,6 +226,11 @@ mod tests {
         assert_eq!(
             AuthError::Invalid.challenge(),
             "Bearer error=\"invalid_token\", error_description=\"the bearer token is not valid\""
+        );
+        assert!(
+            AuthError::Insufficient("it lacks a scope")
+                .challenge()
+                .starts_with("Bearer error=\"insufficient_scope\"")
         );
     }
 }

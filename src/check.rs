@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::auth;
 use crate::config::Config;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::scope::{DefinitionKind, IndexNames};
@@ -121,19 +119,24 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
 }
 
 fn check_access(config: &Config, findings: &mut Findings) {
-    match &config.access_token {
+    let unusable = config
+        .access_tokens
+        .iter()
+        .any(|token| !token.can_be_sent());
+    match config.access_tokens.len() {
         _ if config.jwt.is_some() => findings.add(
             "tokens",
             Verdict::Good,
             "those of the provider at --jwk-set-uri are accepted, its keys are fetched with the first one",
         ),
-        None => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
-        Some(token) if !auth::is_well_formed(token.expose_secret()) => findings.add(
+        0 => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
+        _ if unusable => findings.add(
             "access token",
             Verdict::Bad,
             "it holds characters that clients can't send in a bearer token; letters, digits and -._~+/ work",
         ),
-        Some(_) => findings.add("access token", Verdict::Good, "configured"),
+        1 => findings.add("access token", Verdict::Good, "configured"),
+        tokens => findings.add("access tokens", Verdict::Good, format!("{tokens} configured")),
     }
     match &config.scroll_key {
         None => findings.add(

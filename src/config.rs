@@ -20,9 +20,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::auth::JwtSettings;
+use crate::auth::jwt::RequiredClaim;
+use crate::auth::{JwtSettings, NamedToken, static_tokens};
 use crate::elasticsearch::{ConnectionSettings, Credentials};
 use crate::export::ExportSettings;
+use crate::http::tls::TlsFiles;
 use crate::raw_data::variables::ObjectVariables;
 
 mod optimize_names;
@@ -38,6 +40,11 @@ const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
 /// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and about two
 /// megabytes here.
 const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 128;
+
+/// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
+const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
+/// Our variable for a single token.
+const ACCESS_TOKEN_VARIABLE: &str = "OPTIMIZE_EXPORT_ACCESS_TOKEN";
 
 /// The settings as flags, environment variables and keys of the file.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -62,6 +69,32 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_listen: Option<SocketAddr>,
+
+    /// PEM file with the certificate chain of the export, which speaks HTTPS then; read again when it changes
+    /// [default: plain HTTP]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_TLS_CERTIFICATE_FILE",
+        value_name = "FILE",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_certificate_file: Option<PathBuf>,
+
+    /// PEM file with the private key that goes with it
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_TLS_KEY_FILE",
+        value_name = "FILE",
+        help_heading = "Service"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key_file: Option<PathBuf>,
+
+    /// Serve the OpenAPI document at /api/openapi.json, and a page to try it at /api/docs [default: true]
+    #[arg(long, env = "OPTIMIZE_EXPORT_API_DOCS", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Service")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_docs: Option<bool>,
 
     /// Path in front of /api, such as /optimize [also: CAMUNDA_OPTIMIZE_CONTEXT_PATH] [default: none]
     #[arg(
@@ -154,7 +187,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index_prefix: Option<String>,
 
-    /// File with the token that clients present [or the token in OPTIMIZE_EXPORT_ACCESS_TOKEN] [also:
+    /// File with the tokens that clients present, one per line, each alone or as `name: token`; read again when it changes
+    /// [or one token in OPTIMIZE_EXPORT_ACCESS_TOKEN] [also:
     /// OPTIMIZE_API_ACCESS_TOKEN] [default: none, every request is refused]
     #[arg(
         long,
@@ -195,6 +229,27 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+
+    /// Scope that a provider's token has to have [default: none]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_REQUIRED_SCOPE",
+        value_name = "SCOPE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_scope: Option<String>,
+
+    /// Claim that a provider's token has to have, as a value or in a list; dots lead into claims within others
+    /// [default: none]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_REQUIRED_CLAIM",
+        value_name = "NAME=VALUE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_claim: Option<String>,
 
     /// File with the key that proves a scroll is ours; replicas need the same one [or the key in
     /// OPTIMIZE_EXPORT_SCROLL_KEY] [default: a random key per process]
@@ -288,6 +343,26 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports: Option<u32>,
 
+    /// The same for one client, known by the name of its token [default: no limit of its own]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_EXPORTS_PER_CLIENT",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_exports_per_client: Option<u32>,
+
+    /// Scrolls that this process keeps open at the same time; more are refused with status 429 [default: 400]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_OPEN_SCROLLS",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_open_scrolls: Option<u32>,
+
     /// Format of the log [default: text]
     #[arg(
         long,
@@ -341,8 +416,14 @@ pub struct Config {
     pub context_path: Vec<String>,
     /// How to reach Elasticsearch.
     pub elasticsearch: ConnectionSettings,
-    /// The token that clients present, unless `jwt` says otherwise.
-    pub access_token: Option<SecretString>,
+    /// The certificate of the export; plain HTTP without one.
+    pub tls: Option<TlsFiles>,
+    /// Whether the interface is described to whoever asks.
+    pub api_docs: bool,
+    /// The tokens that clients present, unless `jwt` says otherwise.
+    pub access_tokens: Vec<NamedToken>,
+    /// Where they come from, if they can change.
+    pub access_token_file: Option<PathBuf>,
     /// How tokens of a provider are verified; beats the static token, as in Optimize.
     pub jwt: Option<JwtSettings>,
     /// The key that replicas share.
@@ -465,6 +546,11 @@ impl Config {
         let timeout = settings.elasticsearch_timeout.unwrap_or(60);
         for (setting, value) in [
             ("--max-concurrent-exports", max_concurrent_exports),
+            (
+                "--max-concurrent-exports-per-client",
+                settings.max_concurrent_exports_per_client.unwrap_or(1),
+            ),
+            ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
             ("--aggregation-bucket-limit", aggregation_bucket_limit),
             ("--elasticsearch-timeout", timeout),
         ] {
@@ -510,19 +596,20 @@ impl Config {
             );
             return Err(wrong("--scroll-key-file", problem));
         }
-        let access_token = secret(
-            "--access-token-file",
-            settings.access_token_file.as_deref(),
-            "OPTIMIZE_EXPORT_ACCESS_TOKEN",
-            Some("OPTIMIZE_API_ACCESS_TOKEN"),
-            environment,
-        )?;
+        let limit_per_client = settings.max_concurrent_exports_per_client;
+        let limit_per_client = limit_per_client.unwrap_or(max_concurrent_exports);
+        let max_open_scrolls = settings
+            .max_open_scrolls
+            .unwrap_or(DEFAULT_MAX_OPEN_SCROLLS);
         Ok(Self {
             listen,
             management_listen,
             context_path: context_path(settings.context_path.as_deref().unwrap_or(""))?,
             elasticsearch: connection(&settings, environment, timeout)?,
-            access_token,
+            access_tokens: access_tokens(&settings, environment)?,
+            access_token_file: settings.access_token_file.clone(),
+            tls: tls(&settings)?,
+            api_docs: settings.api_docs.unwrap_or(true),
             jwt: jwt(&settings)?,
             scroll_key,
             export: ExportSettings {
@@ -535,8 +622,9 @@ impl Config {
                 time_zone,
                 assignee_analytics: settings.assignee_analytics.unwrap_or(true),
                 aggregation_bucket_limit,
-                max_concurrent_exports: usize::try_from(max_concurrent_exports)
-                    .unwrap_or(usize::MAX),
+                max_concurrent_exports: count(max_concurrent_exports),
+                max_concurrent_exports_per_client: count(limit_per_client),
+                max_open_scrolls: count(max_open_scrolls),
             },
             parameters: ParameterRules {
                 max_limit,
@@ -547,6 +635,10 @@ impl Config {
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Shortest scroll key: 128 bits.
@@ -615,12 +707,50 @@ fn context_path(path: &str) -> Result<Vec<String>, ConfigError> {
     }
 }
 
+/// The static tokens, from their file, our variable or Optimize's. An empty variable is none, as in Optimize.
+fn access_tokens(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Vec<NamedToken>, ConfigError> {
+    const SETTING: &str = "--access-token-file";
+    if let Some(file) = &settings.access_token_file {
+        only_one_source(SETTING, ACCESS_TOKEN_VARIABLE, environment)?;
+        return static_tokens::read_file(file).map_err(|error| wrong(SETTING, error));
+    }
+    let token = secret(
+        SETTING,
+        None,
+        ACCESS_TOKEN_VARIABLE,
+        Some("OPTIMIZE_API_ACCESS_TOKEN"),
+        environment,
+    )?;
+    Ok(token.map(NamedToken::unnamed).into_iter().collect())
+}
+
+/// The certificate of the export and its key; one without the other is of no use.
+fn tls(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
+    match (&settings.tls_certificate_file, &settings.tls_key_file) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        })),
+        (Some(_), None) => Err(wrong("--tls-certificate-file", "it needs --tls-key-file")),
+        (None, Some(_)) => Err(wrong("--tls-key-file", "it needs --tls-certificate-file")),
+    }
+}
+
 /// How tokens of a provider are verified, if there is one.
 fn jwt(settings: &Settings) -> Result<Option<JwtSettings>, ConfigError> {
     let Some(key_set_url) = settings.jwk_set_uri.clone() else {
-        // Without a provider an issuer would silently not be checked; an audience has a default in Optimize's env files.
-        return match &settings.issuer {
-            Some(_) => Err(wrong("--issuer", "it needs --jwk-set-uri")),
+        // Without a provider these would silently not be checked; an audience has a default in Optimize's env files.
+        let given = [
+            ("--issuer", &settings.issuer),
+            ("--required-scope", &settings.required_scope),
+            ("--required-claim", &settings.required_claim),
+        ];
+        return match given.into_iter().find(|(_, value)| value.is_some()) {
+            Some((setting, _)) => Err(wrong(setting, "it needs --jwk-set-uri")),
             None => Ok(None),
         };
     };
@@ -630,14 +760,17 @@ fn jwt(settings: &Settings) -> Result<Option<JwtSettings>, ConfigError> {
             "it must begin with http:// or https:// and name a host",
         ));
     }
-    let audience = settings
-        .audience
-        .clone()
-        .filter(|audience| !audience.is_empty());
+    let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let required_claim = filled(&settings.required_claim)
+        .map(|claim| claim.parse::<RequiredClaim>())
+        .transpose()
+        .map_err(|problem| wrong("--required-claim", problem))?;
     Ok(Some(JwtSettings {
         key_set_url,
-        audience: audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
-        issuer: settings.issuer.clone().filter(|issuer| !issuer.is_empty()),
+        audience: filled(&settings.audience).unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
+        issuer: filled(&settings.issuer),
+        required_scope: filled(&settings.required_scope),
+        required_claim,
     }))
 }
 
@@ -729,6 +862,24 @@ fn connection(
     })
 }
 
+/// A secret that is given by a file must not be given by our variable too.
+fn only_one_source(
+    setting: &'static str,
+    own_variable: &'static str,
+    environment: &Environment,
+) -> Result<(), ConfigError> {
+    match environment
+        .get(own_variable)
+        .filter(|value| !value.is_empty())
+    {
+        Some(_) => Err(wrong(
+            setting,
+            format!("the environment variable {own_variable} is set too; use one of them"),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A secret from its file, our variable or Optimize's. An empty one is none, as in Optimize.
 fn secret(
     setting: &'static str,
@@ -746,11 +897,8 @@ fn secret(
         .transpose()?
         // Editors and `echo` end a file with a line break that is not part of the secret.
         .map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-    if from_file.is_some() && variable(own_variable).is_some() {
-        return Err(wrong(
-            setting,
-            format!("the environment variable {own_variable} is set too; use one of them"),
-        ));
+    if from_file.is_some() {
+        only_one_source(setting, own_variable, environment)?;
     }
     if from_file.as_deref() == Some("") {
         return Err(wrong(setting, "the file is empty"));

@@ -13,6 +13,7 @@ use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::plan::context::{ModelElement, ProcessModel};
 use crate::raw_data::clauses::DecisionClauses;
@@ -172,7 +173,7 @@ impl Definitions {
                     .map(|bucket| bucket.key),
             ))
         };
-        self.latest.try_get_with((kind, key.to_owned()), load).await
+        get_or_load("latest_version", &self.latest, (kind, key.to_owned()), load).await
     }
 
     /// The names of the flow nodes of one definition version: that of the tenant first, then the one without tenant;
@@ -217,9 +218,13 @@ impl Definitions {
                     .collect(),
             ))
         };
-        self.flow_node_names
-            .try_get_with(definition.clone(), load)
-            .await
+        get_or_load(
+            "flow_node_names",
+            &self.flow_node_names,
+            definition.clone(),
+            load,
+        )
+        .await
     }
 
     /// All process definitions of the cluster whose XML was imported, deleted ones left out, by key.
@@ -229,9 +234,8 @@ impl Definitions {
     pub async fn process_definitions(
         &self,
     ) -> Result<Arc<Vec<ProcessDefinition>>, Arc<ElasticsearchError>> {
-        self.process_definitions
-            .try_get_with((), self.load_process_definitions())
-            .await
+        let load = self.load_process_definitions();
+        get_or_load("process_definitions", &self.process_definitions, (), load).await
     }
 
     async fn load_process_definitions(
@@ -305,7 +309,12 @@ impl Definitions {
         for definition in &scope.definitions {
             let key = SelectedDefinition::from(definition);
             let load = self.load_process_model(key.clone());
-            models.push(self.process_models.try_get_with(key, load));
+            models.push(get_or_load(
+                "process_models",
+                &self.process_models,
+                key,
+                load,
+            ));
         }
         futures_util::stream::iter(models)
             .buffered(MODELS_AT_ONCE)

@@ -10,9 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::Client;
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
@@ -24,19 +22,24 @@ use crate::scope::{IndexNames, Scope};
 
 mod aggregated;
 pub mod answer;
+pub mod audit;
 pub mod body;
 pub mod error;
+pub mod open_scrolls;
 mod raw_data;
 mod raw_report;
 mod rows;
 pub mod scroll;
+pub mod slots;
 mod variable_names;
 
+pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
 
 use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
+use slots::{Exhausted, ExportSlots, Slot};
 
 /// Seconds after which a client may try again when this service is at its limit.
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
@@ -62,13 +65,17 @@ pub struct ExportSettings {
     pub aggregation_bucket_limit: u32,
     /// Exports under way at the same time.
     pub max_concurrent_exports: usize,
+    /// The same for each client.
+    pub max_concurrent_exports_per_client: usize,
+    /// Scrolls open at the same time.
+    pub max_open_scrolls: usize,
 }
 
 /// One request for an export, its parameters checked.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
-    /// Who asks.
-    pub client: Client,
+    /// Who asks, and what becomes of it.
+    pub audit: Audit,
     /// The report.
     pub report_id: String,
     /// Rows per page; only the first page of a raw data report obeys it.
@@ -84,7 +91,12 @@ pub struct ExportRequest {
 /// An answer to an export.
 pub enum Export {
     /// All of it.
-    Whole(Vec<u8>),
+    Whole {
+        /// Its JSON.
+        json: Vec<u8>,
+        /// How many records it has.
+        records: u64,
+    },
     /// A page whose rows are still arriving.
     Page(PageBody),
 }
@@ -101,11 +113,8 @@ struct Parts {
     signer: ScrollSigner,
     columns: Cache<String, Columns>,
     settings: ExportSettings,
-    slots: Arc<Semaphore>,
+    slots: ExportSlots,
 }
-
-/// The right to export, given back when the last byte is delivered.
-type Slot = OwnedSemaphorePermit;
 
 impl Exporter {
     /// An exporter on a cluster.
@@ -125,10 +134,13 @@ impl Exporter {
             reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
             definitions: Definitions::new(elasticsearch.clone(), names, time_to_live),
             elasticsearch,
-            scrolls: Arc::default(),
+            scrolls: Arc::new(ScrollRegistry::new(settings.max_open_scrolls)),
             signer,
             columns,
-            slots: Arc::new(Semaphore::new(settings.max_concurrent_exports)),
+            slots: ExportSlots::new(
+                settings.max_concurrent_exports,
+                settings.max_concurrent_exports_per_client,
+            ),
             settings,
         }))
     }
@@ -143,21 +155,27 @@ impl Exporter {
     /// # Errors
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
-        let slot =
-            Arc::clone(&self.0.slots)
-                .try_acquire_owned()
-                .map_err(|_| ExportError::Busy {
-                    reason: format!(
-                        "this service already works on {} exports (--max-concurrent-exports)",
-                        self.0.settings.max_concurrent_exports
-                    ),
-                    retry_after: RETRY_AFTER_OWN_LIMIT,
-                })?;
+        let audit = request.audit.clone();
+        let slot = match self.0.slots.take(audit.client()) {
+            Ok(slot) => slot,
+            Err(exhausted) => {
+                let error = self.no_slot(exhausted);
+                audit.refused(&error);
+                return Err(error);
+            }
+        };
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
         let task = tokio::spawn(tracing::Instrument::in_current_span(async move {
-            this.export_report(request, slot).await
+            let result = this.export_report(request, slot).await;
+            match &result {
+                Ok(Export::Whole { json, records }) => audit.delivered(*records, json.len() as u64),
+                // A page tells of its end itself.
+                Ok(Export::Page(_)) => {}
+                Err(error) => audit.refused(error),
+            }
+            result
         }));
         task.await.unwrap_or_else(|error| {
             Err(ExportError::Internal(format!(
@@ -166,12 +184,36 @@ impl Exporter {
         })
     }
 
+    fn no_slot(&self, exhausted: Exhausted) -> ExportError {
+        let settings = &self.0.settings;
+        let reason = match exhausted {
+            Exhausted::InAll => format!(
+                "this service already works on {} exports (--max-concurrent-exports)",
+                settings.max_concurrent_exports
+            ),
+            Exhausted::PerClient => format!(
+                "this service already works on {} exports of this client (--max-concurrent-exports-per-client)",
+                settings.max_concurrent_exports_per_client
+            ),
+        };
+        ExportError::Busy {
+            reason,
+            retry_after: RETRY_AFTER_OWN_LIMIT,
+        }
+    }
+
+    /// How many scrolls are open, brought up to date for the metrics.
+    pub fn open_scrolls(&self) -> usize {
+        self.0.scrolls.open().count()
+    }
+
     async fn export_report(
         &self,
         request: ExportRequest,
         slot: Slot,
     ) -> Result<Export, ExportError> {
         let report = self.0.reports.get(&request.report_id).await?;
+        request.audit.set_plan(combination::describe(&report));
         let is_ours = request
             .search_request_id
             .as_deref()

@@ -1,7 +1,11 @@
 //! The service's HTTP side: routes, parameters, error bodies, health checks, and the loop that accepts connections.
 
+pub mod compression;
 pub mod error_body;
 pub mod health;
+pub mod measured;
+pub mod openapi;
 pub mod parameters;
 pub mod routes;
 pub mod server;
+pub mod tls;

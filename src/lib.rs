@@ -1,6 +1,7 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
 pub mod auth;
+pub mod cache;
 pub mod check;
 pub mod config;
 pub mod definitions;
@@ -11,6 +12,8 @@ pub mod http;
 pub mod java;
 pub mod plan;
 pub mod raw_data;
+pub mod reload;
 pub mod report;
 pub mod result;
 pub mod scope;
+pub mod telemetry;

@@ -3,9 +3,11 @@
 //! Only asymmetric algorithms are accepted: with a symmetric one, whoever knows the public key could sign. Expiry is
 //! always demanded, as in Optimize's newer deployments (fact file A, section 8.2).
 
+use std::str::FromStr;
+
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::key_set::{KeySet, Lookup};
@@ -36,6 +38,68 @@ pub struct JwtSettings {
     pub audience: String,
     /// What `iss` has to be, if that matters.
     pub issuer: Option<String>,
+    /// A scope that a token must have to export.
+    pub required_scope: Option<String>,
+    /// A claim that a token must have to export.
+    pub required_claim: Option<RequiredClaim>,
+}
+
+/// A claim with one value, or with a list that contains it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequiredClaim {
+    /// Its name, or for a claim within others their names with dots between, such as `permissions.optimize-api`.
+    pub name: String,
+    /// What it has to be, or to contain.
+    pub value: String,
+}
+
+impl FromStr for RequiredClaim {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("it must have the form NAME=VALUE"),
+        }
+    }
+}
+
+impl RequiredClaim {
+    fn is_in(&self, claims: &Map<String, Value>) -> bool {
+        // Names may hold dots themselves, as those of Camunda's own claims do (`https://camunda.com/clusterId`).
+        let claim = claims.get(&self.name).or_else(|| {
+            let (first, rest) = self.name.split_once('.')?;
+            rest.split('.')
+                .try_fold(claims.get(first)?, |claim, name| claim.get(name))
+        });
+        match claim {
+            Some(Value::Array(values)) => values.iter().any(|value| is_text(value, &self.value)),
+            Some(value) => is_text(value, &self.value),
+            None => false,
+        }
+    }
+}
+
+/// Whether a claim's value is this text; numbers and truth values are written as in JSON.
+fn is_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => value == text,
+        Value::Number(number) => number.to_string() == text,
+        Value::Bool(is_so) => is_so.to_string() == text,
+        _ => false,
+    }
+}
+
+/// Whether `scope` (RFC 8693: separated by blanks) or `scp` (Okta, Microsoft: a list, or the same) has this scope.
+fn has_scope(claims: &Map<String, Value>, scope: &str) -> bool {
+    ["scope", "scp"].iter().any(|name| match claims.get(*name) {
+        Some(Value::String(scopes)) => scopes.split(' ').any(|one| one == scope),
+        Some(Value::Array(scopes)) => scopes.iter().any(|one| is_text(one, scope)),
+        _ => false,
+    })
 }
 
 /// Verifies tokens.
@@ -45,22 +109,13 @@ pub struct JwtVerifier {
     settings: JwtSettings,
 }
 
-/// The claims that say who the client is; all others are checked while the token is decoded.
-#[derive(Deserialize)]
-struct Claims {
-    /// The client that the token was issued to, as Keycloak and other OpenID providers name it.
-    azp: Option<String>,
-    /// The same of RFC 9068.
-    client_id: Option<String>,
-    /// The subject; with the client credentials grant often an opaque id.
-    sub: Option<String>,
-}
-
-impl Claims {
-    fn client(self) -> Client {
-        let name = self.client_id.or(self.azp).or(self.sub);
-        Client::named(name.as_deref().unwrap_or("unnamed client"))
-    }
+/// Who the token was issued to: `client_id` (RFC 9068), `azp` (Keycloak and other OpenID providers), else the subject,
+/// with the client credentials grant often an opaque id.
+fn client_of(claims: &Map<String, Value>) -> Client {
+    let name = ["client_id", "azp", "sub"]
+        .iter()
+        .find_map(|name| claims.get(*name)?.as_str());
+    Client::named(name.unwrap_or("unnamed client"))
 }
 
 impl JwtVerifier {
@@ -75,7 +130,7 @@ impl JwtVerifier {
         })
     }
 
-    /// Checks signature, validity in time, audience and issuer of a token, and tells whose it is.
+    /// Checks signature, validity in time, audience, issuer and rights of a token, and tells whose it is.
     ///
     /// # Errors
     /// Says what is wrong with it, or that the provider's keys can't be had.
@@ -95,14 +150,40 @@ impl JwtVerifier {
         let validation = self.validation(header.alg);
         let mut problem = AuthError::Invalid;
         for key in keys {
-            match decode::<Claims>(token, &key, &validation) {
-                Ok(token) => return Ok(token.claims.client()),
+            match decode::<Map<String, Value>>(token, &key, &validation) {
+                Ok(token) => {
+                    self.check_rights(&token.claims)?;
+                    let client = client_of(&token.claims);
+                    return Ok(match &header.kid {
+                        Some(id) => client.by_key(id),
+                        None => client,
+                    });
+                }
                 // With several keys to try, the one whose signature fits has the last word.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
                 Err(error) => problem = explain(error.kind()),
             }
         }
         Err(problem)
+    }
+
+    /// Whether an authentic token gives the right to export.
+    fn check_rights(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
+        if let Some(scope) = &self.settings.required_scope
+            && !has_scope(claims, scope)
+        {
+            return Err(AuthError::Insufficient(
+                "it lacks the scope that this service demands",
+            ));
+        }
+        if let Some(claim) = &self.settings.required_claim
+            && !claim.is_in(claims)
+        {
+            return Err(AuthError::Insufficient(
+                "it lacks the claim that this service demands",
+            ));
+        }
+        Ok(())
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {
@@ -131,5 +212,55 @@ fn explain(error: &ErrorKind) -> AuthError {
         }
         ErrorKind::InvalidClaimFormat(_) => AuthError::Rejected("one of its claims is malformed"),
         _ => AuthError::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claims(claims: Value) -> Map<String, Value> {
+        claims.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn scopes_come_in_three_forms() {
+        for (claims_with, has_it) in [
+            (json!({"scope": "read export"}), true),
+            (json!({"scp": ["read", "export"]}), true),
+            (json!({"scp": "export"}), true),
+            (json!({"scope": "exports export.all"}), false),
+            (json!({"scope": 7, "scp": {}}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(
+                has_scope(&claims(claims_with.clone()), "export"),
+                has_it,
+                "{claims_with}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_claim_may_lie_within_others_or_have_dots_in_its_name() {
+        let is_in =
+            |text: &str, value: Value| text.parse::<RequiredClaim>().unwrap().is_in(&claims(value));
+        assert!(is_in(
+            "https://camunda.com/clusterId=c1",
+            json!({"https://camunda.com/clusterId": "c1"})
+        ));
+        assert!(is_in(
+            "permissions.optimize-api=write:*",
+            json!({"permissions": {"optimize-api": ["read:*", "write:*"]}})
+        ));
+        assert!(is_in("level=7", json!({"level": 7})));
+        assert!(!is_in("level=7", json!({"level": "77"})));
+        assert!(!is_in("a.b.c=x", json!({"a": {"b": "x"}})));
+        assert!(!is_in("a=x", json!({"a": {"x": 1}})));
+        for wrong in ["a", "=x", "a="] {
+            assert!(wrong.parse::<RequiredClaim>().is_err(), "{wrong}");
+        }
     }
 }

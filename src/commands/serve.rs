@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use optimize_export::auth::{self, Authenticator, JwtVerifier};
+use metrics_exporter_prometheus::PrometheusHandle;
+use optimize_export::auth::{Authenticator, JwtVerifier, StaticTokens};
 use optimize_export::config::{Config, LogFormat};
 use optimize_export::export::Exporter;
 use optimize_export::export::scroll::ScrollSigner;
 use optimize_export::http;
+use optimize_export::http::tls::TlsAcceptor;
 use optimize_export::http::{health, routes, server};
+use optimize_export::{reload, telemetry};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,19 +41,24 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     };
     let authenticator = authenticator(&config)?;
     let api = routes::Api {
-        exporter: Exporter::new(elasticsearch.clone(), signer, config.export.clone()),
+        exporter: Exporter::new(elasticsearch, signer, config.export.clone()),
         authenticator,
         parameters: config.parameters,
         context_path: config.context_path.clone(),
+        docs: config.api_docs,
     };
+    let tls = tls(&config)?;
     let listener = listen("--listen", config.listen).await?;
     let management = listen("--management-listen", config.management_listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let management_address = management.local_addr().map_err(|error| error.to_string())?;
     let (stop_management, management_stopped) = tokio::sync::oneshot::channel::<()>();
+    let metrics = telemetry::start().map_err(|error| format!("metrics can't be kept: {error}"))?;
+    keep_up(metrics.clone());
     let health = tokio::spawn(http::server::serve(
         management,
-        health::routes(elasticsearch),
+        None,
+        health::routes(api.exporter.clone(), metrics),
         async {
             // Either the sender says so or it is gone; both mean stop.
             let _ = management_stopped.await;
@@ -58,8 +66,9 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     ));
     let stop = stop_signal()?;
     tracing::info!(%address, management = %management_address, "started");
-    println!("optimize-export listens on http://{address}");
-    server::serve(listener, routes::routes(api), stop).await;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    println!("optimize-export listens on {scheme}://{address}");
+    server::serve(listener, tls, routes::routes(api), stop).await;
     drop(stop_management);
     health.await.map_err(|error| error.to_string())?;
     tracing::info!("stopped");
@@ -70,21 +79,57 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
 fn authenticator(config: &Config) -> Result<Authenticator, String> {
     if let Some(settings) = &config.jwt {
         let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
-        if config.access_token.is_some() {
+        if !config.access_tokens.is_empty() {
             tracing::warn!("--jwk-set-uri is configured: the static access token is ignored");
         }
         return Ok(Authenticator::Jwt(Arc::new(verifier)));
     }
-    match &config.access_token {
-        None => tracing::warn!(
+    if config.access_tokens.is_empty() {
+        tracing::warn!(
             "no access token is configured: every request will be refused (--access-token-file)"
-        ),
-        Some(token) if !auth::is_well_formed(token.expose_secret()) => tracing::warn!(
+        );
+    } else if config
+        .access_tokens
+        .iter()
+        .any(|token| !token.can_be_sent())
+    {
+        tracing::warn!(
             "the access token holds characters that clients can't send: every request will be refused"
-        ),
-        Some(_) => {}
+        );
     }
-    Ok(Authenticator::StaticToken(config.access_token.clone()))
+    let tokens = StaticTokens::new(config.access_tokens.clone());
+    if let Some(file) = config.access_token_file.clone() {
+        let tokens = tokens.clone();
+        reload::watch("the file of access tokens", vec![file.clone()], move || {
+            tokens.reload(&file)
+        });
+    }
+    Ok(Authenticator::StaticTokens(tokens))
+}
+
+/// The certificate of the export, read again when it changes.
+fn tls(config: &Config) -> Result<Option<TlsAcceptor>, String> {
+    let Some(files) = config.tls.clone() else {
+        return Ok(None);
+    };
+    let acceptor =
+        TlsAcceptor::load(&files).map_err(|error| format!("--tls-certificate-file: {error}"))?;
+    let watched = vec![files.certificate.clone(), files.key.clone()];
+    let renewed = acceptor.clone();
+    reload::watch("the certificate of the export", watched, move || {
+        renewed.reload(&files)
+    });
+    Ok(Some(acceptor))
+}
+
+/// Samples wait in memory until somebody asks for them, which may be never.
+fn keep_up(metrics: PrometheusHandle) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(telemetry::UPKEEP_INTERVAL).await;
+            metrics.run_upkeep();
+        }
+    });
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {

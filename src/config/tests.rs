@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::auth::StaticTokens;
 
 mod containers;
 mod kubernetes;
@@ -21,6 +22,12 @@ fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     file
+}
+
+fn lets_in(config: &Config, token: &str) -> bool {
+    StaticTokens::new(config.access_tokens.clone())
+        .check(token)
+        .is_ok()
 }
 
 #[test]
@@ -44,7 +51,7 @@ fn nothing_given_gives_the_documented_defaults() {
     );
     assert_eq!(config.export.aggregation_bucket_limit, 1_000);
     assert!(
-        config.access_token.is_none()
+        config.access_tokens.is_empty()
             && config.scroll_key.is_none()
             && config.export.assignee_analytics
     );
@@ -100,7 +107,7 @@ fn optimize_names_reach_elasticsearch() {
     assert!(
         matches!(&config.elasticsearch.credentials, Credentials::Basic(user, _) if user == "optimize")
     );
-    assert_eq!(config.access_token.unwrap().expose_secret(), "token");
+    assert!(lets_in(&config, "token"));
     assert!(!config.export.assignee_analytics);
 }
 
@@ -237,6 +244,60 @@ fn what_is_impossible_or_contradictory_is_named() {
 }
 
 #[test]
+fn several_tokens_come_from_one_file() {
+    let tokens = file("lake: one\nbi: two\n");
+    let given = Settings {
+        access_token_file: Some(tokens.path().into()),
+        ..Settings::default()
+    };
+    let config = load(given, &[]).unwrap();
+    assert!(lets_in(&config, "one") && lets_in(&config, "two") && !lets_in(&config, "lake"));
+    assert_eq!(config.access_token_file.as_deref(), Some(tokens.path()));
+}
+
+#[test]
+fn limits_have_defaults_and_bounds() {
+    let config = load(Settings::default(), &[]).unwrap();
+    assert_eq!(config.export.max_open_scrolls, 400);
+    assert_eq!(
+        config.export.max_concurrent_exports_per_client,
+        config.export.max_concurrent_exports
+    );
+    for (given, setting) in [
+        (
+            Settings {
+                max_open_scrolls: Some(0),
+                ..Settings::default()
+            },
+            "--max-open-scrolls",
+        ),
+        (
+            Settings {
+                max_concurrent_exports_per_client: Some(0),
+                ..Settings::default()
+            },
+            "--max-concurrent-exports-per-client",
+        ),
+        (
+            Settings {
+                tls_key_file: Some("key".into()),
+                ..Settings::default()
+            },
+            "--tls-key-file",
+        ),
+        (
+            Settings {
+                required_scope: Some("export".to_owned()),
+                ..Settings::default()
+            },
+            "--required-scope: it needs --jwk-set-uri",
+        ),
+    ] {
+        assert!(problem(given, &[]).contains(setting), "{setting}");
+    }
+}
+
+#[test]
 fn secrets_come_from_files_without_their_line_break() {
     let token = file("s3cret\r\n");
     let given = Settings {
@@ -244,10 +305,7 @@ fn secrets_come_from_files_without_their_line_break() {
         ..Settings::default()
     };
     let config = load(given.clone(), &[]).unwrap();
-    assert_eq!(
-        config.access_token.as_ref().unwrap().expose_secret(),
-        "s3cret"
-    );
+    assert!(lets_in(&config, "s3cret"));
     assert!(!format!("{config:?}").contains("s3cret"));
     assert!(
         problem(given, &[("OPTIMIZE_EXPORT_ACCESS_TOKEN", "other")])

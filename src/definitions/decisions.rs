@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Definitions, ScopeError};
+use crate::cache::get_or_load;
 use crate::elasticsearch::ElasticsearchError;
 use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
 use crate::report::definition::{DecisionReportData, lenient};
@@ -45,9 +46,13 @@ impl Definitions {
         decision: &DefinitionScope,
     ) -> Result<Arc<DecisionClauses>, Arc<ElasticsearchError>> {
         let load = self.load_decision_clauses(decision);
-        self.decision_clauses
-            .try_get_with(decision.into(), load)
-            .await
+        get_or_load(
+            "decision_clauses",
+            &self.decision_clauses,
+            decision.into(),
+            load,
+        )
+        .await
     }
 
     async fn load_decision_clauses(

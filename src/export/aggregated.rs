@@ -44,7 +44,7 @@ impl Exporter {
             },
         };
         let result = self.evaluate(&evaluation).await?;
-        Ok(Export::Whole(write(request, &scope, &result)))
+        Ok(write(request, &scope, &result))
     }
 
     /// The result of a report on decisions, whole.
@@ -62,7 +62,7 @@ impl Exporter {
             bucket_limit: self.0.settings.aggregation_bucket_limit,
         });
         let result = self.evaluate(&plan).await?;
-        Ok(Export::Whole(write(request, &scope, &result)))
+        Ok(write(request, &scope, &result))
     }
 
     async fn evaluate(
@@ -101,7 +101,7 @@ impl Exporter {
     }
 }
 
-fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Vec<u8> {
+fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Export {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
     let messages: Vec<String> = message_about(scope)
@@ -115,7 +115,10 @@ fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Vec<u
         total: records,
         report_id: &request.report_id,
     };
-    envelope.with_result(result)
+    Export::Whole {
+        json: envelope.with_result(result),
+        records,
+    }
 }
 
 impl From<PlanError> for ExportError {

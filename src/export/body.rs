@@ -15,8 +15,8 @@ use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::Slot;
 use super::scroll::ScrollLease;
+use super::slots::Slot;
 use crate::raw_data::json::JsonText;
 
 /// Text is handed on in chunks of at least this many bytes.

@@ -39,6 +39,21 @@ pub enum ExportError {
     Internal(String),
 }
 
+impl ExportError {
+    /// The kind of it in few words, for logs; what it says to the client may repeat the request.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad request",
+            Self::Report(_) => "the report can't be evaluated",
+            Self::TooManyBuckets(_) => "too many buckets",
+            Self::NotFound(_) => "no such report",
+            Self::Busy { .. } => "a limit is reached",
+            Self::Unavailable(_) => "Elasticsearch is not available",
+            Self::Internal(_) => "internal error",
+        }
+    }
+}
+
 /// Seconds after which a client may try again when Elasticsearch is at its limits.
 const RETRY_AFTER_OVERLOAD: u32 = 5;
 

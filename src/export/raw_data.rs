@@ -7,7 +7,6 @@
 //! client starts over instead of missing rows.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,20 +15,26 @@ use serde_json::{Value, json};
 use super::answer::Envelope;
 use super::body::{self, BodyWriter, Interrupted, PageEnd};
 use super::error::{ExportError, start_over};
+use super::open_scrolls::Reservation;
 use super::raw_report::{Columns, RawReport};
 use super::rows::RowError;
 use super::scroll::{Recognition, ScrollContents, ScrollLease};
-use super::{Export, ExportRequest, Exporter, Slot, ask_scope, message_about};
+use super::slots::Slot;
+use super::{Audit, Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
 use crate::raw_data::dates;
 use crate::raw_data::document::MatchedQueries;
 use crate::scope::Scope;
+use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
 const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
+
+/// The same when too many scrolls are open: most are read to their end long before they expire.
+const RETRY_AFTER_OPEN_SCROLLS: u32 = 30;
 
 /// How many hits a step has, for pages of `limit` rows: a page must be a whole number of steps.
 fn step_size(limit: u32) -> u32 {
@@ -55,7 +60,7 @@ struct Page {
     /// A hit that was read ahead to verify the scroll.
     first_hit: Option<Vec<u8>>,
     leases: Vec<ScrollLease>,
-    started: Instant,
+    audit: Audit,
     slot: Option<Slot>,
 }
 
@@ -84,22 +89,18 @@ impl Exporter {
         report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
-        let started = Instant::now();
         let now = dates::now();
         let scope = self.scope_of(report).await?;
         let message = message_about(&scope);
         let without_scroll = |total: u64| {
             let message = message.as_deref();
             let report_id = &request.report_id;
-            Ok(Export::Whole(
-                Envelope {
-                    message,
-                    total,
-                    report_id,
-                    search_request_id: None,
-                }
-                .without_rows(),
-            ))
+            Ok(without_rows(&Envelope {
+                message,
+                total,
+                report_id,
+                search_request_id: None,
+            }))
         };
         if scope.is_known_to_be_empty() {
             return without_scroll(0);
@@ -123,6 +124,7 @@ impl Exporter {
             "sort": report.sort(contents.now),
         });
         let keep_alive = request.pagination_timeout;
+        let reservation = self.reserve_scroll()?;
         let (step, columns) = tokio::join!(
             self.open_scroll(&scope, keep_alive, &search),
             self.find_columns(report, &scope, &query),
@@ -130,6 +132,7 @@ impl Exporter {
         let Some(step) = step? else {
             return without_scroll(0);
         };
+        telemetry::scrolls(ScrollEvent::Opened, 1);
         let scroll_id = step.head.scroll_id.clone();
         let columns = match columns {
             Ok(columns) => columns,
@@ -142,7 +145,9 @@ impl Exporter {
         let Some(lease) = self.0.scrolls.lease(&scroll_id) else {
             return Err(scroll_id_twice());
         };
-        lease.remember(Arc::clone(&contents), keep_alive);
+        let page_number = lease.remember(Arc::clone(&contents), keep_alive);
+        drop(reservation);
+        request.audit.set_page(page_number, lease.digest());
         let page = Page {
             exporter: self.clone(),
             contents,
@@ -154,7 +159,7 @@ impl Exporter {
             step,
             first_hit: None,
             leases: vec![lease],
-            started,
+            audit: request.audit,
             slot: Some(slot),
         };
         Ok(page.start())
@@ -167,7 +172,6 @@ impl Exporter {
         report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
-        let started = Instant::now();
         let keep_alive = request.pagination_timeout;
         // Twice: before the lease, so that a foreign report learns nothing of who is reading, and with the lease, because
         // the scroll may have ended in between.
@@ -212,7 +216,9 @@ impl Exporter {
                 }
             },
         };
-        lease.remember(Arc::clone(&contents), keep_alive);
+        telemetry::scrolls(ScrollEvent::Continued, 1);
+        let page_number = lease.remember(Arc::clone(&contents), keep_alive);
+        request.audit.set_page(page_number, lease.digest());
         let mut leases = vec![lease];
         let new_scroll_id = step.head.scroll_id.clone();
         if new_scroll_id != scroll_id {
@@ -242,10 +248,24 @@ impl Exporter {
             step,
             first_hit,
             leases,
-            started,
+            audit: request.audit,
             slot: Some(slot),
         };
         Ok(page.start())
+    }
+
+    /// Makes room for one more open scroll.
+    fn reserve_scroll(&self) -> Result<Reservation, ExportError> {
+        self.0.scrolls.open().reserve().map_err(|full| ExportError::Busy {
+            reason: format!(
+                "this service keeps {} scrolls open already (--max-open-scrolls); scrolls that nobody continues expire \
+                 after their paginationTimeout",
+                self.0.settings.max_open_scrolls
+            ),
+            retry_after: u32::try_from(full.next_free.as_secs())
+                .unwrap_or(u32::MAX)
+                .clamp(1, RETRY_AFTER_OPEN_SCROLLS),
+        })
     }
 
     /// What this process knows of a scroll; `None` if it may be one of a replica.
@@ -296,7 +316,7 @@ impl Exporter {
             total,
             report_id: &request.report_id,
         };
-        Ok(Export::Whole(envelope.without_rows()))
+        Ok(without_rows(&envelope))
     }
 
     async fn open_scroll(
@@ -363,10 +383,18 @@ impl Exporter {
 
     /// Gives up a scroll of ours. If that fails, it expires by itself.
     async fn clear_scroll(&self, scroll_id: &str) {
+        telemetry::scrolls(ScrollEvent::Cleared, 1);
         if let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await {
             tracing::warn!(%error, "a scroll can't be cleared and stays open until it expires");
         }
         self.0.columns.invalidate(scroll_id);
+    }
+}
+
+fn without_rows(envelope: &Envelope<'_>) -> Export {
+    Export::Whole {
+        json: envelope.without_rows(),
+        records: 0,
     }
 }
 
@@ -392,6 +420,18 @@ enum Broken {
     Interrupted(#[from] Interrupted),
     #[error("Elasticsearch changed the scroll id within a page")]
     IdChanged,
+}
+
+impl Broken {
+    /// The kind of it in few words; the whole text may name addresses and documents.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Elasticsearch(_) => "Elasticsearch did not send the rest",
+            Self::Row(_) => "a stored instance could not be made a row",
+            Self::Interrupted(_) => "the client did not read",
+            Self::IdChanged => "the scroll id changed",
+        }
+    }
 }
 
 impl Page {
@@ -422,25 +462,19 @@ impl Page {
                 Err(broken)
             }
         };
-        let took_ms = self.started.elapsed().as_millis();
         match delivered {
             Ok((rows, bytes)) => {
-                tracing::info!(
-                    report = self.contents.report_id,
-                    rows,
-                    bytes,
-                    took_ms,
-                    "page exported"
-                );
+                self.audit.delivered(u64::from(rows), bytes);
                 if rows > 0 {
                     return;
                 }
             }
             Err(Broken::Interrupted(interrupted)) => {
-                tracing::info!(report = self.contents.report_id, took_ms, %interrupted, "page given up");
+                self.audit.interrupted(&interrupted.to_string())
             }
             Err(broken) => {
-                tracing::error!(report = self.contents.report_id, took_ms, error = %broken, "page broke off");
+                tracing::error!(report = self.contents.report_id, error = %broken, "page broke off");
+                self.audit.broken(broken.kind());
             }
         }
         self.exporter.clear_scroll(&self.scroll_id).await;

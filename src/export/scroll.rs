@@ -19,6 +19,8 @@ use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 
+use super::open_scrolls::OpenScrolls;
+
 /// Begins the name of our named query; the number changes when its format does.
 const NAME_PREFIX: &str = "optimize-export-1";
 /// Scrolls that are remembered at the same time. Elasticsearch's default is 500 open ones per node.
@@ -114,7 +116,8 @@ impl ScrollSigner {
     }
 }
 
-type IdDigest = [u8; 32];
+/// The digest of a scroll id: what is remembered in place of ids, which are long.
+pub type IdDigest = [u8; 32];
 
 fn digest(scroll_id: &str) -> IdDigest {
     Sha256::digest(scroll_id).into()
@@ -125,6 +128,8 @@ fn digest(scroll_id: &str) -> IdDigest {
 struct Known {
     contents: Arc<ScrollContents>,
     keep_alive: Duration,
+    /// Pages that this process was asked for.
+    pages: u32,
     has_ended: bool,
 }
 
@@ -150,10 +155,19 @@ pub struct ScrollRegistry {
     /// Least recently used ones go first: a frequency policy could refuse to remember a new one.
     known: Cache<IdDigest, Known>,
     under_way: Mutex<HashSet<IdDigest>>,
+    open: OpenScrolls,
 }
 
 impl Default for ScrollRegistry {
+    /// With room for any number of open scrolls.
     fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl ScrollRegistry {
+    /// With room for so many open scrolls.
+    pub fn new(max_open: usize) -> Self {
         let known = Cache::builder()
             .max_capacity(MAX_REMEMBERED)
             .eviction_policy(EvictionPolicy::lru())
@@ -162,7 +176,13 @@ impl Default for ScrollRegistry {
         Self {
             known,
             under_way: Mutex::default(),
+            open: OpenScrolls::new(max_open),
         }
+    }
+
+    /// The scrolls that are open.
+    pub fn open(&self) -> &OpenScrolls {
+        &self.open
     }
 }
 
@@ -214,21 +234,32 @@ pub struct ScrollLease {
 }
 
 impl ScrollLease {
-    /// Remembers that this process issued the scroll, or that it was used again.
-    pub fn remember(&self, contents: Arc<ScrollContents>, keep_alive_seconds: u32) {
+    /// The digest of its id.
+    pub fn digest(&self) -> &IdDigest {
+        &self.digest
+    }
+
+    /// Remembers that this process issued the scroll, or that it was used again; gives back the number of the page.
+    pub fn remember(&self, contents: Arc<ScrollContents>, keep_alive_seconds: u32) -> u32 {
         let keep_alive = Duration::from_secs(u64::from(keep_alive_seconds));
+        let before = self.registry.known.get(&self.digest);
+        let pages = before.map_or(0, |known| known.pages).saturating_add(1);
+        self.registry.open.remember(self.digest, keep_alive);
         self.registry.known.insert(
             self.digest,
             Known {
                 contents,
                 keep_alive,
+                pages,
                 has_ended: false,
             },
         );
+        pages
     }
 
     /// Remembers that the scroll must not be continued any more.
     pub fn end(&self) {
+        self.registry.open.forget(&self.digest);
         if let Some(known) = self.registry.known.get(&self.digest) {
             self.registry.known.insert(
                 self.digest,

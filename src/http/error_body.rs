@@ -3,6 +3,7 @@
 //! Source: fact file A, section 7 (body, codes, texts); the contract's section on errors (statuses).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -26,6 +27,8 @@ pub enum ErrorCode {
     TooManyBuckets,
     /// No token, or a wrong one.
     NotAuthorized,
+    /// A token without the right to export.
+    Forbidden,
     /// No such report, or path.
     NotFound,
     /// A wrong method on a known path.
@@ -48,6 +51,7 @@ impl ErrorCode {
             Self::ReportEvaluation => "reportEvaluationError",
             Self::TooManyBuckets => "tooManyBuckets",
             Self::NotAuthorized => "notAuthorizedError",
+            Self::Forbidden => "forbiddenError",
             Self::NotFound => "notFoundError",
             Self::MethodNotAllowed => "methodNotAllowedError",
             Self::TooManyRequests => "tooManyRequestsError",
@@ -64,6 +68,7 @@ impl ErrorCode {
                 StatusCode::BAD_REQUEST
             }
             Self::NotAuthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -82,6 +87,7 @@ impl ErrorCode {
                  adjust the bucket size to reduce the size of the report result."
             }
             Self::NotAuthorized => "Could not authenticate you, please check your credentials.",
+            Self::Forbidden => "You are not authorized to perform the requested action.",
             Self::NotFound => "The server could not find the requested resource.",
             Self::MethodNotAllowed => {
                 "The server does not support this method for the requested resource."
@@ -98,14 +104,19 @@ impl ErrorCode {
     }
 }
 
-/// The body of an error.
-#[derive(Debug, Serialize)]
+/// The body of an error
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ErrorBody<'a> {
+pub(super) struct ErrorBody<'a> {
+    /// The kind of error
     error_code: &'a str,
+    /// What it means in general
     error_message: &'a str,
+    /// What it means here
     detailed_message: &'a str,
-    /// Optimize shows the report's definition here; this service never does.
+    // Optimize shows the report's definition here; this service never does.
+    /// Always null
+    #[schema(schema_with = super::openapi::null)]
     report_definition: Option<()>,
 }
 
@@ -136,11 +147,21 @@ pub fn unauthorized(error: AuthError) -> Response {
         let response = respond(ErrorCode::TokenProvider, &error.to_string());
         return retry_later(response, RETRY_AFTER_OUTAGE);
     }
-    let mut response = respond(ErrorCode::NotAuthorized, &error.to_string());
+    // A valid token that gives too little is a 403 (RFC 6750, section 3.1).
+    let code = match error {
+        AuthError::Insufficient(_) => ErrorCode::Forbidden,
+        _ => ErrorCode::NotAuthorized,
+    };
+    let mut response = respond(code, &error.to_string());
     if let Ok(challenge) = HeaderValue::try_from(error.challenge()) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// The response to an unknown path.
+pub fn nothing_here() -> Response {
+    respond(ErrorCode::NotFound, "there is nothing at this path")
 }
 
 /// The response to a wrong method.

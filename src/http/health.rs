@@ -1,18 +1,27 @@
-//! Whether the service lives and can work, for orchestrators; on an address of its own, without a token.
+//! Whether the service lives and can work, for orchestrators, and its figures; on an address of its own, without a token.
 
 use std::convert::Infallible;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use warp::http::StatusCode;
+use warp::http::header::CONTENT_TYPE;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::error_body::{self, ErrorCode};
+use super::error_body;
+use super::routes::with_route;
 use crate::elasticsearch::Elasticsearch;
+use crate::export::Exporter;
 
-/// `/health/live` and `/health/ready`.
+/// Prometheus' text format.
+const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `/health/live`, `/health/ready` and `/metrics`.
 pub fn routes(
-    elasticsearch: Elasticsearch,
+    exporter: Exporter,
+    metrics: PrometheusHandle,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let elasticsearch = exporter.elasticsearch().clone();
     let live = warp::path!("health" / "live")
         .and(warp::get())
         .map(|| state(StatusCode::OK, "alive", None));
@@ -22,7 +31,17 @@ pub fn routes(
             let elasticsearch = elasticsearch.clone();
             async move { readiness(&elasticsearch).await }
         });
-    live.or(ready).unify().recover(answer_rejection).unify()
+    let metrics = warp::path!("metrics").and(warp::get()).map(move || {
+        // Scrolls expire without anybody noticing until somebody looks.
+        exporter.open_scrolls();
+        let text = warp::reply::with_header(metrics.render(), CONTENT_TYPE, METRICS_CONTENT_TYPE);
+        text.into_response()
+    });
+    let known = live.or(ready).unify().or(metrics).unify();
+    known
+        .map(|response| with_route(response, "management"))
+        .recover(answer_rejection)
+        .unify()
 }
 
 /// Ready means: Elasticsearch answers. It says what is wrong in general terms; the log has the details.
@@ -54,7 +73,7 @@ async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> 
         if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
             error_body::method_not_allowed()
         } else {
-            error_body::respond(ErrorCode::NotFound, "there is nothing at this path")
+            error_body::nothing_here()
         },
     )
 }

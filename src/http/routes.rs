@@ -3,20 +3,24 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use warp::filters::BoxedFilter;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use warp::http::{HeaderMap, HeaderValue};
 use warp::reject::{MethodNotAllowed, Reject};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::error_body::{self, ErrorCode};
+use super::compression::{self, Gzip};
+use super::error_body;
+use super::measured::Route;
+use super::openapi;
 use super::parameters::Parameters;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
-use crate::export::{Export, ExportRequest, Exporter};
+use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter};
 
 /// The zone that a client wants dates in, Optimize's own header for it.
 const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
@@ -31,6 +35,8 @@ pub struct Api {
     pub parameters: ParameterRules,
     /// Path segments in front of `api`.
     pub context_path: Vec<String>,
+    /// Whether the interface is described to whoever asks.
+    pub docs: bool,
 }
 
 /// A client that is not let in.
@@ -43,10 +49,11 @@ impl Reject for NotAuthorized {}
 pub fn routes(
     api: Api,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let context_path = context_path(&api.context_path);
+    let base = context_path(&api.context_path).and(warp::path("api"));
+    let docs = openapi::routes(&api.context_path, api.docs);
     let api = Arc::new(api);
-    context_path
-        .and(warp::path("api"))
+    let public = base
+        .clone()
         .and(warp::path("public"))
         // Before anything else: an unknown path tells nothing to somebody without a token.
         .and(authorized(Arc::clone(&api)))
@@ -57,8 +64,19 @@ pub fn routes(
                 async move { export(&api, client, &report_id, &query, &headers).await }
             },
         )
+        .map(|response| with_route(response, "export"));
+    base.and(docs)
+        .map(|response| with_route(response, "docs"))
+        .or(public)
+        .unify()
         .recover(answer_rejection)
         .unify()
+}
+
+/// Tells the metrics which route answered.
+pub(super) fn with_route(mut response: Response, name: &'static str) -> Response {
+    response.extensions_mut().insert(Route(name));
+    response
 }
 
 fn context_path(segments: &[String]) -> BoxedFilter<()> {
@@ -98,29 +116,52 @@ async fn export(
     query: &str,
     headers: &HeaderMap,
 ) -> Response {
-    let parameters = match Parameters::parse(query, &api.parameters) {
-        Ok(parameters) => parameters,
-        Err(violations) => {
-            return error_body::respond(ErrorCode::BadRequest, &violations.to_string());
-        }
-    };
     // An id that is not UTF-8 is the id of no report; what it is replaced by is none either.
     let report_id = percent_decode_str(encoded_report_id)
         .decode_utf8_lossy()
         .into_owned();
-    let request = ExportRequest {
-        client,
-        report_id,
-        limit: parameters.limit,
-        pagination_timeout: parameters.pagination_timeout,
-        search_request_id: parameters.search_request_id,
-        time_zone: client_time_zone(headers),
+    let audit = Audit::begin(client, &report_id);
+    let result = match Parameters::parse(query, &api.parameters) {
+        Ok(parameters) => {
+            let request = ExportRequest {
+                audit,
+                report_id,
+                limit: parameters.limit,
+                pagination_timeout: parameters.pagination_timeout,
+                search_request_id: parameters.search_request_id,
+                time_zone: client_time_zone(headers),
+            };
+            api.exporter.export(request).await
+        }
+        Err(violations) => {
+            let error = ExportError::BadRequest(violations.to_string());
+            audit.refused(&error);
+            Err(error)
+        }
     };
-    match api.exporter.export(request).await {
-        Ok(Export::Whole(json)) => as_json(Response::new(bytes::Bytes::from(json).into())),
+    let is_gzip_accepted = compression::is_accepted(headers);
+    match result {
+        Ok(Export::Whole { json, .. }) => {
+            match is_gzip_accepted
+                .then(|| compression::whole(&json))
+                .flatten()
+            {
+                Some(compressed) => as_gzip(as_json(Response::new(Bytes::from(compressed).into()))),
+                None => as_json(Response::new(Bytes::from(json).into())),
+            }
+        }
+        Ok(Export::Page(body)) if is_gzip_accepted => as_gzip(as_json(
+            warp::reply::stream(Gzip::new(body)).into_response(),
+        )),
         Ok(Export::Page(body)) => as_json(warp::reply::stream(body).into_response()),
         Err(error) => error_body::export_failed(&error),
     }
+}
+
+fn as_gzip(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response
 }
 
 fn as_json(mut response: Response) -> Response {
@@ -130,6 +171,10 @@ fn as_json(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Whether it is compressed depends on what the client asked for.
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept-encoding"));
     response
 }
 
@@ -147,6 +192,6 @@ async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> 
     } else if rejection.find::<MethodNotAllowed>().is_some() {
         error_body::method_not_allowed()
     } else {
-        error_body::respond(ErrorCode::NotFound, "there is nothing at this path")
+        error_body::nothing_here()
     })
 }

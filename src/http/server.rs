@@ -1,24 +1,30 @@
 //! The loop that accepts connections, around `warp`'s service.
 //!
 //! `warp`'s own server has no knobs for the limits that a public service needs, so connections are served by `hyper`
-//! directly: a bound for headers, a time limit for sending them, and a shutdown that lets requests under way finish.
+//! directly: a bound for headers, a time limit for sending them, TLS, and a shutdown that lets requests under way finish.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use tracing::Instrument;
-use warp::http::{HeaderMap, HeaderName, HeaderValue, Request};
-use warp::reply::Response;
+use warp::http::header::X_CONTENT_TYPE_OPTIONS;
+use warp::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use warp::{Filter, Reply};
+
+use super::measured::{Measured, Route};
+use super::tls::TlsAcceptor;
+use crate::telemetry;
 
 /// Carries the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,14 +39,20 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, which nearly always means too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections until `shutdown` is done and the requests under way have finished.
-pub async fn serve<F>(listener: TcpListener, routes: F, shutdown: impl Future<Output = ()>)
-where
+/// Serves connections, with TLS if there is a certificate, until `shutdown` is done and the requests under way have
+/// finished.
+pub async fn serve<F>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    routes: F,
+    shutdown: impl Future<Output = ()>,
+) where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply,
     F::Future: Send,
 {
     let graceful = GracefulShutdown::new();
+    let connections = Arc::default();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let (stream, peer) = tokio::select! {
@@ -56,7 +68,14 @@ where
                 }
             },
         };
-        serve_connection(stream, peer, routes.clone(), &graceful);
+        let open = Connection::open(&connections);
+        let (tls, routes, watcher) = (tls.clone(), routes.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _open = open;
+            if let Err(error) = serve_connection(stream, tls, routes, watcher).await {
+                tracing::debug!(%peer, error, "the connection broke");
+            }
+        });
     }
     drop(listener);
     if tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown())
@@ -80,7 +99,28 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn serve_connection<F>(stream: TcpStream, peer: SocketAddr, routes: F, graceful: &GracefulShutdown)
+/// An open connection, counted while it lives.
+struct Connection(Arc<AtomicUsize>);
+
+impl Connection {
+    fn open(count: &Arc<AtomicUsize>) -> Self {
+        telemetry::connections(count.fetch_add(1, Ordering::Relaxed) + 1);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        telemetry::connections(self.0.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+    }
+}
+
+async fn serve_connection<F>(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    routes: F,
+    watcher: Watcher,
+) -> Result<(), String>
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply,
@@ -90,6 +130,28 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
+    match tls {
+        None => serve_http(stream, routes, watcher).await,
+        Some(tls) => {
+            let stream = tls
+                .accept(stream)
+                .await
+                .map_err(|error| error.to_string())?;
+            serve_http(stream, routes, watcher).await
+        }
+    }
+}
+
+async fn serve_http<F>(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    routes: F,
+    watcher: Watcher,
+) -> Result<(), String>
+where
+    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
+    F::Extract: Reply,
+    F::Future: Send,
+{
     let service = warp::service(routes);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut service = service.clone();
@@ -100,18 +162,19 @@ where
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "the connection broke");
-        }
-    });
+    watcher
+        .watch(connection)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// Answers one request under its id, which the answer and every line of the log carry.
-async fn answer<S>(service: &mut S, request: Request<Incoming>) -> Result<Response, Infallible>
+async fn answer<S, B>(
+    service: &mut S,
+    request: Request<Incoming>,
+) -> Result<Response<Measured<B>>, Infallible>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
 {
     let started = Instant::now();
     let id = request_id(request.headers());
@@ -121,17 +184,26 @@ where
         let path = request.uri().path().to_owned();
         let mut response = service.call(request).await?;
         let (status, head_ms) = (response.status(), started.elapsed().as_millis());
-        if path.starts_with("/health/") && status.is_success() {
-            // Orchestrators ask every few seconds, and only a bad answer is news.
+        if is_asked_by_machines(&path) && status.is_success() {
+            // Every few seconds, and only a bad answer is news.
             tracing::debug!(%method, path, status = status.as_u16(), head_ms, "answered");
         } else {
             tracing::info!(%method, path, status = status.as_u16(), head_ms, "answered");
         }
         response.headers_mut().insert(REQUEST_ID, id.clone());
-        Ok(response)
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let route = response.extensions().get::<Route>().copied();
+        Ok(response.map(|body| Measured::new(body, started, route, &method, status.as_u16())))
     }
     .instrument(span)
     .await
+}
+
+/// Health checks, and the figures that are gathered.
+fn is_asked_by_machines(path: &str) -> bool {
+    path.starts_with("/health/") || path == "/metrics" || path.ends_with("/api/readyz")
 }
 
 /// The client's own id, if it is a harmless text, else a new one.

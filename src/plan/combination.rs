@@ -5,8 +5,8 @@
 use std::fmt;
 
 use crate::report::definition::{
-    DecisionGroupBy, DecisionReportData, DefinitionError, GroupBy, ProcessReportData, VariableType,
-    ViewEntity, ViewProperty,
+    DecisionGroupBy, DecisionReportData, DefinitionError, GroupBy, ProcessReportData, StoredReport,
+    VariableType, ViewEntity, ViewProperty,
 };
 
 /// What Optimize says of a combination it does not have.
@@ -227,11 +227,7 @@ pub fn check_process_report(
 /// # Errors
 /// Names the command key.
 pub fn check_decision_report(data: &DecisionReportData) -> Result<(), DefinitionError> {
-    let view = data.view.properties.first().map_or("null", String::as_str);
-    let group_by = data
-        .group_by
-        .as_ref()
-        .map_or("null", |group_by| group_by.id());
+    let (view, group_by) = decision_parts(data);
     let is_legal = DECISION_COMBINATIONS.iter().any(|(legal_view, legal)| {
         *legal_view == view && legal.split(' ').any(|id| id == group_by)
     });
@@ -263,6 +259,31 @@ fn check_decision_variable(data: &DecisionReportData) -> Result<(), DefinitionEr
         )),
         _ => Ok(()),
     }
+}
+
+/// The combination of a report in Optimize's own words, for logs and lists: the command key of its first view property.
+pub fn describe(report: &StoredReport) -> String {
+    match report {
+        StoredReport::Process(data) => match CommandKey::of_process_report(data).first() {
+            Some(key) => key.to_string(),
+            None => "no view property".to_owned(),
+        },
+        StoredReport::Decision(data) => {
+            let (view, group_by) = decision_parts(data);
+            format!("decision-{view}_{group_by}")
+        }
+        StoredReport::Combined => "combined".to_owned(),
+    }
+}
+
+/// View property and grouping of a decision report.
+fn decision_parts(data: &DecisionReportData) -> (&str, &'static str) {
+    let view = data.view.properties.first().map_or("null", String::as_str);
+    let group_by = data
+        .group_by
+        .as_ref()
+        .map_or("null", |group_by| group_by.id());
+    (view, group_by)
 }
 
 /// Every legal decision combination.

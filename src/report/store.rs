@@ -7,6 +7,7 @@ use moka::future::Cache;
 use serde_json::value::RawValue;
 
 use super::definition::{DefinitionError, StoredReport};
+use crate::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
 use crate::scope::IndexNames;
 
@@ -72,7 +73,7 @@ impl ReportStore {
         if id.is_empty() || id.len() > MAX_ID_BYTES {
             return Err(Arc::new(LoadError::NotFound(id.to_owned())));
         }
-        let cached = self.reports.try_get_with_by_ref(id, self.load(id)).await?;
+        let cached = get_or_load("reports", &self.reports, id.to_owned(), self.load(id)).await?;
         Ok(cached.report)
     }
 

@@ -74,6 +74,6 @@ fn more_exports_than_allowed_are_told_to_come_again() {
         "{detail}"
     );
     std::io::copy(&mut slow, &mut std::io::sink()).unwrap();
-    service.wait_for_log("page exported");
+    service.wait_for_log("export delivered");
     assert_eq!(service.first_page("r", 1).status, 200);
 }

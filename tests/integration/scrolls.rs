@@ -291,7 +291,7 @@ fn a_client_that_leaves_in_the_middle_of_a_page_gives_the_scroll_up() {
         "/api/public/export/report/r/result/json?limit=300&paginationTimeout=60&searchRequestId={id}"
     );
     drop(service.begin(&target, 1_000));
-    service.wait_for_log("page given up");
+    service.wait_for_log("export interrupted");
     wait_until_closed(&optimize, id);
     assert_start_over(&service, "r", &page);
 }
@@ -377,7 +377,7 @@ fn the_scroll_is_cleared_after_its_empty_last_page_and_not_before() {
     let service = optimize.serve();
     let first = service.first_page("r", 2).ok();
     let id = first["searchRequestId"].as_str().unwrap();
-    service.wait_for_log("page exported");
+    service.wait_for_log("export delivered");
     assert!(
         is_open(&optimize, id),
         "a full page may be followed by another"

@@ -73,7 +73,7 @@ fn the_compose_file_configures_the_service() {
         config.elasticsearch.urls[0].as_str(),
         "http://elasticsearch:9200/"
     );
-    assert_eq!(config.access_token.unwrap().expose_secret(), "demo-token");
+    assert!(super::lets_in(&config, "demo-token"));
 
     let loader = environment_of(service("sample-data"));
     assert_eq!(

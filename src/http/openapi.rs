@@ -1,0 +1,495 @@
+//! The interface, described: an OpenAPI 3.1 document, and a page to read and try it.
+//!
+//! The types here say what goes over the wire and are never made: rows and results are written as text while they arrive.
+//! A test compares the document with real answers, so that the two can't drift apart unnoticed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use utoipa::openapi::schema::{
+    AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type,
+};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa_swagger_ui::Config;
+use warp::filters::BoxedFilter;
+use warp::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+};
+use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+use warp::{Filter, Reply};
+
+use super::error_body::ErrorBody;
+
+/// The page needs nothing but what this service sends; its scripts set styles on elements.
+const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \
+                           frame-ancestors 'none'";
+
+/// `/openapi.json` and `/docs/…`, for everybody: they describe the interface and hold nothing of the installation.
+pub(super) fn routes(context_path: &[String], is_on: bool) -> BoxedFilter<(Response,)> {
+    let base = context_path
+        .iter()
+        .fold(String::new(), |path, segment| format!("{path}/{segment}"));
+    let document = Bytes::from(document(&base).to_json().unwrap_or_default());
+    let config = Arc::new(
+        Config::from(format!("{base}/api/openapi.json"))
+            .try_it_out_enabled(true)
+            .persist_authorization(false)
+            .use_base_layout(),
+    );
+    let on = warp::any().and_then(move || async move {
+        if is_on {
+            Ok(())
+        } else {
+            Err(warp::reject::not_found())
+        }
+    });
+    let json = warp::path!("openapi.json").and(warp::get()).map(move || {
+        let mut response = Response::new(document.clone().into());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response
+    });
+    let page = warp::path("docs")
+        .and(warp::path::full())
+        .and(warp::path::tail())
+        .and(warp::get())
+        .map(move |full: warp::path::FullPath, tail: warp::path::Tail| {
+            page(full.as_str(), tail.as_str(), &config)
+        });
+    on.untuple_one().and(json.or(page).unify()).boxed()
+}
+
+/// A file of the page.
+fn page(full_path: &str, file: &str, config: &Arc<Config<'static>>) -> Response {
+    // Its files refer to each other relative to the folder.
+    if file.is_empty() && !full_path.ends_with('/') {
+        let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
+        if let Ok(folder) = HeaderValue::try_from(format!("{full_path}/")) {
+            response.headers_mut().insert(LOCATION, folder);
+        }
+        return response;
+    }
+    let Ok(Some(file)) = utoipa_swagger_ui::serve(file, Arc::clone(config)) else {
+        return super::error_body::nothing_here();
+    };
+    let mut response = Response::new(Bytes::from(file.bytes.into_owned()).into());
+    let headers = response.headers_mut();
+    if let Ok(content_type) = HeaderValue::try_from(file.content_type) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if file.gzpipped {
+        // They are stored compressed, and every browser takes them so.
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(PAGE_POLICY),
+    );
+    response
+}
+
+/// The document for a service whose paths begin with `base`.
+pub fn document(base: &str) -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    let url = if base.is_empty() { "/" } else { base };
+    document.servers = Some(vec![
+        ServerBuilder::new()
+            .url(url)
+            .description(Some("this service"))
+            .build(),
+    ]);
+    document
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "optimize-export",
+        description = "Camunda Optimize's report data export, served straight from Elasticsearch. Results are those that \
+                       Optimize gives for the same report.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(export_report),
+    components(
+        schemas(
+        ProcessInstanceRow,
+        FlowNodeDuration,
+        DecisionInstanceRow,
+        InputVariable,
+        OutputVariable,
+        MapEntry,
+        HyperMapEntry
+    ),
+        responses(
+            BadRequest,
+            Unauthorized,
+            Forbidden,
+            NotFound,
+            MethodNotAllowed,
+            TooManyRequests,
+            ServerError,
+            ServiceUnavailable
+        )
+    ),
+    modifiers(&BearerToken),
+    tags((name = "export", description = "Report data")),
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "A static access token, or a token of the OAuth2 or OpenID provider",
+            ))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearerToken", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Export the data of a report
+///
+/// Raw data comes in pages: go on with the `searchRequestId` of each answer until `data` is empty. Every other report comes
+/// whole. One request at a time reads from a scroll; a page that broke off is not continued, start over then.
+#[utoipa::path(
+    get,
+    path = "/api/public/export/report/{reportId}/result/json",
+    operation_id = "exportReport",
+    tag = "export",
+    security(("bearerToken" = [])),
+    params(
+        ("reportId" = String, Path, description = "Id of the stored report", example = "e6c5abb1-6a18-44e7-8480-d562d511ba62"),
+        ("limit" = u32, Query, minimum = 0, maximum = 10_000, example = 100,
+            description = "Rows per page of a raw data report; the first page decides. With 0, the total alone"),
+        ("paginationTimeout" = u32, Query, minimum = 1, maximum = 86_400, example = 60,
+            description = "Seconds for which the next page can be fetched"),
+        ("searchRequestId" = Option<String>, Query, description = "From the page before; absent for the first page"),
+        ("X-Optimize-Client-Timezone" = Option<String>, Header,
+            description = "Zone that dates of raw rows are converted to, such as Europe/Berlin; one that is not known is ignored"),
+    ),
+    responses(
+        (status = 200, description = "A page of raw data, or the whole result", body = ExportAnswer, content_type = "application/json",
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+            )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 404, response = NotFound),
+        (status = 405, response = MethodNotAllowed),
+        (status = 429, response = TooManyRequests),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn export_report() {}
+
+/// One response that carries an error body.
+macro_rules! error_response {
+    ($(#[doc = $doc:literal] $name:ident $(, $header:literal, $header_doc:literal)?;)*) => {$(
+        #[derive(utoipa::ToResponse)]
+        #[response(
+            description = $doc,
+            content_type = "application/json",
+            headers(("X-Request-Id" = String, description = "Id of this request, which the log of the service has too")
+                $(, ($header = String, description = $header_doc))?),
+        )]
+        #[expect(dead_code, reason = "it only describes a response")]
+        struct $name(#[to_schema] ErrorBody<'static>);
+    )*};
+}
+
+error_response! {
+    #[doc = "The request or the report can't be evaluated as it is: `badRequestError`, `reportEvaluationError` or `tooManyBuckets`"]
+    BadRequest;
+    #[doc = "No token, or a wrong one: `notAuthorizedError`"]
+    Unauthorized, "WWW-Authenticate", "Bearer, with error and description (RFC 6750)";
+    #[doc = "The token is valid but lacks the scope or claim that this service demands: `forbiddenError`"]
+    Forbidden, "WWW-Authenticate", "Bearer, with error and description (RFC 6750)";
+    #[doc = "No such report: `notFoundError`"]
+    NotFound;
+    #[doc = "Only GET is allowed: `methodNotAllowedError`"]
+    MethodNotAllowed, "Allow", "GET";
+    #[doc = "A limit of this service or of Elasticsearch is reached: `tooManyRequestsError`"]
+    TooManyRequests, "Retry-After", "Seconds after which the same request may work";
+    #[doc = "Anything else: `serverError`"]
+    ServerError;
+    #[doc = "Elasticsearch, or the provider of tokens, is away: `elasticsearchConnectionError` or `serverError`"]
+    ServiceUnavailable, "Retry-After", "Seconds after which the same request may work";
+}
+
+/// An export. Members that have no value are absent.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes an answer")]
+struct ExportAnswer {
+    /// The scroll to go on with; raw data only
+    #[schema(required = false)]
+    search_request_id: String,
+    /// Something that the reader should know
+    #[schema(required = false)]
+    message: String,
+    /// Records in this answer
+    number_of_records_in_response: u32,
+    /// Records over all pages
+    total_number_of_records: u64,
+    /// The report asked for
+    report_id: String,
+    /// Rows, entries or a number, by the kind of report; absent where a number report has no data
+    #[schema(schema_with = data, required = false)]
+    data: (),
+}
+
+fn data() -> Schema {
+    let list_of = |name: &str| ArrayBuilder::new().items(RefOr::from(Ref::from_schema_name(name)));
+    let number = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Number))
+        .description(Some("The result of a number report"));
+    AnyOfBuilder::new()
+        .item(list_of("ProcessInstanceRow").description(Some("Raw data of processes")))
+        .item(list_of("DecisionInstanceRow").description(Some("Raw data of decisions")))
+        .item(list_of("MapEntry").description(Some("A grouped result")))
+        .item(list_of("HyperMapEntry").description(Some("A grouped and distributed result")))
+        .item(number)
+        .build()
+        .into()
+}
+
+/// An object whose members have names of the installation's own.
+fn members(of: RefOr<Schema>) -> Schema {
+    ObjectBuilder::new()
+        .additional_properties(Some(of))
+        .build()
+        .into()
+}
+
+/// A member that is always there and never has a value.
+pub(super) fn null() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Null))
+        .build()
+        .into()
+}
+
+fn nullable(base: Type) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Array(vec![base, Type::Null]))
+        .build()
+}
+
+/// A process instance
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a row")]
+struct ProcessInstanceRow {
+    #[schema(required)]
+    process_definition_key: Option<String>,
+    #[schema(required)]
+    process_definition_id: Option<String>,
+    #[schema(required)]
+    process_instance_id: Option<String>,
+    counts: InstanceCounts,
+    /// By flow node id
+    #[schema(schema_with = flow_node_durations)]
+    flow_node_durations: (),
+    #[schema(required)]
+    business_key: Option<String>,
+    /// Such as 2024-03-01T10:00:00.000+0000
+    #[schema(required)]
+    start_date: Option<String>,
+    /// Null while the instance runs
+    #[schema(required)]
+    end_date: Option<String>,
+    /// Milliseconds; up to now while the instance runs, the same now on every page
+    #[schema(required)]
+    duration: Option<i64>,
+    #[schema(required)]
+    engine_name: Option<String>,
+    #[schema(required)]
+    tenant_id: Option<String>,
+    /// By name: texts, lists of texts for object variables
+    #[schema(schema_with = variables)]
+    variables: (),
+    flow_node_instances: Vec<FlowNodeInstance>,
+}
+
+fn flow_node_durations() -> Schema {
+    members(Ref::from_schema_name("FlowNodeDuration").into())
+}
+
+fn variables() -> Schema {
+    let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    let list = ArrayBuilder::new().items(RefOr::T(Schema::Object(nullable(Type::String))));
+    let value = AnyOfBuilder::new()
+        .item(text)
+        .item(list)
+        .item(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)));
+    members(RefOr::T(value.build().into()))
+}
+
+/// Counts within a process instance
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a part of a row")]
+struct InstanceCounts {
+    incidents: u64,
+    open_incidents: u64,
+    user_tasks: u64,
+}
+
+/// The total duration of a flow node within a process instance
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes a part of a row")]
+struct FlowNodeDuration {
+    #[schema(required)]
+    name: Option<String>,
+    /// Milliseconds
+    value: i64,
+}
+
+/// A flow node that was passed
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a part of a row")]
+struct FlowNodeInstance {
+    #[schema(required)]
+    id: Option<String>,
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(required)]
+    start_date: Option<String>,
+    #[schema(required)]
+    end_date: Option<String>,
+}
+
+/// A decision instance
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a row")]
+struct DecisionInstanceRow {
+    #[schema(required)]
+    decision_definition_key: Option<String>,
+    #[schema(required)]
+    decision_definition_id: Option<String>,
+    #[schema(required)]
+    decision_instance_id: Option<String>,
+    #[schema(required)]
+    process_instance_id: Option<String>,
+    #[schema(required)]
+    evaluation_date_time: Option<String>,
+    #[schema(required)]
+    engine_name: Option<String>,
+    #[schema(required)]
+    tenant_id: Option<String>,
+    /// By id of the clause
+    #[schema(schema_with = input_variables)]
+    input_variables: (),
+    /// By id of the clause
+    #[schema(schema_with = output_variables)]
+    output_variables: (),
+}
+
+fn input_variables() -> Schema {
+    members(Ref::from_schema_name("InputVariable").into())
+}
+
+fn output_variables() -> Schema {
+    members(Ref::from_schema_name("OutputVariable").into())
+}
+
+/// An input of a decision
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a part of a row")]
+struct InputVariable {
+    id: String,
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(required, rename = "type")]
+    variable_type: Option<String>,
+    #[schema(required)]
+    value: Option<String>,
+}
+
+/// An output of a decision; one value for each rule that matched
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a part of a row")]
+struct OutputVariable {
+    id: String,
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(required, rename = "type")]
+    variable_type: Option<String>,
+    values: Vec<Option<String>>,
+}
+
+/// A bucket of a grouped result
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes an entry")]
+struct MapEntry {
+    key: String,
+    #[schema(required)]
+    value: Option<f64>,
+    /// What people read; the key where there is nothing better
+    label: String,
+}
+
+/// A bucket of a grouped result, and its own buckets
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes an entry")]
+struct HyperMapEntry {
+    key: String,
+    value: Vec<MapEntry>,
+    /// What people read; the key where there is nothing better
+    label: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_openapi_3_1_at_the_context_path() {
+        let document = serde_json::to_value(document("/optimize")).unwrap();
+        assert!(
+            document["openapi"].as_str().unwrap().starts_with("3.1"),
+            "{}",
+            document["openapi"]
+        );
+        assert_eq!(document["servers"][0]["url"], "/optimize");
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn check(value: &serde_json::Value, document: &serde_json::Value) {
+            if let Some(reference) = value.get("$ref").and_then(|reference| reference.as_str()) {
+                assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+            }
+            match value {
+                serde_json::Value::Object(members) => {
+                    members.values().for_each(|value| check(value, document))
+                }
+                serde_json::Value::Array(elements) => {
+                    elements.iter().for_each(|value| check(value, document))
+                }
+                _ => {}
+            }
+        }
+        let document = serde_json::to_value(document("")).unwrap();
+        check(&document, &document);
+    }
+}
