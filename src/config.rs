@@ -22,6 +22,8 @@ use url::Url;
 
 use crate::auth::jwt::RequiredClaim;
 use crate::auth::{JwtSettings, NamedToken, static_tokens};
+use crate::elasticsearch::credentials::read_secret;
+use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
 use crate::elasticsearch::{ConnectionSettings, Credentials};
 use crate::export::ExportSettings;
 use crate::http::tls::TlsFiles;
@@ -128,7 +130,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_username: Option<String>,
 
-    /// File with the password [or the password in OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD] [also:
+    /// File with the password, read again when it changes [or the password in OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD] [also:
     /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD]
     #[arg(
         long,
@@ -139,7 +141,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_password_file: Option<PathBuf>,
 
-    /// File with an API key in its encoded form [or the key in OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY]
+    /// File with an API key in its encoded form, read again when it changes [or the key in OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_ELASTICSEARCH_API_KEY_FILE",
@@ -160,6 +162,44 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_ca_file: Option<Vec<PathBuf>>,
+
+    /// PEM files of certificates that servers may have, trusted as they are [also:
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_SERVER_CERTIFICATE_FILE",
+        value_name = "FILE",
+        value_delimiter = ',',
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_server_certificate_file: Option<Vec<PathBuf>>,
+
+    /// PEM file with the certificate that the service shows when Elasticsearch asks for one
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_CLIENT_CERTIFICATE_FILE",
+        value_name = "FILE",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_client_certificate_file: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate, without a passphrase
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_CLIENT_KEY_FILE",
+        value_name = "FILE",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_client_key_file: Option<PathBuf>,
+
+    /// Accept a trusted certificate that is for another host name [also:
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_CONNECTION_SKIP_HOSTNAME_VERIFICATION] [default: false]
+    #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_SKIP_HOSTNAME_VERIFICATION", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_skip_hostname_verification: Option<bool>,
 
     /// Accept any certificate [also: CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED] [default: false]
     #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_ACCEPT_INVALID_CERTIFICATES", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
@@ -841,23 +881,16 @@ fn connection(
             ));
         }
     };
-    let mut certificate_authorities = Vec::new();
-    for path in settings.elasticsearch_ca_file.iter().flatten() {
-        let pem = fs::read(path).map_err(|error| {
-            wrong(
-                "--elasticsearch-ca-file",
-                format!("{}: {error}", path.display()),
-            )
-        })?;
-        certificate_authorities.push(pem);
-    }
+    let secret_file = match &credentials {
+        Credentials::None => None,
+        Credentials::Basic(..) => settings.elasticsearch_password_file.clone(),
+        Credentials::ApiKey(_) => settings.elasticsearch_api_key_file.clone(),
+    };
     Ok(ConnectionSettings {
         urls,
         credentials,
-        certificate_authorities,
-        accept_invalid_certificates: settings
-            .elasticsearch_accept_invalid_certificates
-            .unwrap_or(false),
+        secret_file,
+        tls: elasticsearch_tls(settings)?,
         timeout: Duration::from_secs(u64::from(timeout)),
     })
 }
@@ -880,6 +913,64 @@ fn only_one_source(
     }
 }
 
+/// How TLS connections to Elasticsearch are made.
+fn elasticsearch_tls(settings: &Settings) -> Result<TlsSettings, ConfigError> {
+    let read = |setting: &'static str, path: &PathBuf| {
+        fs::read(path).map_err(|error| wrong(setting, format!("{}: {error}", path.display())))
+    };
+    let read_all = |setting: &'static str, paths: &Option<Vec<PathBuf>>| {
+        paths
+            .iter()
+            .flatten()
+            .map(|path| read(setting, path))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let certificate_setting = "--elasticsearch-client-certificate-file";
+    let key_setting = "--elasticsearch-client-key-file";
+    let client_certificate = match (
+        &settings.elasticsearch_client_certificate_file,
+        &settings.elasticsearch_client_key_file,
+    ) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some(ClientCertificate {
+            certificate: read(certificate_setting, certificate)?,
+            key: read_secret(key).map_err(|problem| wrong(key_setting, problem))?,
+        }),
+        (Some(_), None) => {
+            return Err(wrong(
+                certificate_setting,
+                format!("it needs {key_setting}"),
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(wrong(
+                key_setting,
+                format!("it needs {certificate_setting}"),
+            ));
+        }
+    };
+    // Optimize's env files may have both switches; the one that asks for less is what it does then.
+    let verification = if settings.elasticsearch_accept_invalid_certificates == Some(true) {
+        Verification::None
+    } else if settings.elasticsearch_skip_hostname_verification == Some(true) {
+        Verification::WithoutHostName
+    } else {
+        Verification::Full
+    };
+    Ok(TlsSettings {
+        certificate_authorities: read_all(
+            "--elasticsearch-ca-file",
+            &settings.elasticsearch_ca_file,
+        )?,
+        server_certificates: read_all(
+            "--elasticsearch-server-certificate-file",
+            &settings.elasticsearch_server_certificate_file,
+        )?,
+        client_certificate,
+        verification,
+    })
+}
+
 /// A secret from its file, our variable or Optimize's. An empty one is none, as in Optimize.
 fn secret(
     setting: &'static str,
@@ -890,23 +981,16 @@ fn secret(
 ) -> Result<Option<SecretString>, ConfigError> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let from_file = file
-        .map(|path| {
-            fs::read_to_string(path)
-                .map_err(|error| wrong(setting, format!("{}: {error}", path.display())))
-        })
-        .transpose()?
-        // Editors and `echo` end a file with a line break that is not part of the secret.
-        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+        .map(|path| read_secret(path).map_err(|problem| wrong(setting, problem)))
+        .transpose()?;
     if from_file.is_some() {
         only_one_source(setting, own_variable, environment)?;
     }
-    if from_file.as_deref() == Some("") {
-        return Err(wrong(setting, "the file is empty"));
-    }
-    let value = from_file
-        .or_else(|| variable(own_variable).cloned())
-        .or_else(|| optimize_variable.and_then(variable).cloned());
-    Ok(value.map(SecretString::from))
+    let from_environment = || {
+        let value = variable(own_variable).or_else(|| optimize_variable.and_then(variable))?;
+        Some(SecretString::from(value.as_str()))
+    };
+    Ok(from_file.or_else(from_environment))
 }
 
 #[cfg(test)]

@@ -29,6 +29,14 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE_AUTHORITIES",
         )
         .map(|list| list.split(',').map(|path| path.trim().into()).collect()),
+        // Optimize puts it into its trust store as it is (`ElasticSearchClientBuilder`, `loadCustomTrustStore`).
+        elasticsearch_server_certificate_file: variable(
+            "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE",
+        )
+        .map(|path| vec![path.into()]),
+        elasticsearch_skip_hostname_verification: boolean(
+            "CAMUNDA_OPTIMIZE_ELASTICSEARCH_CONNECTION_SKIP_HOSTNAME_VERIFICATION",
+        )?,
         elasticsearch_accept_invalid_certificates: boolean(
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED",
         )?,

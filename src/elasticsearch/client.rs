@@ -2,23 +2,31 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use elasticsearch::http::request::JsonBody;
 use elasticsearch::http::response::Response;
-use elasticsearch::http::transport::{MultiNodeConnectionPool, TransportBuilder};
+use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
+use elasticsearch::http::{Method, headers::HeaderMap};
 use elasticsearch::{ClearScrollParts, CountParts, MgetParts, SearchParts};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
+use super::nodes::{Node, Nodes};
+use super::tls::{self, TlsSettings};
 
 /// Largest answer to an ordinary request, the limit of Optimize's own client (fact file C, section 10).
 const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
+
+/// Longest wait for a connection, and for the answer to a node's head when there is another node to turn to.
+const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// How to reach a cluster.
 #[derive(Debug, Clone)]
@@ -27,55 +35,32 @@ pub struct ConnectionSettings {
     pub urls: Vec<Url>,
     /// How to authenticate.
     pub credentials: Credentials,
-    /// Certificate authorities in PEM, besides the public ones, which are built in.
-    pub certificate_authorities: Vec<Vec<u8>>,
-    /// Accept any certificate.
-    pub accept_invalid_certificates: bool,
+    /// The file that the secret of the credentials is from, to be read again when it changes.
+    pub secret_file: Option<PathBuf>,
+    /// How TLS connections are made.
+    pub tls: TlsSettings,
     /// Longest wait for an answer, and for more of one.
     pub timeout: Duration,
-}
-
-/// How to authenticate with Elasticsearch.
-#[derive(Clone, Default)]
-pub enum Credentials {
-    /// Not at all.
-    #[default]
-    None,
-    /// User name and password.
-    Basic(String, SecretString),
-    /// An API key in its encoded form.
-    ApiKey(SecretString),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Basic(..) => "Basic(hidden)",
-            Self::ApiKey(_) => "ApiKey(hidden)",
-        })
-    }
 }
 
 /// A cluster. Cloning is cheap; clones share their connections.
 #[derive(Clone)]
 pub struct Elasticsearch {
-    official: elasticsearch::Elasticsearch,
-    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Arc<Connection>,
 }
 
-/// What the stream of pages needs.
-pub(super) struct Shared {
-    pub(super) http: reqwest::Client,
-    pub(super) credentials: Credentials,
-    nodes: Vec<Url>,
-    next_node: AtomicUsize,
+/// What requests go through.
+pub(super) struct Connection {
+    http: reqwest::Client,
+    authorization: Authorization,
+    nodes: Nodes,
+    connect_time: Duration,
 }
 
 impl fmt::Debug for Elasticsearch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Elasticsearch")
-            .field("nodes", &self.shared.nodes.len())
+            .field("nodes", &self.connection.nodes.count())
             .finish_non_exhaustive()
     }
 }
@@ -83,12 +68,85 @@ impl fmt::Debug for Elasticsearch {
 /// Settings from which no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A certificate is no certificate, or TLS can't be set up.
+    /// A certificate authority can't be used.
+    #[error("--elasticsearch-ca-file: {0}")]
+    CertificateAuthority(String),
+    /// The certificate of a server can't be used.
+    #[error("--elasticsearch-server-certificate-file: {0}")]
+    ServerCertificate(String),
+    /// Our own certificate or its key can't be used.
+    #[error("--elasticsearch-client-certificate-file, --elasticsearch-client-key-file: {0}")]
+    ClientCertificate(String),
+    /// TLS can't be set up for another reason.
     #[error("TLS towards Elasticsearch can't be set up: {0}")]
     Tls(String),
     /// An API key holds characters that no header can carry.
     #[error("the Elasticsearch API key holds characters that can't be sent")]
     ApiKey,
+}
+
+/// An ordinary request. None of them changes anything that a second one would change again, so each may be repeated.
+struct Request<'r> {
+    method: Method,
+    /// Path and query, as the official client spells them.
+    path: &'r str,
+    body: Option<&'r Value>,
+}
+
+/// Whether a request may be sent again that may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeatable {
+    /// It does no harm.
+    Yes,
+    /// The second one would do something else.
+    No,
+}
+
+/// A request without an answer.
+pub(super) struct Failure {
+    error: ElasticsearchError,
+    /// Whether the request certainly never arrived.
+    was_never_sent: bool,
+    is_timeout: bool,
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self {
+            error: classify(&error, error.is_timeout()),
+            was_never_sent: error.is_connect(),
+            is_timeout: error.is_timeout(),
+        }
+    }
+}
+
+impl From<elasticsearch::Error> for Failure {
+    fn from(error: elasticsearch::Error) -> Self {
+        let cause: Option<&reqwest::Error> = error.source().and_then(|cause| cause.downcast_ref());
+        Self {
+            was_never_sent: cause.is_some_and(reqwest::Error::is_connect),
+            error: classify(&error, error.is_timeout()),
+            is_timeout: error.is_timeout(),
+        }
+    }
+}
+
+/// An answer of either client.
+pub(super) trait Answer {
+    /// Its HTTP status.
+    fn status(&self) -> u16;
+}
+
+impl Answer for Response {
+    fn status(&self) -> u16 {
+        self.status_code().as_u16()
+    }
+}
+
+impl Answer for reqwest::Response {
+    fn status(&self) -> u16 {
+        reqwest::Response::status(self).as_u16()
+    }
 }
 
 impl Elasticsearch {
@@ -97,69 +155,40 @@ impl Elasticsearch {
     /// # Errors
     /// The TLS material or the credentials can't be used.
     pub fn new(settings: ConnectionSettings) -> Result<Self, SettingsError> {
-        let tls = |error: reqwest::Error| SettingsError::Tls(error.to_string());
-        let mut authorities = Vec::new();
-        for pem in &settings.certificate_authorities {
-            authorities.extend(reqwest::Certificate::from_pem_bundle(pem).map_err(tls)?);
-        }
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(settings.timeout.min(Duration::from_secs(10)))
+        let connect_time = settings.timeout.min(MAX_CONNECT_TIME);
+        let http = reqwest::Client::builder()
+            .connect_timeout(connect_time)
             .read_timeout(settings.timeout)
-            .danger_accept_invalid_certs(settings.accept_invalid_certificates)
             .tcp_nodelay(true)
             // Compressing a page would cost Elasticsearch far more than sending it.
             .no_gzip()
             .no_proxy();
-        for authority in &authorities {
-            http = http.add_root_certificate(authority.clone());
-        }
-        let nodes: Vec<Url> = settings.urls.into_iter().map(with_trailing_slash).collect();
-        // Reseeding would ask the cluster for its nodes' own addresses, which are often not reachable from outside.
-        let pool = MultiNodeConnectionPool::round_robin(nodes.clone(), None);
-        let mut official = TransportBuilder::new(pool)
-            .timeout(settings.timeout)
-            .disable_proxy();
-        official = match &settings.credentials {
-            Credentials::None => official,
-            Credentials::Basic(user, password) => {
-                official.auth(elasticsearch::auth::Credentials::Basic(
-                    user.clone(),
-                    password.expose_secret().to_owned(),
-                ))
-            }
-            Credentials::ApiKey(key) => {
-                // The official client panics on a key that is no header value.
-                if !key
-                    .expose_secret()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic())
-                {
-                    return Err(SettingsError::ApiKey);
-                }
-                official.auth(elasticsearch::auth::Credentials::EncodedApiKey(
-                    key.expose_secret().to_owned(),
-                ))
-            }
-        };
-        if settings.accept_invalid_certificates {
-            official = official.cert_validation(elasticsearch::cert::CertificateValidation::None);
-        } else if !settings.certificate_authorities.is_empty() {
-            let chain = settings.certificate_authorities.concat();
-            let chain = elasticsearch::cert::Certificate::from_pem(&chain)
-                .map_err(|error| SettingsError::Tls(error.to_string()))?;
-            official =
-                official.cert_validation(elasticsearch::cert::CertificateValidation::Full(chain));
-        }
-        let official = official
+        let http = settings
+            .tls
+            .apply_to_http(http)?
             .build()
-            .map_err(|error| SettingsError::Tls(error.to_string()))?;
+            .map_err(|error| SettingsError::Tls(tls::chain(&error)))?;
+        let mut nodes = Vec::new();
+        for url in settings.urls {
+            let url = with_trailing_slash(url);
+            let official = if settings.tls.suits_official_client() {
+                let pool = SingleNodeConnectionPool::new(url.clone());
+                let builder = TransportBuilder::new(pool)
+                    .timeout(settings.timeout)
+                    .disable_proxy();
+                let transport = settings.tls.apply_to_official(builder)?.build();
+                Some(transport.map_err(|error| SettingsError::Tls(error.to_string()))?)
+            } else {
+                None
+            };
+            nodes.push(Node::new(url, official));
+        }
         Ok(Self {
-            official: elasticsearch::Elasticsearch::new(official),
-            shared: Arc::new(Shared {
-                http: http.build().map_err(tls)?,
-                credentials: settings.credentials,
-                nodes,
-                next_node: AtomicUsize::new(0),
+            connection: Arc::new(Connection {
+                http,
+                authorization: Authorization::new(settings.credentials, settings.secret_file)?,
+                nodes: Nodes::new(nodes),
+                connect_time,
             }),
         })
     }
@@ -182,6 +211,7 @@ impl Elasticsearch {
             found: bool,
             #[serde(default = "none")]
             _source: Option<T>,
+            error: Option<Value>,
         }
         fn none<T>() -> Option<T> {
             None
@@ -191,14 +221,16 @@ impl Elasticsearch {
             .map(|(index, id)| json!({"_index": index, "_id": id}))
             .collect();
         let body = json!({"docs": docs});
-        let answer: Answer<T> = self
-            .ask(|client| client.mget(MgetParts::None).body(&body).send())
-            .await?;
-        Ok(answer
-            .docs
-            .into_iter()
-            .map(|document| document._source.filter(|_| document.found))
-            .collect())
+        let path = MgetParts::None.url();
+        let answer: Answer<T> = self.ask(Method::Post, &path, Some(&body)).await?;
+        let document = |document: Document<T>| match &document.error {
+            Some(error) => match ElasticsearchError::from_document_error(error) {
+                error if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
+                error => Err(error),
+            },
+            None => Ok(document._source.filter(|_| document.found)),
+        };
+        answer.docs.into_iter().map(document).collect()
     }
 
     /// A search whose answer is small enough to be held as a whole.
@@ -211,14 +243,8 @@ impl Elasticsearch {
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-        let answer: Complete<T> = self
-            .ask(|client| {
-                client
-                    .search(SearchParts::Index(&indices))
-                    .body(body)
-                    .send()
-            })
-            .await?;
+        let path = SearchParts::Index(&indices).url();
+        let answer: Complete<T> = self.ask(Method::Post, &path, Some(body)).await?;
         answer.whole()
     }
 
@@ -237,9 +263,8 @@ impl Elasticsearch {
         }
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let body = json!({"query": query});
-        let answer: Complete<Count> = self
-            .ask(|client| client.count(CountParts::Index(&indices)).body(&body).send())
-            .await?;
+        let path = CountParts::Index(&indices).url();
+        let answer: Complete<Count> = self.ask(Method::Post, &path, Some(&body)).await?;
         answer.whole().map(|answer| answer.count)
     }
 
@@ -249,14 +274,8 @@ impl Elasticsearch {
     /// Elasticsearch does not answer.
     pub async fn clear_scroll(&self, scroll_id: &str) -> Result<(), ElasticsearchError> {
         let body = json!({"scroll_id": [scroll_id]});
-        let answer = self
-            .ask::<Value, _, _>(|client| {
-                client
-                    .clear_scroll(ClearScrollParts::None)
-                    .body(&body)
-                    .send()
-            })
-            .await;
+        let path = ClearScrollParts::None.url();
+        let answer = self.ask::<Value>(Method::Delete, &path, Some(&body)).await;
         match answer {
             Err(error @ ElasticsearchError::Refused { .. }) if error_is_missing(&error) => Ok(()),
             other => other.map(drop),
@@ -268,47 +287,200 @@ impl Elasticsearch {
     /// # Errors
     /// Elasticsearch does not answer, or refuses.
     pub async fn get(&self, path: &str) -> Result<Value, ElasticsearchError> {
-        use elasticsearch::http::{Method, headers::HeaderMap};
-        self.ask(|client| async move {
-            let transport = client.transport();
-            transport
-                .send(
-                    Method::Get,
-                    path,
-                    HeaderMap::new(),
-                    None::<&()>,
-                    None::<&str>,
-                    None,
-                )
-                .await
-        })
-        .await
+        self.ask(Method::Get, path, None).await
     }
 
-    /// Sends through the official client; on a node that takes no connection, once more through the next.
-    async fn ask<'a, T, F, S>(&'a self, send: S) -> Result<T, ElasticsearchError>
-    where
-        T: DeserializeOwned,
-        S: Fn(&'a elasticsearch::Elasticsearch) -> F,
-        F: Future<Output = Result<Response, elasticsearch::Error>>,
-    {
-        let mut attempts_left = self.shared.nodes.len();
-        loop {
-            attempts_left = attempts_left.saturating_sub(1);
-            match send(&self.official).await {
-                Ok(response) => return read(response).await,
-                Err(error) if attempts_left > 0 && is_connect_error(&error) => {}
-                Err(error) => return Err(classify(&error)),
-            }
-        }
+    /// The same with a body. For questions only.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer, or refuses.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ElasticsearchError> {
+        self.ask(Method::Post, path, Some(body)).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, ElasticsearchError> {
+        let connection = &self.connection;
+        let request = Request { method, path, body };
+        let response = connection
+            .send(Repeatable::Yes, |node, authorization| {
+                connection.send_to(node, &request, authorization)
+            })
+            .await?;
+        read(response).await
     }
 }
 
-impl Shared {
-    /// The nodes to try for one request, beginning with another one each time.
-    pub(super) fn nodes_to_try(&self) -> impl Iterator<Item = &Url> {
-        let start = self.next_node.fetch_add(1, Ordering::Relaxed) % self.nodes.len().max(1);
-        self.nodes.iter().cycle().skip(start).take(self.nodes.len())
+impl Connection {
+    /// Sends to the nodes in turn until one answers; again with other credentials if those in force are refused.
+    async fn send<'c, A, F, S>(
+        &'c self,
+        repeatable: Repeatable,
+        send: S,
+    ) -> Result<A, ElasticsearchError>
+    where
+        A: Answer,
+        F: Future<Output = Result<A, Failure>>,
+        S: Fn(&'c Node, Option<HeaderValue>) -> F,
+    {
+        let authorization = self.authorization.current();
+        let answer = self
+            .send_with(repeatable, &send, authorization.as_ref())
+            .await?;
+        let Some(authorization) = authorization else {
+            return Ok(answer);
+        };
+        if answer.status() != 401 {
+            self.authorization.was_accepted(&authorization);
+            return Ok(answer);
+        }
+        // It was refused before anything was done, so even what must not be repeated can be sent again.
+        match self.authorization.instead_of(&authorization) {
+            Some(other) => self.send_with(repeatable, &send, Some(&other)).await,
+            None => Ok(answer),
+        }
+    }
+
+    async fn send_with<'c, A, F, S>(
+        &'c self,
+        repeatable: Repeatable,
+        send: &S,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<A, ElasticsearchError>
+    where
+        A: Answer,
+        F: Future<Output = Result<A, Failure>>,
+        S: Fn(&'c Node, Option<HeaderValue>) -> F,
+    {
+        let has_another = self.nodes.count() > 1;
+        let mut last_error = ElasticsearchError::Unreachable("no node is configured".to_owned());
+        for node in self.nodes.in_turn() {
+            if has_another
+                && !node.is_trusted()
+                && let Err(error) = self.ask_for_head(node, authorization).await
+            {
+                node.has_failed();
+                tracing::warn!(%error, "an Elasticsearch node does not answer; it is left alone for a while");
+                last_error = error;
+                continue;
+            }
+            match send(node, authorization.cloned()).await {
+                Ok(answer) => {
+                    node.has_answered();
+                    return Ok(answer);
+                }
+                Err(failure) => {
+                    let may_go_on = failure.was_never_sent
+                        || (repeatable == Repeatable::Yes && !failure.is_timeout);
+                    if !may_go_on {
+                        return Err(failure.error);
+                    }
+                    node.has_failed();
+                    last_error = failure.error;
+                }
+            }
+        }
+        Err(last_error)
+    }
+
+    /// Asks a node the smallest question there is. Any answer will do, unless a proxy says that the node is away.
+    async fn ask_for_head(
+        &self,
+        node: &Node,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<(), ElasticsearchError> {
+        let mut request = self.http.head(node.url.clone()).timeout(self.connect_time);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        match request.send().await {
+            Ok(answer) if matches!(Answer::status(&answer), 502..=504) => Err(
+                ElasticsearchError::from_answer(Answer::status(&answer), b""),
+            ),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::from(error).error),
+        }
+    }
+
+    /// Sends an ordinary request through the official client, or the same through ours where that one can't connect.
+    async fn send_to(
+        &self,
+        node: &Node,
+        request: &Request<'_>,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Response, Failure> {
+        let Request { method, path, body } = *request;
+        if let Some(official) = &node.official {
+            let mut headers = HeaderMap::new();
+            if let Some(authorization) = authorization {
+                headers.insert(AUTHORIZATION, authorization);
+            }
+            let body = body.map(JsonBody::new);
+            let answer = official
+                .send(method, path, headers, None::<&()>, body, None)
+                .await;
+            return Ok(answer?);
+        }
+        let http_method = match method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+            Method::Head => reqwest::Method::HEAD,
+        };
+        let mut builder = self.http.request(http_method, node.join(path)?);
+        if let Some(body) = body {
+            builder = builder.json(body);
+        }
+        if let Some(authorization) = authorization {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        Ok(Response::new(builder.send().await?, method))
+    }
+
+    /// Posts JSON through our own client, whose answers can be read while they arrive.
+    pub(super) async fn post_for_stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<reqwest::Response, ElasticsearchError> {
+        let body = bytes::Bytes::from(body.to_string());
+        let body = &body;
+        // A second step skips hits, and a second first step leaves a scroll open that nobody knows.
+        self.send(Repeatable::No, |node, authorization| async move {
+            let mut request = self
+                .http
+                .post(node.join(path)?)
+                .header(CONTENT_TYPE, "application/json")
+                .query(query)
+                .body(body.clone());
+            if let Some(authorization) = authorization {
+                request = request.header(AUTHORIZATION, authorization);
+            }
+            Ok(request.send().await?)
+        })
+        .await
+    }
+}
+
+impl Node {
+    fn join(&self, path: &str) -> Result<Url, Failure> {
+        self.url
+            .join(path.trim_start_matches('/'))
+            .map_err(|error| Failure {
+                error: ElasticsearchError::Unreachable(error.to_string()),
+                was_never_sent: true,
+                is_timeout: false,
+            })
     }
 }
 
@@ -325,34 +497,19 @@ fn with_trailing_slash(mut url: Url) -> Url {
     url
 }
 
-fn is_connect_error(error: &elasticsearch::Error) -> bool {
-    error
-        .source()
-        .and_then(|source| source.downcast_ref())
-        .is_some_and(reqwest::Error::is_connect)
-}
-
-fn classify(error: &elasticsearch::Error) -> ElasticsearchError {
-    let text = chain(error);
-    if error.is_timeout() {
-        ElasticsearchError::Timeout(text)
-    } else {
-        ElasticsearchError::Unreachable(text)
+/// Sorts an error of a client; one of TLS comes with what to do about it.
+pub(super) fn classify(
+    error: &(dyn std::error::Error + 'static),
+    is_timeout: bool,
+) -> ElasticsearchError {
+    let text = tls::chain(error);
+    if is_timeout {
+        return ElasticsearchError::Timeout(text);
     }
-}
-
-/// An error with its causes; the outer one alone often says nothing.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
+    ElasticsearchError::Unreachable(match tls::advice(error) {
+        Some(advice) => format!("{advice} ({text})"),
+        None => text,
+    })
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ElasticsearchError> {
@@ -365,7 +522,10 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Elasticsearc
             "it is larger than {MAX_ANSWER_BYTES} bytes"
         )));
     }
-    let body = response.bytes().await.map_err(|error| classify(&error))?;
+    let body = response
+        .bytes()
+        .await
+        .map_err(|error| classify(&error, error.is_timeout()))?;
     if !status.is_success() {
         return Err(ElasticsearchError::from_answer(status.as_u16(), &body));
     }

@@ -86,6 +86,21 @@ impl ElasticsearchError {
         }
     }
 
+    /// Reads the `error` that stands in place of one document among several. The answer itself is a success; the status is the
+    /// one that the error has when it is the whole answer.
+    pub fn from_document_error(error: &Value) -> Self {
+        let status = match error.get("type").and_then(Value::as_str) {
+            Some("security_exception") => 403,
+            _ => 500,
+        };
+        let refusal = classify(status, error);
+        Self::Refused {
+            status,
+            refusal,
+            reason: reason(error, refusal),
+        }
+    }
+
     /// Reads the `failures` of an answer whose `_shards.failed` is not zero: such an answer is incomplete.
     pub fn from_shard_failures(failed: u64, failures: &Value) -> Self {
         let refusal = match classify(503, failures) {
@@ -270,6 +285,23 @@ mod tests {
         assert_eq!(class(429, "<html>slow down</html>").0, Refusal::Overloaded);
         assert_eq!(class(401, "{}").0, Refusal::AccessDenied);
         assert_eq!(class(400, "[]").0, Refusal::Other);
+    }
+
+    #[test]
+    fn a_document_that_may_not_be_read_is_told_from_one_that_is_not_there() {
+        let error = |kind: &str| {
+            let error = serde_json::json!({"type": kind, "reason": "because"});
+            ElasticsearchError::from_document_error(&error).refusal()
+        };
+        assert_eq!(error("security_exception"), Some(Refusal::AccessDenied));
+        assert_eq!(
+            error("index_not_found_exception"),
+            Some(Refusal::IndexNotFound)
+        );
+        assert_eq!(
+            error("no_shard_available_action_exception"),
+            Some(Refusal::Unavailable)
+        );
     }
 
     #[test]

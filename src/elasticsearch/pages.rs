@@ -1,13 +1,10 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
-use bytes::Bytes;
-use reqwest::{Method, Response};
-use secrecy::ExposeSecret;
+use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use super::client::{Credentials, Elasticsearch, Shards, chain, check_whole};
+use super::client::{Elasticsearch, Shards, check_whole, classify};
 use super::error::ElasticsearchError;
 use super::hits::{HitSplitter, Piece, SplitError};
 
@@ -95,56 +92,13 @@ impl Elasticsearch {
         query: &[(&str, String)],
         body: &Value,
     ) -> Result<ScrollStep, Broken> {
-        let response = self.post(path, query, body).await?;
+        let response = self.connection.post_for_stream(path, query, body).await?;
         let status = response.status();
         if !status.is_success() {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
         ScrollStep::read_head(response).await
-    }
-
-    /// Sends to the first node that takes a connection.
-    async fn post(
-        &self,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
-    ) -> Result<Response, ElasticsearchError> {
-        let body = Bytes::from(body.to_string());
-        let mut last_error = ElasticsearchError::Unreachable("no node is configured".to_owned());
-        for node in self.shared.nodes_to_try() {
-            let url: Url = node
-                .join(path)
-                .map_err(|error| ElasticsearchError::Unreachable(error.to_string()))?;
-            let mut request = self
-                .shared
-                .http
-                .request(Method::POST, url)
-                .header("content-type", "application/json")
-                .query(query)
-                .body(body.clone());
-            request = match &self.shared.credentials {
-                Credentials::None => request,
-                Credentials::Basic(user, password) => {
-                    request.basic_auth(user, Some(password.expose_secret()))
-                }
-                Credentials::ApiKey(key) => {
-                    request.header("authorization", format!("ApiKey {}", key.expose_secret()))
-                }
-            };
-            match request.send().await {
-                Ok(response) => return Ok(response),
-                Err(error) => {
-                    let never_sent = error.is_connect();
-                    last_error = classify(&error);
-                    if !never_sent {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(last_error)
     }
 }
 
@@ -160,15 +114,6 @@ async fn read_error_body(mut response: Response) -> Vec<u8> {
         }
     }
     body
-}
-
-fn classify(error: &reqwest::Error) -> ElasticsearchError {
-    let text = chain(error);
-    if error.is_timeout() {
-        ElasticsearchError::Timeout(text)
-    } else {
-        ElasticsearchError::Unreachable(text)
-    }
 }
 
 /// Index names as one path segment; names may hold any letter.
@@ -255,7 +200,7 @@ async fn read_more(
         Ok(None) => Err(ElasticsearchError::Unreachable(
             "its answer was cut off".to_owned(),
         )),
-        Err(error) => Err(classify(&error)),
+        Err(error) => Err(classify(&error, error.is_timeout())),
     }
 }
 

@@ -95,7 +95,7 @@ impl From<ElasticsearchError> for ExportError {
                 )),
                 Refusal::AccessDenied => Self::Internal(format!(
                     "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
-                     or lack a privilege"
+                     or lack a privilege: {reason}"
                 )),
                 Refusal::IndexNotFound | Refusal::Other => Self::Internal(error.to_string()),
             },
