@@ -4,6 +4,7 @@ use super::*;
 use crate::auth::StaticTokens;
 
 mod containers;
+mod kubernetes;
 
 fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment = environment

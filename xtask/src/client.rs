@@ -293,6 +293,19 @@ pub fn without_credentials(url: &str) -> String {
     }
 }
 
+/// The URL with a password for the user that it names. Nothing if it names none or has a password already, or if the password has characters that can't
+/// stand there: `ureq` sends them as they are, encoded ones too.
+pub fn with_password(url: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (user, rest) = rest.split_once('@')?;
+    let is_plain = |text: &str| {
+        let mut bytes = text.bytes();
+        !text.is_empty()
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    (is_plain(user) && is_plain(password)).then(|| format!("{scheme}://{user}:{password}@{rest}"))
+}
+
 /// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
 pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
@@ -320,6 +333,23 @@ mod tests {
             percent_encoded("DXF1ZXJ5QW5+/=="),
             "DXF1ZXJ5QW5%2B%2F%3D%3D"
         );
+    }
+
+    #[test]
+    fn a_password_is_put_behind_the_user() {
+        assert_eq!(
+            with_password("https://elastic@host:9200/x", "p-1").as_deref(),
+            Some("https://elastic:p-1@host:9200/x")
+        );
+        assert_eq!(with_password("https://elastic@host:9200/x", "p/1"), None);
+        for unfit in [
+            "https://host:9200",
+            "https://u:p@host",
+            "https://host/x@y",
+            "@",
+        ] {
+            assert_eq!(with_password(unfit, "p"), None, "{unfit}");
+        }
     }
 
     #[test]

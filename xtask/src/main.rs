@@ -1,13 +1,15 @@
 //! `cargo xtask`: what a developer of `optimize-export` runs.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use xtask::bench;
-use xtask::client;
+use xtask::client::{self, Client};
 use xtask::demo;
 use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
@@ -100,12 +102,42 @@ enum SampleCommand {
 
 #[derive(Debug, Args)]
 struct Target {
-    /// The address of the cluster, for example http://localhost:9200.
+    /// The address of the cluster, for example http://localhost:9200, with the name of a user in front of the host if it asks for one.
     #[arg(long, env = elasticsearch::URL_VARIABLE)]
     url: String,
+    /// A file with the password of that user, of letters, digits and -._~, which then need not stand in the address.
+    #[arg(long, env = "ELASTICSEARCH_PASSWORD_FILE")]
+    password_file: Option<PathBuf>,
+    /// A file (PEM) with the certificate of the authority to trust, and no other.
+    #[arg(long, env = "ELASTICSEARCH_CA_FILE")]
+    ca_file: Option<PathBuf>,
     /// The prefix of all index names.
     #[arg(long, default_value = "optimize")]
     prefix: String,
+}
+
+impl Target {
+    fn client(&self) -> anyhow::Result<Client> {
+        let read = |path: &PathBuf| {
+            fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))
+        };
+        let client = match &self.password_file {
+            Some(path) => {
+                let password = read(path)?;
+                let url = client::with_password(&self.url, password.trim_end_matches(['\r', '\n']));
+                Client::new(&url.context("the password, or the name of the user in the address, is missing or has characters that can't be sent")?)
+            }
+            None => Client::new(&self.url),
+        };
+        match &self.ca_file {
+            Some(path) => Ok(client.with_tls(&read(path)?, None)?),
+            None => Ok(client),
+        }
+    }
+
+    fn installation(&self) -> anyhow::Result<Installation> {
+        Ok(Installation::with_client(self.client()?, &self.prefix)?)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -209,8 +241,8 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
             size_of_instance,
             wait,
         } => {
-            let installation = Installation::new(&target.url, &target.prefix)?;
-            sample::wait_for_elasticsearch(&target.url, Duration::from_secs(wait))
+            let installation = target.installation()?;
+            sample::wait_for_elasticsearch(target.client()?, Duration::from_secs(wait))
                 .with_context(|| format!("Elasticsearch was not ready within {wait} s"))?;
             let began = Instant::now();
             let loaded = Sample {
@@ -227,7 +259,7 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
             );
         }
         SampleCommand::Remove { target } => {
-            let removed = Installation::new(&target.url, &target.prefix)?.remove()?;
+            let removed = target.installation()?.remove()?;
             println!(
                 "Deleted {removed} indices with the prefix {}",
                 target.prefix

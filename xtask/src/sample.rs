@@ -144,9 +144,9 @@ impl Sample {
     }
 }
 
-/// Waits until the Elasticsearch at `url` can store documents; for a start beside a server that is itself just starting.
-pub fn wait_for_elasticsearch(url: &str, limit: Duration) -> Result<(), crate::client::Error> {
-    let client = Client::new(url).with_timeout(Duration::from_secs(10));
+/// Waits until an Elasticsearch can store documents; for a start beside a server that is itself just starting.
+pub fn wait_for_elasticsearch(client: Client, limit: Duration) -> Result<(), crate::client::Error> {
+    let client = client.with_timeout(Duration::from_secs(10));
     let deadline = Instant::now() + limit;
     loop {
         let answer = client

@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::*;
 
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
-const COMPOSE_FILES: [&str; 2] = [
+const COMPOSE_FILES: [&str; 3] = [
     include_str!("../../../docker-compose.yml"),
     include_str!("../../../compose.existing.yml"),
+    SECURED,
 ];
+const SECURED: &str = include_str!("../../../compose.secured.yml");
 const ENV_FILE: &str = include_str!("../../../optimize.env.example");
 
 #[derive(Parser)]
@@ -52,7 +54,7 @@ fn environment_of(service: &Value) -> Environment {
 }
 
 /// What `serve` makes of an environment.
-fn loaded(environment: &Environment) -> Config {
+pub(super) fn loaded(environment: &Environment) -> Config {
     let command = Flags::command();
     let flags = command.get_arguments().filter_map(|flag| {
         let value = environment.get(flag.get_env()?.to_str()?)?;
@@ -81,6 +83,70 @@ fn the_compose_file_configures_the_service() {
             "http://elasticsearch:9200".to_owned()
         )]
     );
+}
+
+#[test]
+fn the_secured_compose_file_configures_the_service_with_files_that_it_mounts() {
+    let file: Value = Figment::from(Yaml::string(SECURED)).extract().unwrap();
+    let declared = file["secrets"].as_object().unwrap();
+    for (_, service) in services(SECURED) {
+        for secret in service["secrets"].as_array().into_iter().flatten() {
+            let source = &declared[secret.as_str().unwrap()]["file"];
+            assert_eq!(source, &format!("./secrets/{}", secret.as_str().unwrap()));
+        }
+    }
+
+    let service = &file["services"]["optimize-export"];
+    let environment = environment_of(service);
+    check_variables(&environment).unwrap();
+    let secrets: Vec<&str> = service["secrets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let (volume, folder) = service["volumes"][0]
+        .as_str()
+        .unwrap()
+        .split_once(':')
+        .unwrap();
+    let folder = folder.trim_end_matches(":ro");
+    let certificates = include_str!("../../../deploy/compose/certificates.sh");
+    let made = certificates
+        .split_once(&format!("\nfolder=/{volume}\n"))
+        .unwrap()
+        .1;
+    for path in environment
+        .iter()
+        .filter(|(name, _)| name.ends_with("_FILE"))
+        .map(|(_, path)| path)
+    {
+        let is_there = match path.strip_prefix("/run/secrets/") {
+            Some(secret) => secrets.contains(&secret),
+            None => made.contains(&format!(" $folder{}\n", path.strip_prefix(folder).unwrap())),
+        };
+        assert!(is_there, "{path}");
+    }
+    assert!(environment["OPTIMIZE_EXPORT_ELASTICSEARCH_URL"].starts_with("https://"));
+    let user = &environment["OPTIMIZE_EXPORT_ELASTICSEARCH_USERNAME"];
+    assert!(include_str!("../../../deploy/compose/users.sh").contains(&format!("user/{user} ")));
+    assert!(
+        DOCKERFILE.contains("\nUSER 65532:65532\n")
+            && certificates.contains("service_user=65532\n")
+    );
+}
+
+#[test]
+fn containers_have_no_capability_and_a_bound_of_memory() {
+    for (name, service) in all_services() {
+        assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]), "{name}");
+        assert_eq!(
+            service["security_opt"],
+            serde_json::json!(["no-new-privileges:true"]),
+            "{name}"
+        );
+        assert!(service["mem_limit"].is_string(), "{name}");
+    }
 }
 
 #[test]
@@ -147,7 +213,8 @@ fn what_keeps_running_has_a_health_check_and_is_published_on_loopback_only() {
                     ports.map(|port| format!("127.0.0.1:{port}:{port}"))
                 );
             }
-            "sample-data" => {}
+            // They do their work and end.
+            "certificates" | "sample-data" | "users" => {}
             _ => assert!(service["healthcheck"]["test"].is_array(), "{name}"),
         }
     }
