@@ -9,8 +9,8 @@ use warp::{Filter, Rejection};
 
 use super::error_body::{self, ErrorCode};
 use super::parameters::collection_id;
+use super::readiness::Readiness;
 use crate::auth::Client;
-use crate::elasticsearch::Elasticsearch;
 use crate::export::ExportError;
 use crate::report::list::ReportList;
 
@@ -56,17 +56,16 @@ async fn answer(reports: &ReportList, query: &str) -> Response {
 
 /// `GET /readyz`, without a token: 200 if Elasticsearch answers, else 503, both without a body like Optimize's.
 pub fn readyz(
-    elasticsearch: Elasticsearch,
+    readiness: Readiness,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::path("readyz")
         .and(warp::path::end())
         .and(warp::get())
         .then(move || {
-            let elasticsearch = elasticsearch.clone();
+            let readiness = readiness.clone();
             async move {
                 let mut response = Response::default();
-                if let Err(error) = elasticsearch.get("").await {
-                    tracing::warn!(%error, "not ready");
+                if readiness.problem().await.is_some() {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                 }
                 response

@@ -18,6 +18,7 @@ use super::error_body;
 use super::measured::Route;
 use super::openapi;
 use super::parameters::Parameters;
+use super::readiness::Readiness;
 use super::reports;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
@@ -33,6 +34,8 @@ pub struct Api {
     pub exporter: Exporter,
     /// Lists stored reports.
     pub reports: ReportList,
+    /// Whether the service can work.
+    pub readiness: Readiness,
     /// Lets clients in.
     pub authenticator: Authenticator,
     /// Bounds of the parameters.
@@ -58,7 +61,7 @@ pub fn routes(
     let api = Arc::new(api);
     let readyz = base
         .clone()
-        .and(reports::readyz(api.exporter.elasticsearch().clone()))
+        .and(reports::readyz(api.readiness.clone()))
         .map(|response| with_route(response, "readyz"));
     let report_ids = base
         .clone()
