@@ -1,7 +1,6 @@
 //! One line of the log per export: who, which report, what came of it.
 //!
-//! The target is `audit`, so that `--log` can keep these lines alone (`--log audit=info`) or send them nowhere
-//! (`--log info,audit=off`). The line stands within the span of its request and carries that request's id. It never holds
+//! The target is `audit`: these lines are kept whatever `--log` says of the rest, unless it says `audit=off`. The line stands within the span of its request and carries that request's id. It never holds
 //! a token, and of a scroll only a fingerprint, by which the pages of one export can be found together.
 
 use std::sync::{Arc, OnceLock};

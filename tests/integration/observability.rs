@@ -115,3 +115,18 @@ fn metrics_count_what_happened() {
         "no label holds what a request brings"
     );
 }
+
+#[test]
+fn audit_lines_stay_unless_they_are_switched_off() {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 1));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let quiet = optimize.serve_with(&["--log", "error"]);
+    quiet.first_page("r", 0).ok();
+    quiet.wait_for_log("export delivered");
+    assert!(!quiet.log().contains("answered"), "{}", quiet.log());
+    let silent = optimize.serve_with(&["--log", "info,audit=off"]);
+    silent.first_page("r", 0).ok();
+    silent.wait_for_log("answered");
+    assert!(!silent.log().contains("audit"), "{}", silent.log());
+}
