@@ -127,3 +127,48 @@ fn a_certificate_that_can_not_be_used_stops_the_start() {
         assert!(!error.contains("PRIVATE"), "{error}");
     }
 }
+
+#[test]
+fn the_command_exports_over_tls_from_a_service_whose_authority_it_is_told() {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 3));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    authority.issue(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(file("ca.pem"), authority.0.pem()).unwrap();
+    // The same file of tokens serves both sides.
+    std::fs::write(file("tokens"), format!("# for tests\nlake: {TOKEN}\n")).unwrap();
+    let flags = [
+        "--tls-certificate-file",
+        &file("tls.crt"),
+        "--tls-key-file",
+        &file("tls.key"),
+        "--access-token-file",
+        &file("tokens"),
+    ];
+    let service = Service::start_with_tokens_of(&optimize.url, &optimize.prefix, &flags);
+
+    let url = format!("https://{}", service.address);
+    let export = |flags: &[&str]| {
+        let output = crate::support::service::command(&["export", "r", "--url", &url])
+            .args(["--access-token-file", &file("tokens"), "--retries", "0"])
+            .args(flags)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, message) = export(&["-o", &file("rows.jsonl"), "--ca-file", &file("ca.pem")]);
+    assert_eq!(code, Some(0), "{message}");
+    let rows = std::fs::read_to_string(file("rows.jsonl")).unwrap();
+    assert_eq!(rows.lines().count(), 3, "{rows}");
+    let (code, message) = export(&["-o", &file("other.jsonl")]);
+    assert!(
+        code != Some(0) && !Path::new(&file("other.jsonl")).exists(),
+        "{message}"
+    );
+}
