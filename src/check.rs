@@ -5,8 +5,10 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::elasticsearch::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use crate::scope::{DefinitionKind, IndexNames};
+
+mod privileges;
 
 /// Open scrolls per node that Elasticsearch allows unless it is told otherwise.
 const DEFAULT_MAX_OPEN_SCROLLS: u64 = 500;
@@ -24,6 +26,16 @@ pub enum Verdict {
     Note,
     /// It can't work.
     Bad,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "FAIL",
+        })
+    }
 }
 
 /// One thing that was looked at.
@@ -55,6 +67,15 @@ impl Findings {
         self.0.iter().all(|finding| finding.verdict != Verdict::Bad)
     }
 
+    /// Whether the service can work, in words.
+    pub fn conclusion(&self) -> &'static str {
+        if self.can_work() {
+            "This configuration can work."
+        } else {
+            "This configuration can't work."
+        }
+    }
+
     /// The findings, in the order in which they were made.
     pub fn as_slice(&self) -> &[Finding] {
         &self.0
@@ -75,18 +96,9 @@ impl fmt::Display for Findings {
             detail,
         } in &self.0
         {
-            let mark = match verdict {
-                Verdict::Good => "ok  ",
-                Verdict::Note => "note",
-                Verdict::Bad => "FAIL",
-            };
-            writeln!(f, "{mark}  {subject:<width$}  {detail}")?;
+            writeln!(f, "{verdict:<4}  {subject:<width$}  {detail}")?;
         }
-        f.write_str(if self.can_work() {
-            "This configuration can work."
-        } else {
-            "This configuration can't work."
-        })
+        f.write_str(self.conclusion())
     }
 }
 
@@ -94,8 +106,10 @@ impl fmt::Display for Findings {
 pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
     let mut findings = Findings::default();
     check_access(config, &mut findings);
-    if check_cluster(elasticsearch, &mut findings).await {
-        let names = IndexNames::new(&config.export.index_prefix);
+    let names = IndexNames::new(&config.export.index_prefix);
+    if check_cluster(config, elasticsearch, &mut findings).await
+        && privileges::check(elasticsearch, &names, &mut findings).await
+    {
         check_reports(elasticsearch, &names, &mut findings).await;
         check_instances(
             elasticsearch,
@@ -149,11 +163,19 @@ fn check_access(config: &Config, findings: &mut Findings) {
 }
 
 /// Whether there is a cluster to look further into.
-async fn check_cluster(elasticsearch: &Elasticsearch, findings: &mut Findings) -> bool {
+async fn check_cluster(
+    config: &Config,
+    elasticsearch: &Elasticsearch,
+    findings: &mut Findings,
+) -> bool {
     let info = match elasticsearch.get("").await {
         Ok(info) => info,
+        // It knows who asks; the privileges will say what is missing.
+        Err(ElasticsearchError::Refused { status: 403, .. }) => return true,
         Err(error) => {
-            findings.add("Elasticsearch", Verdict::Bad, error.to_string());
+            let has_credentials = !matches!(config.elasticsearch.credentials, Credentials::None);
+            let detail = privileges::explain_refusal(&error, has_credentials);
+            findings.add("Elasticsearch", Verdict::Bad, detail);
             return false;
         }
     };
@@ -241,6 +263,15 @@ async fn check_instances(
             );
             return;
         }
+        // Exports do without; what is missing is told among the privileges.
+        Err(error) if error.refusal() == Some(Refusal::AccessDenied) => {
+            findings.add(
+                subject,
+                Verdict::Note,
+                format!("{alias} can't be looked at without view_index_metadata"),
+            );
+            return;
+        }
         Err(error) => {
             findings.add(subject, Verdict::Bad, format!("{alias}: {error}"));
             return;
@@ -305,6 +336,14 @@ async fn check_scrolls(
             .get("shards")
             .and_then(Value::as_array)
             .map_or(0, Vec::len) as u64,
+        Err(error) if error.refusal() == Some(Refusal::AccessDenied) => {
+            findings.add(
+                "scrolls",
+                Verdict::Note,
+                "shards can't be counted without view_index_metadata",
+            );
+            return;
+        }
         Err(_) => 0,
     };
     if shards > max_open {

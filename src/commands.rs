@@ -2,11 +2,17 @@
 
 use std::path::PathBuf;
 
-use optimize_export::config::{Config, Settings};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use optimize_export::config::{Config, Environment, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
+use optimize_export::report::list::ReportList;
+use optimize_export::scope::IndexNames;
 
 pub mod check;
+pub mod completions;
+pub mod export;
 pub mod healthcheck;
+pub mod reports;
 pub mod serve;
 
 /// A command that needs the whole configuration.
@@ -22,12 +28,16 @@ pub struct Configured {
 impl Configured {
     /// Puts flags, environment and file together.
     pub fn load(self) -> Result<Config, String> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Config::load(self.settings, self.config.as_deref(), &environment)
+        Config::load(self.settings, self.config.as_deref(), &environment())
             .map_err(|error| error.to_string())
     }
+}
+
+/// The environment, without what is not UTF-8.
+fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -39,4 +49,28 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 
 fn connect(config: &Config) -> Result<Elasticsearch, String> {
     Elasticsearch::new(config.elasticsearch.clone()).map_err(|error| error.to_string())
+}
+
+fn report_list(config: &Config, elasticsearch: Elasticsearch) -> ReportList {
+    ReportList::new(
+        elasticsearch,
+        IndexNames::new(&config.export.index_prefix),
+        config.export.assignee_analytics,
+    )
+}
+
+/// A table for people: within the width of a terminal if it goes to one, else one line per row.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(
+        header
+            .iter()
+            .map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+    );
+    table.set_content_arrangement(if table.is_tty() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    });
+    table
 }

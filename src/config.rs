@@ -526,6 +526,14 @@ const SECRET_VARIABLES: [&str; 4] = [
     "ELASTICSEARCH_PASSWORD",
     "ELASTICSEARCH_API_KEY",
 ];
+/// Variables of the commands that talk to a running service; one environment may be shared by all commands.
+pub const CLIENT_VARIABLES: [&str; 5] = [
+    "OPTIMIZE_EXPORT_URL",
+    "OPTIMIZE_EXPORT_CA_FILE",
+    "OPTIMIZE_EXPORT_PAGE_SIZE",
+    "OPTIMIZE_EXPORT_PAGINATION_TIMEOUT",
+    "OPTIMIZE_EXPORT_RETRIES",
+];
 /// Kubernetes puts these into every container of a namespace with a service called `optimize-export`.
 const KUBERNETES_VARIABLES: [&str; 2] = ["SERVICE_", "PORT"];
 
@@ -685,7 +693,10 @@ fn count(number: u32) -> usize {
 const MIN_SCROLL_KEY_BYTES: usize = 16;
 
 /// A misspelt variable would silently leave a default in force.
-fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
+///
+/// # Errors
+/// Names the variable.
+pub fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
     use clap::{Command, CommandFactory, Parser};
 
     /// Only here to ask clap for the names of the variables.
@@ -701,6 +712,7 @@ fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
         .collect();
     let is_known = |name: &String, rest: &str| {
         known.contains(&name.as_str())
+            || CLIENT_VARIABLES.contains(&name.as_str())
             || rest == "CONFIG"
             || SECRET_VARIABLES.contains(&rest)
             || KUBERNETES_VARIABLES

@@ -145,11 +145,6 @@ impl Exporter {
         }))
     }
 
-    /// The cluster that it exports from.
-    pub fn elasticsearch(&self) -> &Elasticsearch {
-        &self.0.elasticsearch
-    }
-
     /// Exports a report, or the next page of it.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ pub mod health;
 pub mod measured;
 pub mod openapi;
 pub mod parameters;
+pub mod readiness;
+pub mod reports;
 pub mod routes;
 pub mod server;
 pub mod tls;

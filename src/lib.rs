@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod cache;
 pub mod check;
+pub mod client;
 pub mod config;
 pub mod definitions;
 pub mod elasticsearch;

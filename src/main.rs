@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 
-use commands::{Configured, check, healthcheck, serve};
+use commands::{Configured, check, completions, export, healthcheck, reports, serve};
 
 /// Camunda Optimize's report data export, served straight from Elasticsearch.
 ///
@@ -25,8 +25,16 @@ enum Command {
     Serve(Configured),
     /// Tell whether this configuration can work; exit 0 or 1
     Check(Configured),
+    /// List the stored reports, and whether they can be exported
+    Reports(reports::Reports),
+    /// Export a whole report from a running service into a file; exit 0 complete, 3 to be resumed, 4 refused
+    Export(export::Export),
     /// Ask a running service whether it is ready; exit 0 or 1, for containers without a shell
     Healthcheck(healthcheck::Healthcheck),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+    /// Write the man pages
+    Man(completions::Man),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +42,12 @@ fn main() -> ExitCode {
         Command::Serve(configured) => configured.load().and_then(serve::run),
         Command::Check(configured) => configured.load().and_then(check::run),
         Command::Healthcheck(healthcheck) => healthcheck::run(healthcheck),
+        Command::Reports(arguments) => reports::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::Completions(arguments) => {
+            completions::print_completions(arguments, CommandLine::command())
+        }
+        Command::Man(arguments) => completions::write_man_pages(arguments, CommandLine::command()),
     };
     match result {
         Ok(code) => code,

@@ -89,6 +89,20 @@ pub fn read_file(path: &Path) -> Result<Vec<NamedToken>, TokenFileError> {
     parse(&SecretString::from(text), name)
 }
 
+/// The first token of such a file, for a client that presents it.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_first(path: &Path) -> Result<SecretString, TokenFileError> {
+    let tokens = read_file(path)?.into_iter();
+    tokens
+        .map(|token| token.token)
+        .next()
+        .ok_or_else(|| TokenFileError::Empty {
+            path: path.display().to_string(),
+        })
+}
+
 fn parse(text: &SecretString, path: String) -> Result<Vec<NamedToken>, TokenFileError> {
     let lines = text.expose_secret().lines().map(str::trim).enumerate();
     let mut tokens = Vec::new();

@@ -11,6 +11,7 @@ use optimize_export::config::{Config, LogFormat};
 use optimize_export::export::Exporter;
 use optimize_export::export::scroll::ScrollSigner;
 use optimize_export::http;
+use optimize_export::http::readiness::Readiness;
 use optimize_export::http::tls::TlsAcceptor;
 use optimize_export::http::{health, routes, server};
 use optimize_export::{reload, telemetry};
@@ -40,7 +41,10 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
         }
     };
     let authenticator = authenticator(&config)?;
+    let readiness = Readiness::new(elasticsearch.clone());
     let api = routes::Api {
+        readiness: readiness.clone(),
+        reports: super::report_list(&config, elasticsearch.clone()),
         exporter: Exporter::new(elasticsearch, signer, config.export.clone()),
         authenticator,
         parameters: config.parameters,
@@ -58,7 +62,7 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     let health = tokio::spawn(http::server::serve(
         management,
         None,
-        health::routes(api.exporter.clone(), metrics),
+        health::routes(api.exporter.clone(), readiness, metrics),
         async {
             // Either the sender says so or it is gone; both mean stop.
             let _ = management_stopped.await;

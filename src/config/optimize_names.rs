@@ -29,7 +29,7 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE_AUTHORITIES",
         )
         .map(|list| list.split(',').map(|path| path.trim().into()).collect()),
-        // Optimize puts it into its trust store as it is (`ElasticSearchClientBuilder`, `loadCustomTrustStore`).
+        // Optimize puts it into its trust store as it is (class `ElasticsearchClientBuilder`).
         elasticsearch_server_certificate_file: variable(
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_CERTIFICATE",
         )

@@ -227,6 +227,22 @@ fn what_is_impossible_or_contradictory_is_named() {
             "--elasticsearch-password-file",
         ),
         (
+            Settings {
+                elasticsearch_client_key_file: Some("/key.pem".into()),
+                ..Settings::default()
+            },
+            vec![],
+            "--elasticsearch-client-key-file: it needs --elasticsearch-client-certificate-file",
+        ),
+        (
+            Settings {
+                elasticsearch_ca_file: Some(vec!["/no/such/ca.pem".into()]),
+                ..Settings::default()
+            },
+            vec![],
+            "--elasticsearch-ca-file: /no/such/ca.pem",
+        ),
+        (
             Settings::default(),
             vec![("OPTIMIZE_EXPORT_SCROLL_KEY", "short")],
             "--scroll-key-file",
@@ -311,4 +327,40 @@ fn secrets_come_from_files_without_their_line_break() {
         problem(given, &[("OPTIMIZE_EXPORT_ACCESS_TOKEN", "other")])
             .contains("OPTIMIZE_EXPORT_ACCESS_TOKEN")
     );
+}
+
+#[test]
+fn what_is_verified_of_a_certificate_follows_the_weaker_switch() {
+    let verification = |environment: &[(&str, &str)]| {
+        let config = load(Settings::default(), environment).unwrap();
+        config.elasticsearch.tls.verification
+    };
+    let skip = (
+        "CAMUNDA_OPTIMIZE_ELASTICSEARCH_CONNECTION_SKIP_HOSTNAME_VERIFICATION",
+        "true",
+    );
+    let accept = (
+        "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED",
+        "true",
+    );
+    assert_eq!(verification(&[]), Verification::Full);
+    assert_eq!(verification(&[skip]), Verification::WithoutHostName);
+    assert_eq!(verification(&[skip, accept]), Verification::None);
+}
+
+#[test]
+fn only_a_secret_from_a_file_is_read_again() {
+    let file = file("hush\n");
+    let given = |path: Option<PathBuf>| Settings {
+        elasticsearch_username: Some("me".into()),
+        elasticsearch_password_file: path,
+        ..Settings::default()
+    };
+    let path = file.path().to_owned();
+    let config = load(given(Some(path.clone())), &[]).unwrap();
+    assert_eq!(config.elasticsearch.secret_file, Some(path));
+    let variable = [("OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD", "hush")];
+    let config = load(given(None), &variable).unwrap();
+    assert_eq!(config.elasticsearch.secret_file, None);
+    assert!(!format!("{config:?}").contains("hush"));
 }

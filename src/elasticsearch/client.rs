@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use elasticsearch::http::request::JsonBody;
 use elasticsearch::http::response::Response;
@@ -21,12 +21,19 @@ use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::nodes::{Node, Nodes};
 use super::tls::{self, TlsSettings};
+use crate::telemetry;
 
 /// Largest answer to an ordinary request, the limit of Optimize's own client (fact file C, section 10).
 const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
 
 /// Longest wait for a connection, and for the answer to a node's head when there is another node to turn to.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Scrolls of which the opener is kept in mind; a node has 500 at a time unless it is told otherwise.
+const MAX_OPENERS: u64 = 10_000;
+
+/// How long a scroll can be left alone: Elasticsearch's default of `search.max_keep_alive`.
+const LONGEST_SCROLL: Duration = Duration::from_secs(86_400);
 
 /// How to reach a cluster.
 #[derive(Debug, Clone)]
@@ -55,6 +62,8 @@ pub(super) struct Connection {
     authorization: Authorization,
     nodes: Nodes,
     connect_time: Duration,
+    /// The authorization that opened each scroll, where it may change while the scroll is open.
+    openers: moka::sync::Cache<String, HeaderValue>,
 }
 
 impl fmt::Debug for Elasticsearch {
@@ -91,6 +100,16 @@ struct Request<'r> {
     /// Path and query, as the official client spells them.
     path: &'r str,
     body: Option<&'r Value>,
+}
+
+/// A request whose answer is read while it arrives.
+pub(super) struct StreamRequest<'r> {
+    pub path: &'r str,
+    pub query: &'r [(&'r str, String)],
+    pub body: &'r Value,
+    pub repeatable: Repeatable,
+    /// The scroll that it goes on with.
+    pub scroll_id: Option<&'r str>,
 }
 
 /// Whether a request may be sent again that may have arrived.
@@ -189,6 +208,10 @@ impl Elasticsearch {
                 authorization: Authorization::new(settings.credentials, settings.secret_file)?,
                 nodes: Nodes::new(nodes),
                 connect_time,
+                openers: moka::sync::Cache::builder()
+                    .max_capacity(MAX_OPENERS)
+                    .time_to_idle(LONGEST_SCROLL)
+                    .build(),
             }),
         })
     }
@@ -222,7 +245,7 @@ impl Elasticsearch {
             .collect();
         let body = json!({"docs": docs});
         let path = MgetParts::None.url();
-        let answer: Answer<T> = self.ask(Method::Post, &path, Some(&body)).await?;
+        let answer: Answer<T> = self.ask("mget", Method::Post, &path, Some(&body)).await?;
         let document = |document: Document<T>| match &document.error {
             Some(error) => match ElasticsearchError::from_document_error(error) {
                 error if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
@@ -244,7 +267,7 @@ impl Elasticsearch {
     ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let path = SearchParts::Index(&indices).url();
-        let answer: Complete<T> = self.ask(Method::Post, &path, Some(body)).await?;
+        let answer: Complete<T> = self.ask("search", Method::Post, &path, Some(body)).await?;
         answer.whole()
     }
 
@@ -264,7 +287,7 @@ impl Elasticsearch {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let body = json!({"query": query});
         let path = CountParts::Index(&indices).url();
-        let answer: Complete<Count> = self.ask(Method::Post, &path, Some(&body)).await?;
+        let answer: Complete<Count> = self.ask("count", Method::Post, &path, Some(&body)).await?;
         answer.whole().map(|answer| answer.count)
     }
 
@@ -275,7 +298,9 @@ impl Elasticsearch {
     pub async fn clear_scroll(&self, scroll_id: &str) -> Result<(), ElasticsearchError> {
         let body = json!({"scroll_id": [scroll_id]});
         let path = ClearScrollParts::None.url();
-        let answer = self.ask::<Value>(Method::Delete, &path, Some(&body)).await;
+        let answer = self
+            .ask::<Value>("scroll_clear", Method::Delete, &path, Some(&body))
+            .await;
         match answer {
             Err(error @ ElasticsearchError::Refused { .. }) if error_is_missing(&error) => Ok(()),
             other => other.map(drop),
@@ -287,7 +312,7 @@ impl Elasticsearch {
     /// # Errors
     /// Elasticsearch does not answer, or refuses.
     pub async fn get(&self, path: &str) -> Result<Value, ElasticsearchError> {
-        self.ask(Method::Get, path, None).await
+        self.ask("other", Method::Get, path, None).await
     }
 
     /// The same with a body. For questions only.
@@ -299,10 +324,21 @@ impl Elasticsearch {
         path: &str,
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
-        self.ask(Method::Post, path, Some(body)).await
+        self.ask("other", Method::Post, path, Some(body)).await
     }
 
+    /// Sends an ordinary request and reads its answer; `operation` is its name in the metrics.
     async fn ask<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, ElasticsearchError> {
+        measured(operation, self.answer_to(method, path, body)).await
+    }
+
+    async fn answer_to<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -310,7 +346,7 @@ impl Elasticsearch {
     ) -> Result<T, ElasticsearchError> {
         let connection = &self.connection;
         let request = Request { method, path, body };
-        let response = connection
+        let (response, _) = connection
             .send(Repeatable::Yes, |node, authorization| {
                 connection.send_to(node, &request, authorization)
             })
@@ -319,13 +355,26 @@ impl Elasticsearch {
     }
 }
 
+/// Tells the metrics how long an answer took, and what was wrong with it.
+pub(super) async fn measured<T>(
+    operation: &'static str,
+    answer: impl Future<Output = Result<T, ElasticsearchError>>,
+) -> Result<T, ElasticsearchError> {
+    let asked = Instant::now();
+    let answer = answer.await;
+    let error = answer.as_ref().err().map(ElasticsearchError::kind);
+    telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
+    answer
+}
+
 impl Connection {
-    /// Sends to the nodes in turn until one answers; again with other credentials if those in force are refused.
+    /// Sends to the nodes in turn until one answers; again with other credentials if those in force are refused. Tells with
+    /// what authorization the answer was had.
     async fn send<'c, A, F, S>(
         &'c self,
         repeatable: Repeatable,
         send: S,
-    ) -> Result<A, ElasticsearchError>
+    ) -> Result<(A, Option<HeaderValue>), ElasticsearchError>
     where
         A: Answer,
         F: Future<Output = Result<A, Failure>>,
@@ -335,17 +384,19 @@ impl Connection {
         let answer = self
             .send_with(repeatable, &send, authorization.as_ref())
             .await?;
-        let Some(authorization) = authorization else {
-            return Ok(answer);
-        };
         if answer.status() != 401 {
-            self.authorization.was_accepted(&authorization);
-            return Ok(answer);
+            return Ok((answer, authorization));
         }
         // It was refused before anything was done, so even what must not be repeated can be sent again.
-        match self.authorization.instead_of(&authorization) {
-            Some(other) => self.send_with(repeatable, &send, Some(&other)).await,
-            None => Ok(answer),
+        match authorization
+            .as_ref()
+            .and_then(|refused| self.authorization.instead_of(refused))
+        {
+            Some(other) => {
+                let answer = self.send_with(repeatable, &send, Some(&other)).await?;
+                Ok((answer, Some(other)))
+            }
+            None => Ok((answer, authorization)),
         }
     }
 
@@ -446,29 +497,55 @@ impl Connection {
         Ok(Response::new(builder.send().await?, method))
     }
 
-    /// Posts JSON through our own client, whose answers can be read while they arrive.
+    /// Posts JSON through our own client, whose answers can be read while they arrive. Tells with what authorization, too.
     pub(super) async fn post_for_stream(
         &self,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
-    ) -> Result<reqwest::Response, ElasticsearchError> {
-        let body = bytes::Bytes::from(body.to_string());
-        let body = &body;
-        // A second step skips hits, and a second first step leaves a scroll open that nobody knows.
-        self.send(Repeatable::No, |node, authorization| async move {
-            let mut request = self
-                .http
-                .post(node.join(path)?)
-                .header(CONTENT_TYPE, "application/json")
-                .query(query)
-                .body(body.clone());
-            if let Some(authorization) = authorization {
-                request = request.header(AUTHORIZATION, authorization);
+        request: &StreamRequest<'_>,
+    ) -> Result<(reqwest::Response, Option<HeaderValue>), ElasticsearchError> {
+        let body = bytes::Bytes::from(request.body.to_string());
+        let send = |node, authorization| self.stream_from(node, request, &body, authorization);
+        match request.scroll_id.and_then(|id| self.openers.get(id)) {
+            None => self.send(request.repeatable, send).await,
+            Some(opener) => {
+                let answer = self
+                    .send_with(request.repeatable, &send, Some(&opener))
+                    .await?;
+                if answer.status() == 401 {
+                    return Err(ElasticsearchError::Refused {
+                        status: 404,
+                        refusal: Refusal::SearchContextMissing,
+                        reason: "the API key that opened the scroll is no longer valid".to_owned(),
+                    });
+                }
+                Ok((answer, Some(opener)))
             }
-            Ok(request.send().await?)
-        })
-        .await
+        }
+    }
+
+    async fn stream_from(
+        &self,
+        node: &Node,
+        request: &StreamRequest<'_>,
+        body: &bytes::Bytes,
+        authorization: Option<HeaderValue>,
+    ) -> Result<reqwest::Response, Failure> {
+        let mut builder = self
+            .http
+            .post(node.join(request.path)?)
+            .header(CONTENT_TYPE, "application/json")
+            .query(request.query)
+            .body(body.clone());
+        if let Some(authorization) = authorization {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        Ok(builder.send().await?)
+    }
+
+    /// Keeps in mind with what authorization a scroll has to go on.
+    pub(super) fn remember_opener(&self, scroll_id: &str, authorization: Option<HeaderValue>) {
+        if let Some(opener) = authorization.filter(|_| self.authorization.may_change_owner()) {
+            self.openers.insert(scroll_id.to_owned(), opener);
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 //! replaces the file, not the process. Between the moment at which the file changes and the one at which Elasticsearch knows
 //! the new secret, whichever comes first, one of the two is right; so a request that is refused with the new one is sent again
 //! with the one before. A refused request was not carried out, which makes that safe for the steps of a scroll too.
+//!
+//! A scroll belongs to whoever opened it: to the user, whatever the password, but to the one API key. Elasticsearch even ends a
+//! scroll that another key asks for. So a scroll goes on with the key that opened it, as long as Elasticsearch still accepts that.
 
 use std::fmt;
 use std::fs;
@@ -90,7 +93,7 @@ pub(super) struct Authorization {
 
 struct State {
     current: Option<HeaderValue>,
-    /// What was in force before, until the current one has been accepted.
+    /// What was in force before.
     previous: Option<HeaderValue>,
     looked_at: Instant,
 }
@@ -131,14 +134,9 @@ impl Authorization {
         })
     }
 
-    /// Tells that Elasticsearch knows this one.
-    pub fn was_accepted(&self, header: &HeaderValue) {
-        if self.read(|state| state.previous.is_some() && state.current.as_ref() == Some(header)) {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            if state.current.as_ref() == Some(header) {
-                state.previous = None;
-            }
-        }
+    /// Whether what is opened now may belong to somebody else once the secret has changed.
+    pub fn may_change_owner(&self) -> bool {
+        self.file.is_some() && matches!(self.credentials, Credentials::ApiKey(_))
     }
 
     fn read<T>(&self, question: impl FnOnce(&State) -> T) -> T {
@@ -188,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_secret_is_read_again_and_the_one_before_is_kept_until_the_new_one_works() {
+    fn a_refused_secret_is_read_again_and_the_one_before_is_kept() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let write = |text: &str| fs::write(file.path(), text).unwrap();
         write("old\n");
@@ -202,13 +200,11 @@ mod tests {
         assert_eq!(authorization.instead_of(&old.clone().unwrap()), new);
         assert_eq!(authorization.current(), new);
         assert_eq!(authorization.instead_of(&new.clone().unwrap()), old);
-        authorization.was_accepted(&old.unwrap());
-        authorization.was_accepted(&new.clone().unwrap());
-        assert_eq!(authorization.instead_of(&new.clone().unwrap()), None);
+        assert_eq!(authorization.instead_of(&new.clone().unwrap()), old);
 
         for unfinished in ["", "\n"] {
             write(unfinished);
-            assert_eq!(authorization.instead_of(&new.clone().unwrap()), None);
+            assert_eq!(authorization.instead_of(&new.clone().unwrap()), old);
             assert_eq!(authorization.current(), new);
         }
     }

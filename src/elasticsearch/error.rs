@@ -65,6 +65,28 @@ impl ElasticsearchError {
         }
     }
 
+    /// The kind of it, as metrics name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::Unreadable(_) => "unreadable",
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::IndexNotFound => "index_not_found",
+                Refusal::SearchContextMissing => "search_context_missing",
+                Refusal::MalformedScrollId => "malformed_scroll_id",
+                Refusal::TooManyBuckets => "too_many_buckets",
+                Refusal::TooManyScrolls => "too_many_scrolls",
+                Refusal::KeepAliveTooLong => "keep_alive_too_long",
+                Refusal::Overloaded => "overloaded",
+                Refusal::AccessDenied => "access_denied",
+                Refusal::Unavailable => "unavailable",
+                Refusal::QueryRejected => "query_rejected",
+                Refusal::Other => "other",
+            },
+        }
+    }
+
     /// Reads the body of an answer with an error status.
     pub fn from_answer(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {

@@ -3,16 +3,25 @@
 //! An answer looks like
 //! `{"_scroll_id":…,"took":…,"timed_out":…,"_shards":{…},"hits":{"total":{…},"max_score":null,"hits":[ hit , hit … ]}}`,
 //! in this order on every supported version. [`HitSplitter`] takes its bytes in whatever pieces the network delivers,
-//! keeps no more of them than one hit, and gives out first what stands before the hits and then hit after hit as slices
-//! of its buffer. It only follows the nesting; what is in a hit is for the JSON parser to judge.
+//! keeps little more of them than one hit, and gives out first what stands before the hits and then the place where each
+//! hit begins.
+//!
+//! Where a hit ends is found by whoever reads it and told with [`HitSplitter::advance`]: looking for the end beforehand
+//! would mean to go over every byte twice. A reader that finds no end says so with [`HitSplitter::wait`], and is not asked
+//! again before so much more has arrived that it is worth another try.
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 /// Largest hit (and largest part before the first hit) that is read: the default of Elasticsearch's own
 /// `http.max_content_length`, which no stored document can exceed.
 const MAX_PIECE_BYTES: usize = 100 * 1024 * 1024;
+/// How a hit begins on every supported version. It is only a hint that the hit before is complete: a document might hold
+/// the same.
+const BEGIN_OF_HIT: &[u8] = b"{\"_index\":";
+/// A hit is tried without the hint when so much of it is there.
+const FIRST_TRY_BYTES: usize = 64 * 1024;
 
 /// Something that an answer can't contain, or that it contains too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,15 +32,18 @@ pub enum SplitError {
     /// A single hit is larger than any document can be.
     #[error("one hit is larger than {MAX_PIECE_BYTES} bytes")]
     TooLarge,
+    /// The answer has ended in the middle.
+    #[error("it was cut off")]
+    CutOff,
 }
 
-/// What comes next out of a [`HitSplitter`]. Ranges are for [`HitSplitter::bytes`], until more is pushed.
+/// What comes next out of a [`HitSplitter`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// All before the list of hits; the brackets that are open there are not closed.
     Head(Range<usize>),
-    /// One hit, a JSON object.
-    Hit(Range<usize>),
+    /// [`HitSplitter::rest`] begins with a hit, and probably holds all of it.
+    Hit,
     /// More bytes are needed.
     Incomplete,
     /// The answer has ended properly.
@@ -44,8 +56,8 @@ enum Stage {
     Head,
     /// In the list, between two hits.
     BetweenHits,
-    /// Within a hit.
-    InHit,
+    /// At the beginning of a hit.
+    AtHit,
     /// After the list.
     Tail,
     /// After the last bracket.
@@ -55,11 +67,22 @@ enum Stage {
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub struct HitSplitter {
-    buffer: Vec<u8>,
+    /// What has arrived and is still needed.
+    buffer: String,
+    /// The beginning of a character whose end has not arrived yet.
+    cut_character: Vec<u8>,
+    /// Whether nothing more will arrive.
+    is_complete: bool,
     /// Start of the piece under way; everything before it has been given out.
     piece_start: usize,
     /// Everything before it has been looked at.
     position: usize,
+    /// Where the last hit begins that has been seen to begin, as far as hints can be trusted.
+    last_begin: usize,
+    /// Whether the present hit has been tried, and its end was not there.
+    is_waiting: bool,
+    /// How much of a hit has to be there before it is tried without a hint, or again.
+    worth_a_try: usize,
     stage: Stage,
     depth: usize,
     in_string: bool,
@@ -75,9 +98,14 @@ const LIST_DEPTH: usize = 2;
 impl Default for HitSplitter {
     fn default() -> Self {
         Self {
-            buffer: Vec::new(),
+            buffer: String::new(),
+            cut_character: Vec::new(),
+            is_complete: false,
             piece_start: 0,
             position: 0,
+            last_begin: 0,
+            is_waiting: false,
+            worth_a_try: FIRST_TRY_BYTES,
             stage: Stage::Head,
             depth: 0,
             in_string: false,
@@ -92,24 +120,108 @@ impl HitSplitter {
     /// Takes more bytes of the answer.
     ///
     /// # Errors
-    /// The piece under way is larger than anything that Elasticsearch stores.
+    /// The piece under way is larger than anything that Elasticsearch stores, or the bytes are no text.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
-        if self.piece_start > 0 {
-            self.buffer.drain(..self.piece_start);
-            self.position -= self.piece_start;
-            self.string_start = self.string_start.saturating_sub(self.piece_start);
-            self.piece_start = 0;
-        }
+        self.forget_what_was_given_out();
         if self.buffer.len() + bytes.len() > MAX_PIECE_BYTES {
             return Err(SplitError::TooLarge);
         }
-        self.buffer.extend_from_slice(bytes);
+        let begin_may_be_cut = self.buffer.len().saturating_sub(BEGIN_OF_HIT.len());
+        if self.cut_character.is_empty() {
+            self.push_text(bytes)?;
+        } else {
+            let mut whole = std::mem::take(&mut self.cut_character);
+            whole.extend_from_slice(bytes);
+            self.push_text(&whole)?;
+        }
+        let new = self.buffer.as_bytes().get(begin_may_be_cut..);
+        if let Some(offset) = new.and_then(|new| memmem::rfind(new, BEGIN_OF_HIT)) {
+            self.last_begin = begin_may_be_cut + offset;
+        }
         Ok(())
     }
 
-    /// The bytes of a piece that was just given out.
-    pub fn bytes(&self, piece: Range<usize>) -> &[u8] {
+    fn push_text(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) if error.error_len().is_none() => {
+                let (valid, cut) = bytes
+                    .split_at_checked(error.valid_up_to())
+                    .unwrap_or_default();
+                self.cut_character = cut.to_vec();
+                // What is valid up to there is valid.
+                std::str::from_utf8(valid).unwrap_or_default()
+            }
+            Err(_) => return Err(SplitError::NotAnAnswer("it is not UTF-8")),
+        };
+        self.buffer.push_str(valid);
+        Ok(())
+    }
+
+    fn forget_what_was_given_out(&mut self) {
+        let start = self.piece_start;
+        if start == 0 {
+            return;
+        }
+        // Pieces end where ASCII characters end, so the rest is text.
+        self.buffer.drain(..start);
+        self.position -= start;
+        self.string_start = self.string_start.saturating_sub(start);
+        self.last_begin = self.last_begin.saturating_sub(start);
+        self.piece_start = 0;
+    }
+
+    /// Notes that nothing more will arrive.
+    ///
+    /// # Errors
+    /// The bytes end within a character.
+    pub fn complete(&mut self) -> Result<(), SplitError> {
+        self.is_complete = true;
+        if self.cut_character.is_empty() {
+            Ok(())
+        } else {
+            Err(SplitError::CutOff)
+        }
+    }
+
+    /// Whether it was told that nothing more will arrive.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// The text of a piece that was just given out; it is there until more is pushed.
+    pub fn text(&self, piece: Range<usize>) -> &str {
         self.buffer.get(piece).unwrap_or_default()
+    }
+
+    /// Everything from the beginning of the present hit on that has arrived.
+    pub fn rest(&self) -> &str {
+        self.buffer.get(self.piece_start..).unwrap_or_default()
+    }
+
+    /// Notes that the hit which [`HitSplitter::rest`] begins with has so many bytes.
+    pub fn advance(&mut self, length: usize) {
+        if self.stage == Stage::AtHit && self.buffer.is_char_boundary(self.piece_start + length) {
+            self.piece_start += length;
+            self.position = self.piece_start;
+            self.stage = Stage::BetweenHits;
+            self.is_waiting = false;
+            self.worth_a_try = FIRST_TRY_BYTES;
+        }
+    }
+
+    /// Notes that [`HitSplitter::rest`] ends before the hit does.
+    ///
+    /// # Errors
+    /// Nothing more will arrive.
+    pub fn wait(&mut self) -> Result<(), SplitError> {
+        if self.is_complete {
+            return Err(SplitError::CutOff);
+        }
+        // Each try goes over the hit from its beginning. Waiting for twice as much bounds what all of them take.
+        self.worth_a_try = 2 * self.rest().len().max(FIRST_TRY_BYTES);
+        self.is_waiting = true;
+        Ok(())
     }
 
     /// Whether the answer has ended properly: a connection that closes before that has cut it off.
@@ -122,11 +234,14 @@ impl HitSplitter {
     /// # Errors
     /// The bytes are not a search answer.
     pub fn next_piece(&mut self) -> Result<Piece, SplitError> {
+        if self.stage == Stage::AtHit {
+            return Ok(self.hit_if_worth_a_try());
+        }
         // Bytes between the pieces are of no use to anybody.
-        if matches!(self.stage, Stage::BetweenHits | Stage::Tail | Stage::Ended) {
+        if self.stage != Stage::Head {
             self.piece_start = self.position;
         }
-        while let Some(&byte) = self.buffer.get(self.position) {
+        while let Some(&byte) = self.buffer.as_bytes().get(self.position) {
             if self.in_string {
                 if !self.skip_string() {
                     break;
@@ -140,6 +255,11 @@ impl HitSplitter {
                     self.string_start = self.position + 1;
                 }
                 b'{' | b'[' => {
+                    if self.stage == Stage::BetweenHits && byte == b'{' {
+                        self.stage = Stage::AtHit;
+                        self.piece_start = self.position;
+                        return Ok(self.hit_if_worth_a_try());
+                    }
                     if let Some(head_end) = self.open(byte)? {
                         self.position += 1;
                         return Ok(Piece::Head(self.piece_start..head_end));
@@ -151,11 +271,6 @@ impl HitSplitter {
                         .checked_sub(1)
                         .ok_or(SplitError::NotAnAnswer("a bracket too many"))?;
                     match self.stage {
-                        Stage::InHit if self.depth == LIST_DEPTH + 1 => {
-                            self.stage = Stage::BetweenHits;
-                            self.position += 1;
-                            return Ok(Piece::Hit(self.piece_start..self.position));
-                        }
                         Stage::BetweenHits => self.stage = Stage::Tail,
                         Stage::Head if self.depth == 0 => {
                             return Err(SplitError::NotAnAnswer("it has no list of hits"));
@@ -169,11 +284,24 @@ impl HitSplitter {
             }
             self.position += 1;
         }
-        Ok(if self.has_ended() {
-            Piece::End
+        if self.has_ended() {
+            return Ok(Piece::End);
+        }
+        if self.is_complete {
+            return Err(SplitError::CutOff);
+        }
+        Ok(Piece::Incomplete)
+    }
+
+    fn hit_if_worth_a_try(&self) -> Piece {
+        let is_worth_a_try = self.is_complete
+            || (self.last_begin > self.piece_start && !self.is_waiting)
+            || self.rest().len() >= self.worth_a_try;
+        if is_worth_a_try {
+            Piece::Hit
         } else {
             Piece::Incomplete
-        })
+        }
     }
 
     /// Goes to the end of the string under way; `false` if that has not arrived yet.
@@ -186,7 +314,9 @@ impl HitSplitter {
                 self.escaped = false;
                 self.position += 1;
             }
-            let rest = self.buffer.get(self.position..).unwrap_or_default();
+            let rest = (self.buffer.as_bytes())
+                .get(self.position..)
+                .unwrap_or_default();
             match memchr2(b'"', b'\\', rest) {
                 None => {
                     self.position = self.buffer.len();
@@ -214,8 +344,7 @@ impl HitSplitter {
                 .checked_sub(1)
                 .and_then(|i| self.hits_at_depth.get_mut(i))
         {
-            *at_depth =
-                self.buffer.get(self.string_start..self.position - 1) == Some(b"hits".as_slice());
+            *at_depth = self.buffer.get(self.string_start..self.position - 1) == Some("hits");
         }
     }
 
@@ -235,15 +364,10 @@ impl HitSplitter {
                     return Ok(Some(self.position));
                 }
             }
-            Stage::BetweenHits => {
-                if bracket != b'{' {
-                    return Err(SplitError::NotAnAnswer("a hit is not an object"));
-                }
-                self.stage = Stage::InHit;
-                self.piece_start = self.position;
-                self.depth += 1;
+            Stage::BetweenHits | Stage::AtHit => {
+                return Err(SplitError::NotAnAnswer("a hit is not an object"));
             }
-            Stage::InHit | Stage::Tail => self.depth += 1,
+            Stage::Tail => self.depth += 1,
             Stage::Ended => return Err(SplitError::NotAnAnswer("something follows its end")),
         }
         Ok(None)
@@ -265,14 +389,44 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::raw_data::cursor::{Cursor, ReadError};
 
-    const ANSWER: &str = r#"{"_scroll_id":"a\"]}","took":1,"_shards":{"hits":[1],"failures":[{"hits":"hits"}]},"hits":{"total":{"value":2},"hits" : [{"_id":"{[\\","_source":{"hits":[{}]}} , {"_id":"2"}]},"profile":{"x":[]}}  "#;
+    const ANSWER: &str = r#"{"_scroll_id":"a\"]}","took":1,"_shards":{"hits":[1],"failures":[{"hits":"hits"}]},"hits":{"total":{"value":2},"hits" : [{"_id":"{[\\","_source":{"hits":[{}]}} , {"_id":"é"}]},"profile":{"x":[]}}  "#;
+    /// With the beginnings that Elasticsearch writes, one of them within a document.
+    const HINTED: &str = r#"{"hits":{"total":{"value":3},"hits":[{"_index":"i","_source":{"a":"é\"}"}},{"_index":"i","_source":{"a":[1,{"_index":"€"},{"_index":2}]}},{"_index":"j","_source":{}}]}}"#;
+
+    type Split = Result<(Option<String>, Vec<String>), SplitError>;
+
+    /// Takes what can be had, and ends hits where their brackets close.
+    fn take(
+        splitter: &mut HitSplitter,
+        head: &mut Option<String>,
+        hits: &mut Vec<String>,
+    ) -> Result<(), SplitError> {
+        loop {
+            match splitter.next_piece()? {
+                Piece::Head(range) => *head = Some(splitter.text(range).to_owned()),
+                Piece::Hit => {
+                    let mut cursor = Cursor::new(splitter.rest());
+                    match cursor.skip() {
+                        Ok(()) => {
+                            let length = cursor.position();
+                            hits.push(splitter.rest()[..length].to_owned());
+                            splitter.advance(length);
+                        }
+                        Err(ReadError::Incomplete) => splitter.wait()?,
+                        Err(ReadError::Unexpected { expected, .. }) => {
+                            return Err(SplitError::NotAnAnswer(expected));
+                        }
+                    }
+                }
+                Piece::Incomplete | Piece::End => return Ok(()),
+            }
+        }
+    }
 
     /// Feeds `answer` in pieces that end at `cuts` and gives back head and hits.
-    fn split(
-        answer: &[u8],
-        cuts: &[usize],
-    ) -> Result<(Option<String>, Vec<String>, bool), SplitError> {
+    fn split(answer: &[u8], cuts: &[usize]) -> Split {
         let mut splitter = HitSplitter::default();
         let (mut head, mut hits) = (None, Vec::new());
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (answer.len() + 1)).collect();
@@ -280,22 +434,17 @@ mod tests {
         cuts.sort_unstable();
         for window in cuts.windows(2) {
             splitter.push(&answer[window[0]..window[1]])?;
-            loop {
-                let piece = splitter.next_piece()?;
-                let text = |range| String::from_utf8_lossy(splitter.bytes(range)).into_owned();
-                match piece {
-                    Piece::Head(range) => head = Some(text(range)),
-                    Piece::Hit(range) => hits.push(text(range)),
-                    Piece::Incomplete | Piece::End => break,
-                }
-            }
+            take(&mut splitter, &mut head, &mut hits)?;
         }
-        Ok((head, hits, splitter.has_ended()))
+        splitter.complete()?;
+        take(&mut splitter, &mut head, &mut hits)?;
+        assert!(splitter.has_ended());
+        Ok((head, hits))
     }
 
     #[test]
     fn head_and_hits_come_out_whole() {
-        let (head, hits, ended) = split(ANSWER.as_bytes(), &[]).unwrap();
+        let (head, hits) = split(ANSWER.as_bytes(), &[]).unwrap();
         let head = head.unwrap();
         assert!(
             head.starts_with(r#"{"_scroll_id""#) && head.ends_with(r#""hits" : "#),
@@ -305,49 +454,94 @@ mod tests {
             hits,
             [
                 r#"{"_id":"{[\\","_source":{"hits":[{}]}}"#,
-                r#"{"_id":"2"}"#
+                r#"{"_id":"é"}"#
             ]
         );
-        assert!(ended);
     }
 
     #[test]
-    fn an_answer_that_is_cut_off_has_not_ended() {
+    fn a_hit_comes_out_when_the_next_one_begins() {
+        let mut splitter = HitSplitter::default();
+        let (mut head, mut hits) = (None, Vec::new());
+        let at = |text: &str| HINTED.find(text).unwrap();
+        let mut pushed = 0;
+        let mut push_until = |end: usize| {
+            splitter.push(&HINTED.as_bytes()[pushed..end]).unwrap();
+            pushed = end;
+            take(&mut splitter, &mut head, &mut hits).unwrap();
+            hits.len()
+        };
+        assert_eq!(push_until(at("},{")), 0);
+        assert_eq!(push_until(at(r#""i","_source":{"a":[1"#)), 1);
+        // What looks like the next hit is within the document.
+        assert_eq!(push_until(at(":2")), 1);
+        assert_eq!(push_until(at(r#""j""#)), 1, "the hint has failed once");
+        assert_eq!(push_until(HINTED.len()), 1);
+        splitter.complete().unwrap();
+        take(&mut splitter, &mut head, &mut hits).unwrap();
+        assert_eq!(hits.len(), 3);
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_is_an_error() {
         let end = ANSWER.trim_end().len();
         for cut in 0..end {
-            let (_, _, ended) = split(&ANSWER.as_bytes()[..cut], &[]).unwrap();
-            assert!(!ended, "cut at {cut}");
+            assert_eq!(
+                split(&ANSWER.as_bytes()[..cut], &[]),
+                Err(SplitError::CutOff),
+                "cut at {cut}"
+            );
         }
-        assert!(split(&ANSWER.as_bytes()[..end], &[]).unwrap().2);
+        split(&ANSWER.as_bytes()[..end], &[]).unwrap();
     }
 
     #[test]
     fn other_bytes_are_refused() {
         for bytes in [
-            "[]",
-            "7",
-            "\"x\"",
-            "{}",
-            r#"{"hits":{"hits":[7]}}"#,
-            r#"{"hits":{"hits":[[]]}}"#,
-            "}",
-            r#"{"hits":{"hits":[]}}{"#,
+            b"[]".as_slice(),
+            b"7",
+            b"\"x\"",
+            b"{}",
+            br#"{"hits":{"hits":[7]}}"#,
+            br#"{"hits":{"hits":[[]]}}"#,
+            b"}",
+            br#"{"hits":{"hits":[]}}{"#,
+            b"{\"hits\":{\"hits\":[{\"a\":\"\xff\"}]}}",
         ] {
-            assert!(split(bytes.as_bytes(), &[]).is_err(), "{bytes}");
+            assert!(split(bytes, &[]).is_err(), "{bytes:?}");
         }
     }
 
     #[test]
     fn no_hits_at_all() {
-        let (head, hits, ended) = split(br#"{"hits":{"hits":[]}}"#, &[]).unwrap();
+        let (head, hits) = split(br#"{"hits":{"hits":[]}}"#, &[]).unwrap();
         assert_eq!(head.as_deref(), Some(r#"{"hits":{"hits":"#));
-        assert!(hits.is_empty() && ended);
+        assert!(hits.is_empty());
+    }
+
+    #[test]
+    fn a_hit_larger_than_all_buffers_is_tried_a_few_times_only() {
+        let answer = format!(
+            r#"{{"hits":{{"hits":[{{"a":"{}"}}]}}}}"#,
+            "x".repeat(1 << 20)
+        );
+        let mut splitter = HitSplitter::default();
+        let mut tries = 0;
+        for piece in answer.as_bytes().chunks(1_000) {
+            splitter.push(piece).unwrap();
+            while !matches!(splitter.next_piece().unwrap(), Piece::Incomplete) {
+                tries += usize::from(splitter.wait().is_ok());
+            }
+        }
+        assert!((3..8).contains(&tries), "{tries}");
     }
 
     proptest! {
         #[test]
         fn the_pieces_of_the_network_make_no_difference(cuts in prop::collection::vec(any::<usize>(), 0..40)) {
-            prop_assert_eq!(split(ANSWER.as_bytes(), &cuts).unwrap(), split(ANSWER.as_bytes(), &[]).unwrap());
+            for answer in [ANSWER, HINTED] {
+                prop_assert_eq!(split(answer.as_bytes(), &cuts).unwrap(), split(answer.as_bytes(), &[]).unwrap());
+            }
         }
 
         #[test]
@@ -356,10 +550,12 @@ mod tests {
         }
 
         #[test]
-        fn a_damaged_answer_does_not_make_it_panic(at in 0..ANSWER.len(), byte in any::<u8>()) {
-            let mut damaged = ANSWER.as_bytes().to_vec();
-            damaged[at] = byte;
-            let _ = split(&damaged, &[]);
+        fn a_damaged_answer_does_not_make_it_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cuts in prop::collection::vec(any::<usize>(), 0..5)) {
+            for answer in [ANSWER, HINTED] {
+                let mut damaged = answer.as_bytes().to_vec();
+                damaged[at.index(answer.len())] = byte;
+                let _ = split(&damaged, &cuts);
+            }
         }
     }
 }

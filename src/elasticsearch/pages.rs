@@ -1,12 +1,15 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
+use std::time::Instant;
+
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Elasticsearch, Shards, check_whole, classify};
+use super::client::{Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify};
 use super::error::ElasticsearchError;
 use super::hits::{HitSplitter, Piece, SplitError};
+use crate::telemetry;
 
 /// What stands before the hits of a scroll step.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ impl From<ElasticsearchError> for Broken {
 impl Elasticsearch {
     /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size.
     ///
+    /// Where a node breaks the connection, another one is asked: at worst the first one keeps a scroll until it expires.
+    ///
     /// # Errors
     /// Elasticsearch does not answer, refuses, or answers only in part.
     pub async fn open_scroll(
@@ -56,7 +61,14 @@ impl Elasticsearch {
     ) -> Result<ScrollStep, ElasticsearchError> {
         let path = format!("{}/_search", encode_names(indices));
         let query = [("scroll", format!("{keep_alive_seconds}s"))];
-        match self.scroll_step(&path, &query, body).await {
+        let request = StreamRequest {
+            path: &path,
+            query: &query,
+            body,
+            repeatable: Repeatable::Yes,
+            scroll_id: None,
+        };
+        match self.scroll_step("scroll_open", &request).await {
             Err(Broken {
                 error,
                 scroll_id: Some(scroll_id),
@@ -81,24 +93,42 @@ impl Elasticsearch {
         keep_alive_seconds: u32,
     ) -> Result<ScrollStep, ElasticsearchError> {
         let body = json!({"scroll": format!("{keep_alive_seconds}s"), "scroll_id": scroll_id});
-        self.scroll_step("_search/scroll", &[], &body)
+        let request = StreamRequest {
+            path: "_search/scroll",
+            query: &[],
+            body: &body,
+            repeatable: Repeatable::No,
+            scroll_id: Some(scroll_id),
+        };
+        self.scroll_step("scroll_continue", &request)
             .await
             .map_err(|broken| broken.error)
     }
 
+    /// One step, up to its first hit; `operation` is its name in the metrics.
     async fn scroll_step(
         &self,
-        path: &str,
-        query: &[(&str, String)],
-        body: &Value,
+        operation: &'static str,
+        request: &StreamRequest<'_>,
     ) -> Result<ScrollStep, Broken> {
-        let response = self.connection.post_for_stream(path, query, body).await?;
+        let asked = Instant::now();
+        let step = self.begin_step(request).await;
+        let error = step.as_ref().err().map(|broken| broken.error.kind());
+        telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
+        step
+    }
+
+    async fn begin_step(&self, request: &StreamRequest<'_>) -> Result<ScrollStep, Broken> {
+        let (response, authorization) = self.connection.post_for_stream(request).await?;
         let status = response.status();
         if !status.is_success() {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
-        ScrollStep::read_head(response).await
+        let step = ScrollStep::read_head(response).await?;
+        self.connection
+            .remember_opener(&step.head.scroll_id, authorization);
+        Ok(step)
     }
 }
 
@@ -153,7 +183,7 @@ impl ScrollStep {
         let mut bytes_read = 0;
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
-                let head = parse_head(splitter.bytes(range))?;
+                let head = parse_head(splitter.text(range))?;
                 return Ok(Self {
                     head,
                     response,
@@ -165,20 +195,37 @@ impl ScrollStep {
         }
     }
 
-    /// The next hit as JSON text, or `None` after the last one.
+    /// Text that begins with the next hit, or `None` after the last one.
+    ///
+    /// It may go on after the hit. Whoever finds where the hit ends says so with [`ScrollStep::advance`]; who finds that it
+    /// has not arrived yet, with [`ScrollStep::wait`].
     ///
     /// # Errors
     /// The connection broke, or the answer is damaged; it never ends quietly.
-    pub async fn next_hit(&mut self) -> Result<Option<&[u8]>, ElasticsearchError> {
+    pub async fn next_hit(&mut self) -> Result<Option<&str>, ElasticsearchError> {
         loop {
             match self.splitter.next_piece().map_err(unreadable)? {
-                Piece::Hit(range) => return Ok(Some(self.splitter.bytes(range))),
-                Piece::End => return Ok(None),
-                Piece::Head(_) | Piece::Incomplete => {
+                Piece::Hit => return Ok(Some(self.splitter.rest())),
+                // A connection can be used again only if its answer was read to the very end.
+                Piece::End if self.splitter.is_complete() => return Ok(None),
+                Piece::End | Piece::Head(_) | Piece::Incomplete => {
                     self.bytes_read += read_more(&mut self.response, &mut self.splitter).await?;
                 }
             }
         }
+    }
+
+    /// Goes on after a hit of so many bytes.
+    pub fn advance(&mut self, length: usize) {
+        self.splitter.advance(length);
+    }
+
+    /// Lets [`ScrollStep::next_hit`] give the same hit again, with more text.
+    ///
+    /// # Errors
+    /// There is no more of it.
+    pub fn wait(&mut self) -> Result<(), ElasticsearchError> {
+        self.splitter.wait().map_err(unreadable)
     }
 
     /// Bytes of the answer that have arrived so far.
@@ -197,21 +244,25 @@ async fn read_more(
             splitter.push(&chunk).map_err(unreadable)?;
             Ok(chunk.len() as u64)
         }
-        Ok(None) => Err(ElasticsearchError::Unreachable(
-            "its answer was cut off".to_owned(),
-        )),
+        Ok(None) => {
+            splitter.complete().map_err(unreadable)?;
+            Ok(0)
+        }
         Err(error) => Err(classify(&error, error.is_timeout())),
     }
 }
 
 fn unreadable(error: SplitError) -> ElasticsearchError {
-    ElasticsearchError::Unreadable(error.to_string())
+    match error {
+        SplitError::CutOff => ElasticsearchError::Unreachable("its answer was cut off".to_owned()),
+        other => ElasticsearchError::Unreadable(other.to_string()),
+    }
 }
 
-fn parse_head(bytes: &[u8]) -> Result<StepHead, Broken> {
+fn parse_head(text: &str) -> Result<StepHead, Broken> {
     // The head ends where the list of hits begins: an empty list closes what is open.
-    let closed = [bytes, b"[]}}"].concat();
-    let head: Head = serde_json::from_slice(&closed)
+    let closed = [text, "[]}}"].concat();
+    let head: Head = serde_json::from_str(&closed)
         .map_err(|error| ElasticsearchError::Unreadable(error.to_string()))?;
     if let Err(error) = check_whole(head.timed_out, head.terminated_early, &head.shards) {
         return Err(Broken {

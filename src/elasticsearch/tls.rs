@@ -3,7 +3,7 @@
 //! The official client takes authorities, a client certificate and the switch that accepts anything. It can neither leave
 //! the host name aside nor trust one server's certificate as it is (with rustls), and its transport can't be built around
 //! another client. Where a configuration asks for one of those two, its requests go out through our own client, which every
-//! page goes through anyway: see [`TlsSettings::suits_official_client`].
+//! page goes through anyway (`TlsSettings::suits_official_client`).
 
 use std::error::Error;
 use std::io;

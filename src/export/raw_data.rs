@@ -23,8 +23,9 @@ use super::slots::Slot;
 use super::{Audit, Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
+use crate::raw_data::cursor::{Cursor, ReadError};
 use crate::raw_data::dates;
-use crate::raw_data::document::MatchedQueries;
+use crate::raw_data::document::{MatchedQueries, Text};
 use crate::scope::Scope;
 use crate::telemetry::{self, ScrollEvent};
 
@@ -57,8 +58,8 @@ struct Page {
     columns: Columns,
     scroll_id: String,
     step: ScrollStep,
-    /// A hit that was read ahead to verify the scroll.
-    first_hit: Option<Vec<u8>>,
+    /// Whether it is the first page of its scroll.
+    is_first: bool,
     leases: Vec<ScrollLease>,
     audit: Audit,
     slot: Option<Slot>,
@@ -157,7 +158,7 @@ impl Exporter {
             columns,
             scroll_id,
             step,
-            first_hit: None,
+            is_first: true,
             leases: vec![lease],
             audit: request.audit,
             slot: Some(slot),
@@ -198,20 +199,18 @@ impl Exporter {
                 return Err(error.into());
             }
         };
-        let mut first_hit = None;
         let contents = match known {
             Some(contents) => contents,
             None => match step.next_hit().await? {
                 None => return self.unverified_empty_page(request, scroll_id, report).await,
-                Some(hit) => {
-                    let contents = self.verify(hit)?;
+                Some(_) => {
+                    let contents = self.verify(&mut step).await?;
                     if contents.report_id != request.report_id {
                         // It is one of ours, opened by a replica for another report, and this step took hits from it.
                         // Better that its reader has to start over than that it misses them.
                         self.clear_scroll(scroll_id).await;
                         return Err(belongs_elsewhere());
                     }
-                    first_hit = Some(hit.to_vec());
                     Arc::new(contents)
                 }
             },
@@ -246,7 +245,7 @@ impl Exporter {
             columns,
             scroll_id: new_scroll_id,
             step,
-            first_hit,
+            is_first: false,
             leases,
             audit: request.audit,
             slot: Some(slot),
@@ -285,15 +284,22 @@ impl Exporter {
         }
     }
 
-    /// Finds our signature in a hit of a scroll that this process does not know.
-    fn verify(&self, hit: &[u8]) -> Result<ScrollContents, ExportError> {
-        let matched: MatchedQueries =
-            serde_json::from_slice(hit).map_err(|_| belongs_elsewhere())?;
-        matched
-            .matched_queries
-            .iter()
-            .find_map(|name| self.0.signer.open(name))
-            .ok_or_else(belongs_elsewhere)
+    /// Finds our signature in the first hit of a scroll that this process does not know.
+    async fn verify(&self, step: &mut ScrollStep) -> Result<ScrollContents, ExportError> {
+        while let Some(text) = step.next_hit().await? {
+            let matched = match Cursor::new(text).read::<MatchedQueries>() {
+                Ok(matched) => matched,
+                Err(ReadError::Incomplete) => {
+                    step.wait()?;
+                    continue;
+                }
+                Err(ReadError::Unexpected { .. }) => break,
+            };
+            let names = matched.0.iter().filter_map(Text::as_deref);
+            return (names.filter_map(|name| self.0.signer.open(name)).next())
+                .ok_or_else(belongs_elsewhere);
+        }
+        Err(belongs_elsewhere())
     }
 
     /// An empty page of a scroll that nothing can be verified of: no hit, and no total of it either.
@@ -420,6 +426,8 @@ enum Broken {
     Interrupted(#[from] Interrupted),
     #[error("Elasticsearch changed the scroll id within a page")]
     IdChanged,
+    #[error("the request for the next step stopped: {0}")]
+    Stopped(tokio::task::JoinError),
 }
 
 impl Broken {
@@ -430,6 +438,7 @@ impl Broken {
             Self::Row(_) => "a stored instance could not be made a row",
             Self::Interrupted(_) => "the client did not read",
             Self::IdChanged => "the scroll id changed",
+            Self::Stopped(_) => "the request for the next step stopped",
         }
     }
 }
@@ -490,35 +499,38 @@ impl Page {
         };
         envelope.write_head(&mut writer.text, None);
         writer.text.raw(",\"data\":[");
-        let elasticsearch = &self.exporter.0.elasticsearch;
         let time_zone = self.time_zone.as_ref();
         let mut rows = (self.exporter).rows(&self.columns, self.contents.now, time_zone);
         let mut rows_written: u32 = 0;
         let mut is_first = true;
         loop {
-            let mut hits_of_step: u32 = 0;
-            if let Some(hit) = self.first_hit.take() {
-                hits_of_step += 1;
+            let goes_on = self.goes_on_after(rows_written + self.contents.step);
+            let mut next_step = None;
+            while let Some(text) = self.step.next_hit().await? {
+                let (instance, length) = match rows.read(text) {
+                    Ok(read) => read,
+                    Err(ReadError::Incomplete) => {
+                        self.step.wait()?;
+                        continue;
+                    }
+                    Err(error) => return Err(RowError::from(error).into()),
+                };
                 writer.text.separator(&mut is_first);
-                rows.write(&hit, &mut writer.text).await?;
-            }
-            while let Some(hit) = self.step.next_hit().await? {
-                hits_of_step += 1;
-                writer.text.separator(&mut is_first);
-                rows.write(hit, &mut writer.text).await?;
-                if rows_written + hits_of_step == 1 {
+                rows.write(&instance, &mut writer.text).await?;
+                self.step.advance(length);
+                rows_written += 1;
+                // A step without hits is the last one.
+                if goes_on && next_step.is_none() {
+                    next_step = Some(self.fetch_next_step());
+                }
+                if rows_written == 1 {
                     // The client sees that it goes on, long before a chunk is full.
                     writer.flush().await?;
                 }
                 writer.flush_if_large().await?;
             }
-            rows_written += hits_of_step;
-            if hits_of_step < self.contents.step || rows_written >= self.contents.limit {
-                break;
-            }
-            let step = elasticsearch
-                .continue_scroll(&self.scroll_id, self.keep_alive)
-                .await?;
+            let Some(next_step) = next_step else { break };
+            let step = next_step.taken().await?;
             if step.head.scroll_id != self.scroll_id {
                 return Err(Broken::IdChanged);
             }
@@ -528,6 +540,41 @@ impl Page {
         writer.text.unsigned(u64::from(rows_written));
         writer.text.raw("}");
         Ok(rows_written)
+    }
+
+    /// Whether there may be more for this page when it has so many rows.
+    fn goes_on_after(&self, rows: u32) -> bool {
+        let has_room = rows < self.contents.limit;
+        // Only on the first page it is known where the scroll stands.
+        has_room && !(self.is_first && u64::from(rows) >= self.step.head.total)
+    }
+
+    /// Asks for the next step while this one is written, so that Elasticsearch and this service work at the same time.
+    ///
+    /// Two requests at once would lose hits, but Elasticsearch has done with a step when it begins to answer.
+    fn fetch_next_step(&self) -> NextStep {
+        let elasticsearch = self.exporter.0.elasticsearch.clone();
+        let (scroll_id, keep_alive) = (self.scroll_id.clone(), self.keep_alive);
+        let step = async move { elasticsearch.continue_scroll(&scroll_id, keep_alive).await };
+        NextStep(tokio::spawn(tracing::Instrument::in_current_span(step)))
+    }
+}
+
+/// A step that was asked for. A page that breaks off does not wait for it.
+struct NextStep(tokio::task::JoinHandle<Result<ScrollStep, ElasticsearchError>>);
+
+impl NextStep {
+    async fn taken(mut self) -> Result<ScrollStep, Broken> {
+        match (&mut self.0).await {
+            Ok(step) => Ok(step?),
+            Err(error) => Err(Broken::Stopped(error)),
+        }
+    }
+}
+
+impl Drop for NextStep {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::rows::{DecisionRows, ProcessRows, Rows};
+use super::rows::{ProcessRows, Rows};
 use super::{ExportError, Exporter, ask_scope, variable_names};
 use crate::definitions::ScopeError;
 use crate::elasticsearch::ElasticsearchError;
@@ -125,12 +125,10 @@ impl Exporter {
                     scratch: Default::default(),
                 },
             )),
-            Columns::Clauses(clauses) => Rows::Decision(DecisionRows {
-                writer: DecisionRowWriter {
-                    clauses,
-                    time_zone,
-                    scratch: Default::default(),
-                },
+            Columns::Clauses(clauses) => Rows::Decision(DecisionRowWriter {
+                clauses,
+                time_zone,
+                scratch: Default::default(),
             }),
         }
     }

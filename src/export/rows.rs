@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::definitions::{DefinitionVersion, Definitions, FlowNodeNames};
 use crate::elasticsearch::ElasticsearchError;
+use crate::raw_data::cursor::{Cursor, ReadError};
 use crate::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
 use crate::raw_data::document::Hit;
 use crate::raw_data::json::JsonText;
@@ -19,48 +20,63 @@ const MAX_AT_HAND: usize = 64;
 pub enum RowError {
     /// The document is not what Optimize writes.
     #[error("a stored instance can't be read: {0}")]
-    Document(#[from] serde_json::Error),
+    Document(#[from] ReadError),
     /// The names of its flow nodes can't be had.
     #[error(transparent)]
     Elasticsearch(#[from] Arc<ElasticsearchError>),
+}
+
+/// What a row is made of.
+pub enum Instance<'t> {
+    /// A process instance.
+    Process(ProcessInstance<'t>),
+    /// A decision instance.
+    Decision(DecisionInstance<'t>),
 }
 
 /// Makes rows of the hits of one page.
 pub enum Rows<'a> {
     /// Of process instances.
     Process(ProcessRows<'a>),
-    /// Of decision instances.
-    Decision(DecisionRows<'a>),
+    /// Of decision instances; they need nothing beside their hits.
+    Decision(DecisionRowWriter<'a>),
 }
 
 impl Rows<'_> {
-    /// Writes the row of one hit.
+    /// Reads the hit that a text begins with; gives back its instance and its length in bytes.
     ///
     /// # Errors
-    /// The document can't be read, or Elasticsearch does not give what the row needs beside it.
-    pub async fn write(&mut self, hit: &[u8], out: &mut JsonText) -> Result<(), RowError> {
-        match self {
-            Self::Process(rows) => rows.write(hit, out).await,
-            Self::Decision(rows) => rows.write(hit, out),
-        }
+    /// The document can't be read, or the text ends before it does.
+    pub fn read<'t>(&self, text: &'t str) -> Result<(Instance<'t>, usize), ReadError> {
+        let mut cursor = Cursor::new(text);
+        let instance = match self {
+            Self::Process(_) => {
+                Instance::Process(cursor.read::<Hit<ProcessInstance<'_>>>()?.source)
+            }
+            Self::Decision(_) => {
+                Instance::Decision(cursor.read::<Hit<DecisionInstance<'_>>>()?.source)
+            }
+        };
+        Ok((instance, cursor.position()))
     }
-}
 
-/// Makes rows of decision instances; they need nothing beside their hits.
-pub struct DecisionRows<'a> {
-    /// Writes them.
-    pub writer: DecisionRowWriter<'a>,
-}
-
-impl DecisionRows<'_> {
-    /// Writes the row of one hit.
+    /// Writes the row of one instance.
     ///
     /// # Errors
-    /// The document can't be read.
-    pub fn write(&mut self, hit: &[u8], out: &mut JsonText) -> Result<(), RowError> {
-        let hit: Hit<DecisionInstance<'_>> = serde_json::from_slice(hit)?;
-        self.writer.write(out, &hit.source);
-        Ok(())
+    /// Elasticsearch does not give what the row needs beside it.
+    pub async fn write(
+        &mut self,
+        instance: &Instance<'_>,
+        out: &mut JsonText,
+    ) -> Result<(), RowError> {
+        match (self, instance) {
+            (Self::Process(rows), Instance::Process(instance)) => rows.write(instance, out).await,
+            (Self::Decision(rows), Instance::Decision(instance)) => {
+                rows.write(out, instance);
+                Ok(())
+            }
+            _ => unreachable!("an instance is read by what writes it"),
+        }
     }
 }
 
@@ -87,14 +103,17 @@ impl<'a> ProcessRows<'a> {
         }
     }
 
-    /// Writes the row of one hit.
+    /// Writes the row of one instance.
     ///
     /// # Errors
-    /// The document can't be read, or Elasticsearch does not give the names of its flow nodes.
-    pub async fn write(&mut self, hit: &[u8], out: &mut JsonText) -> Result<(), RowError> {
-        let hit: Hit<ProcessInstance<'_>> = serde_json::from_slice(hit)?;
-        let names = self.names_for(&hit.source).await?;
-        self.writer.write(out, &hit.source, &names);
+    /// Elasticsearch does not give the names of its flow nodes.
+    async fn write(
+        &mut self,
+        instance: &ProcessInstance<'_>,
+        out: &mut JsonText,
+    ) -> Result<(), RowError> {
+        let names = self.names_for(instance).await?;
+        self.writer.write(out, instance, &names);
         Ok(())
     }
 

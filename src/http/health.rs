@@ -9,8 +9,8 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use super::error_body;
+use super::readiness::Readiness;
 use super::routes::with_route;
-use crate::elasticsearch::Elasticsearch;
 use crate::export::Exporter;
 
 /// Prometheus' text format.
@@ -19,17 +19,17 @@ const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub fn routes(
     exporter: Exporter,
+    readiness: Readiness,
     metrics: PrometheusHandle,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let elasticsearch = exporter.elasticsearch().clone();
     let live = warp::path!("health" / "live")
         .and(warp::get())
         .map(|| state(StatusCode::OK, "alive", None));
     let ready = warp::path!("health" / "ready")
         .and(warp::get())
         .then(move || {
-            let elasticsearch = elasticsearch.clone();
-            async move { readiness(&elasticsearch).await }
+            let readiness = readiness.clone();
+            async move { answer_readiness(&readiness).await }
         });
     let metrics = warp::path!("metrics").and(warp::get()).map(move || {
         // Scrolls expire without anybody noticing until somebody looks.
@@ -44,19 +44,11 @@ pub fn routes(
         .unify()
 }
 
-/// Ready means: Elasticsearch answers. It says what is wrong in general terms; the log has the details.
-async fn readiness(elasticsearch: &Elasticsearch) -> Response {
-    match elasticsearch.get("").await {
-        Ok(_) => state(StatusCode::OK, "ready", None),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            let problem = match error.refusal() {
-                None => "Elasticsearch can't be reached",
-                Some(crate::elasticsearch::Refusal::AccessDenied) => "Elasticsearch denies access",
-                Some(_) => "Elasticsearch refuses requests",
-            };
-            state(StatusCode::SERVICE_UNAVAILABLE, "not ready", Some(problem))
-        }
+/// Ready means: Elasticsearch answers.
+async fn answer_readiness(readiness: &Readiness) -> Response {
+    match readiness.problem().await {
+        None => state(StatusCode::OK, "ready", None),
+        problem => state(StatusCode::SERVICE_UNAVAILABLE, "not ready", problem),
     }
 }
 

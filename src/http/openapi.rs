@@ -115,7 +115,7 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
                        Optimize gives for the same report.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(export_report),
+    paths(export_report, reports_of_collection, readiness),
     components(
         schemas(
         ProcessInstanceRow,
@@ -138,7 +138,10 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
         )
     ),
     modifiers(&BearerToken),
-    tags((name = "export", description = "Report data")),
+    tags(
+        (name = "export", description = "Report data"),
+        (name = "health", description = "For orchestrators"),
+    ),
 )]
 struct Document;
 
@@ -195,6 +198,55 @@ impl Modify for BearerToken {
 )]
 #[expect(dead_code, reason = "it only describes the route")]
 fn export_report() {}
+
+/// List the reports of a collection
+#[utoipa::path(
+    get,
+    path = "/api/public/report",
+    operation_id = "getReportIds",
+    tag = "export",
+    security(("bearerToken" = [])),
+    params(("collectionId" = String, Query, description = "Id of the collection")),
+    responses(
+        (status = 200, description = "The ids of its reports, none if there is no such collection", body = Vec<ReportId>,
+            content_type = "application/json",
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+            )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 405, response = MethodNotAllowed),
+        (status = 429, response = TooManyRequests),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn reports_of_collection() {}
+
+/// Ask whether the service can work
+#[utoipa::path(
+    get,
+    path = "/api/readyz",
+    operation_id = "getReadiness",
+    tag = "health",
+    responses(
+        (status = 200, description = "Elasticsearch answers"),
+        (status = 503, description = "Elasticsearch does not answer"),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn readiness() {}
+
+/// A report
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes an entry")]
+struct ReportId {
+    /// Its id
+    id: String,
+}
 
 /// One response that carries an error body.
 macro_rules! error_response {

@@ -74,6 +74,15 @@ impl Parameters {
     }
 }
 
+/// The `collectionId` of a query string; an empty one counts as none.
+///
+/// # Errors
+/// It is given more than once with different values, or is no text.
+pub fn collection_id(query: &str) -> Result<Option<String>, String> {
+    let id = Values::of(query).single("collectionId")?;
+    Ok(id.filter(|id| !id.is_empty()))
+}
+
 /// Names and values in their order; `None` for a value that is not UTF-8.
 struct Values(Vec<(String, Option<String>)>);
 

@@ -18,9 +18,12 @@ use super::error_body;
 use super::measured::Route;
 use super::openapi;
 use super::parameters::Parameters;
+use super::readiness::Readiness;
+use super::reports;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
 use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter};
+use crate::report::list::ReportList;
 
 /// The zone that a client wants dates in, Optimize's own header for it.
 const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
@@ -29,6 +32,10 @@ const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";
 pub struct Api {
     /// Makes exports.
     pub exporter: Exporter,
+    /// Lists stored reports.
+    pub reports: ReportList,
+    /// Whether the service can work.
+    pub readiness: Readiness,
     /// Lets clients in.
     pub authenticator: Authenticator,
     /// Bounds of the parameters.
@@ -52,6 +59,18 @@ pub fn routes(
     let base = context_path(&api.context_path).and(warp::path("api"));
     let docs = openapi::routes(&api.context_path, api.docs);
     let api = Arc::new(api);
+    let readyz = base
+        .clone()
+        .and(reports::readyz(api.readiness.clone()))
+        .map(|response| with_route(response, "readyz"));
+    let report_ids = base
+        .clone()
+        .and(warp::path("public"))
+        .and(reports::ids_of_collection(
+            api.reports.clone(),
+            authorized(Arc::clone(&api)),
+        ))
+        .map(|response| with_route(response, "reports"));
     let public = base
         .clone()
         .and(warp::path("public"))
@@ -67,6 +86,10 @@ pub fn routes(
         .map(|response| with_route(response, "export"));
     base.and(docs)
         .map(|response| with_route(response, "docs"))
+        .or(report_ids)
+        .unify()
+        .or(readyz)
+        .unify()
         .or(public)
         .unify()
         .recover(answer_rejection)

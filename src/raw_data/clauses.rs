@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
+use super::cursor::{Cursor, Read, ReadError};
 use super::document::{Text, Values};
 use super::json::JsonText;
 use crate::report::definition::VariableType;
@@ -69,17 +68,29 @@ pub struct DecisionClauses {
 }
 
 /// The value of an input or of an output in one evaluation.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct ClauseValue<'a> {
-    #[serde(borrow, default)]
     clause_id: Text<'a>,
-    #[serde(borrow, default)]
     clause_name: Text<'a>,
-    #[serde(borrow, default, rename = "type")]
     variable_type: Text<'a>,
-    #[serde(borrow, default)]
     value: Values<'a>,
+}
+
+impl<'a> Read<'a> for ClauseValue<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut value = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "clauseId" => value.clause_id = cursor.read()?,
+                "clauseName" => value.clause_name = cursor.read()?,
+                "type" => value.variable_type = cursor.read()?,
+                "value" => value.value = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(value)
+    }
 }
 
 /// Which member of a row is written.
@@ -176,8 +187,10 @@ fn write_own(
     match direction {
         Direction::Input => {
             out.raw("\"value\":");
-            let value = shown.value.0.as_deref().and_then(<[Text<'_>]>::first);
-            out.optional_string(value.and_then(Text::as_deref));
+            match shown.value.as_slice().and_then(<[Text<'_>]>::first) {
+                Some(value) => value.write(out),
+                None => out.raw("null"),
+            }
         }
         Direction::Output => {
             let mut first = true;
@@ -191,13 +204,13 @@ fn write_own(
 
 /// Writes an output value among others; a null stays one.
 fn write_outputs(out: &mut JsonText, value: &Values<'_>, first: &mut bool) {
-    let Some(values) = &value.0 else {
+    let Some(values) = value.as_slice() else {
         out.separator(first);
         return out.raw("null");
     };
     for value in values {
         out.separator(first);
-        out.optional_string(value.as_deref());
+        value.write(out);
     }
 }
 
@@ -225,6 +238,7 @@ fn write_head(
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::Many;
     use super::*;
 
     fn clause(id: &str, name: &str, variable_type: &str) -> Clause {
@@ -236,7 +250,7 @@ mod tests {
     }
 
     fn row(direction: Direction, values: &str, known: Vec<Clause>) -> String {
-        let values: Vec<ClauseValue<'_>> = serde_json::from_str(values).unwrap();
+        let Many(values): Many<ClauseValue<'_>> = Cursor::new(values).read().unwrap();
         let known = Clauses::new(known);
         let mut out = JsonText::default();
         // The same room twice: nothing of a row may show in the next.

@@ -28,9 +28,9 @@ pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
 
 /// Writes a stored date, or `null`.
 pub fn write(out: &mut JsonText, stored: &Text<'_>, zone: Option<&TimeZone>) {
-    match stored.as_deref() {
-        None => out.raw("null"),
-        Some(date) => out.string(&shown(date, zone)),
+    match stored.as_deref().map(|date| shown(date, zone)) {
+        None | Some(Cow::Borrowed(_)) => stored.write(out),
+        Some(Cow::Owned(date)) => out.string(&date),
     }
 }
 

@@ -4,36 +4,48 @@
 //! `RawDataDecisionInstanceDto`.
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
 
 use super::clauses::{self, ClauseValue, DecisionClauses, Direction, Scratch};
+use super::cursor::{Cursor, Read, ReadError};
 use super::dates;
 use super::document::{Many, Text};
 use super::json::JsonText;
 
 /// The parts of a stored decision instance that a row shows.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct DecisionInstance<'a> {
-    #[serde(borrow, default)]
     decision_definition_key: Text<'a>,
-    #[serde(borrow, default)]
     decision_definition_id: Text<'a>,
-    #[serde(borrow, default)]
     decision_instance_id: Text<'a>,
-    #[serde(borrow, default)]
     process_instance_id: Text<'a>,
-    #[serde(borrow, default)]
     evaluation_date_time: Text<'a>,
     /// The engine's name: here it is a field of its own, where process instances have a data source.
-    #[serde(borrow, default)]
     engine: Text<'a>,
-    #[serde(borrow, default)]
     tenant_id: Text<'a>,
-    #[serde(borrow, default)]
     inputs: Many<ClauseValue<'a>>,
-    #[serde(borrow, default)]
     outputs: Many<ClauseValue<'a>>,
+}
+
+impl<'a> Read<'a> for DecisionInstance<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut instance = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "decisionDefinitionKey" => instance.decision_definition_key = cursor.read()?,
+                "decisionDefinitionId" => instance.decision_definition_id = cursor.read()?,
+                "decisionInstanceId" => instance.decision_instance_id = cursor.read()?,
+                "processInstanceId" => instance.process_instance_id = cursor.read()?,
+                "evaluationDateTime" => instance.evaluation_date_time = cursor.read()?,
+                "engine" => instance.engine = cursor.read()?,
+                "tenantId" => instance.tenant_id = cursor.read()?,
+                "inputs" => instance.inputs = cursor.read()?,
+                "outputs" => instance.outputs = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(instance)
+    }
 }
 
 /// Writes decision rows of one page.
@@ -52,19 +64,19 @@ impl DecisionRowWriter<'_> {
         let mut first = true;
         out.raw("{");
         out.name("decisionDefinitionKey", &mut first);
-        out.optional_string(instance.decision_definition_key.as_deref());
+        instance.decision_definition_key.write(out);
         out.name("decisionDefinitionId", &mut first);
-        out.optional_string(instance.decision_definition_id.as_deref());
+        instance.decision_definition_id.write(out);
         out.name("decisionInstanceId", &mut first);
-        out.optional_string(instance.decision_instance_id.as_deref());
+        instance.decision_instance_id.write(out);
         out.name("processInstanceId", &mut first);
-        out.optional_string(instance.process_instance_id.as_deref());
+        instance.process_instance_id.write(out);
         out.name("evaluationDateTime", &mut first);
         dates::write(out, &instance.evaluation_date_time, self.time_zone);
         out.name("engineName", &mut first);
-        out.optional_string(instance.engine.as_deref());
+        instance.engine.write(out);
         out.name("tenantId", &mut first);
-        out.optional_string(instance.tenant_id.as_deref());
+        instance.tenant_id.write(out);
         out.name("inputVariables", &mut first);
         clauses::write(
             out,
@@ -105,7 +117,7 @@ mod tests {
             time_zone,
             scratch: Scratch::default(),
         };
-        let instance: DecisionInstance<'_> = serde_json::from_str(document).unwrap();
+        let instance: DecisionInstance<'_> = Cursor::new(document).read().unwrap();
         let mut out = JsonText::default();
         writer.write(&mut out, &instance);
         String::from_utf8(out.take()).unwrap()

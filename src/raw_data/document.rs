@@ -4,83 +4,89 @@
 //! numbers (fact file C, sections 3.3 and 11). Everything borrows from the hit where it can.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
+use super::cursor::{Cursor, Read, ReadError};
+use super::json::JsonText;
 
 /// One hit of a scroll.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Hit<T> {
     /// The stored document.
-    #[serde(rename = "_source")]
     pub source: T,
 }
 
-/// The names of the queries that a hit matched.
-#[derive(Debug, Deserialize)]
-pub struct MatchedQueries {
-    /// Empty where no query has a name.
-    #[serde(default)]
-    pub matched_queries: Vec<String>,
+impl<'a, T: Read<'a>> Read<'a> for Hit<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut source = None;
+        cursor.object(|name, cursor| {
+            match name {
+                "_source" => source = Some(cursor.read()?),
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        match source {
+            Some(source) => Ok(Self { source }),
+            None => Err(cursor.unexpected("a hit with its document")),
+        }
+    }
+}
+
+/// The names of the queries that a hit matched; empty where no query has a name.
+#[derive(Debug, Default)]
+pub struct MatchedQueries<'a>(pub Vec<Text<'a>>);
+
+impl<'a> Read<'a> for MatchedQueries<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut names = Vec::new();
+        cursor.object(|name, cursor| match name {
+            "matched_queries" => cursor.list(|cursor| {
+                names.push(cursor.read()?);
+                Ok(())
+            }),
+            _ => cursor.skip(),
+        })?;
+        Ok(Self(names))
+    }
 }
 
 /// A text, or nothing.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Text<'a>(pub Option<Cow<'a, str>>);
+pub struct Text<'a>(
+    /// A borrowed text is as it stands in a document: it needs no escapes.
+    Option<Cow<'a, str>>,
+);
 
 impl Text<'_> {
     /// The text, if there is one.
+    #[inline]
     pub fn as_deref(&self) -> Option<&str> {
         self.0.as_deref()
     }
+
+    /// Writes the text, or `null`.
+    #[inline]
+    pub fn write(&self, out: &mut JsonText) {
+        match &self.0 {
+            None => out.raw("null"),
+            Some(Cow::Borrowed(text)) => out.string_without_escapes(text),
+            Some(Cow::Owned(text)) => out.string(text),
+        }
+    }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor(PhantomData))
-    }
-}
-
-struct TextVisitor<'a>(PhantomData<&'a ()>);
-
-fn owned<'a>(text: impl ToString) -> Text<'a> {
-    Text(Some(Cow::Owned(text.to_string())))
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
-    type Value = Text<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-    fn visit_unit<E>(self) -> Result<Text<'a>, E> {
-        Ok(Text(None))
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
-        Ok(Text(Some(Cow::Borrowed(text))))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
-        Ok(owned(text))
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Text<'a>, E> {
-        Ok(owned(value))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Text<'a>, E> {
-        Ok(owned(value))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Text<'a>, E> {
-        Ok(owned(value))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Text<'a>, E> {
-        Ok(owned(value))
-    }
-    /// A list where one text is usual: Elasticsearch indexes it like its elements; the first one is shown.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text<'a>, A::Error> {
-        let first = list.next_element::<Text<'a>>()?;
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first.unwrap_or_default())
+impl<'a> Read<'a> for Text<'a> {
+    /// A list where one text is usual is indexed like its elements; the first one is shown.
+    #[inline]
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        match cursor.peek()? {
+            b'"' => cursor.string().map(|text| Self(Some(text))),
+            b'[' => first_of_list(cursor).map(Option::unwrap_or_default),
+            _ => Ok(Self(match cursor.scalar()? {
+                "null" => None,
+                value => Some(Cow::Borrowed(value)),
+            })),
+        }
     }
 }
 
@@ -88,48 +94,53 @@ impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Integer(pub Option<i64>);
 
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IntegerVisitor;
-
-        impl<'de> Visitor<'de> for IntegerVisitor {
-            type Value = Integer;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an integer")
-            }
-            fn visit_unit<E>(self) -> Result<Integer, E> {
-                Ok(Integer(None))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Integer, E> {
-                Ok(Integer(Some(value)))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Integer, E> {
-                Ok(Integer(i64::try_from(value).ok()))
-            }
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a fraction is cut off, as Elasticsearch does"
-            )]
-            fn visit_f64<E>(self, value: f64) -> Result<Integer, E> {
-                Ok(Integer(Some(value as i64)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Integer, E> {
-                match text.parse::<i64>() {
-                    Ok(value) => self.visit_i64(value),
-                    Err(_) => match text.parse::<f64>() {
-                        Ok(value) => self.visit_f64(value),
-                        Err(_) => Ok(Integer(None)),
-                    },
-                }
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Integer, A::Error> {
-                let first = list.next_element::<Integer>()?;
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(first.unwrap_or_default())
-            }
+impl<'a> Read<'a> for Integer {
+    #[inline]
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        match cursor.peek()? {
+            b'"' => cursor.string().map(|text| Self(integer_of_text(&text))),
+            b'[' => first_of_list(cursor).map(Option::unwrap_or_default),
+            _ => match cursor.scalar()? {
+                "null" => Ok(Self(None)),
+                "true" | "false" => Err(cursor.unexpected("an integer")),
+                number => Ok(Self(integer_of_number(number))),
+            },
         }
+    }
+}
 
-        deserializer.deserialize_any(IntegerVisitor)
+/// What a number is as an integer: a fraction is cut off, as Elasticsearch does, and what is too large is none.
+fn integer_of_number(number: &str) -> Option<i64> {
+    match number.parse() {
+        Ok(integer) => Some(integer),
+        Err(_) if number.parse::<u64>().is_ok() => None,
+        Err(_) => integer_of_fraction(number),
+    }
+}
+
+fn integer_of_text(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| integer_of_fraction(text))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a fraction is cut off, as Elasticsearch does"
+)]
+fn integer_of_fraction(text: &str) -> Option<i64> {
+    text.parse::<f64>().ok().map(|number| number as i64)
+}
+
+/// The first element of a list, and of the list that it is, if it is one.
+fn first_of_list<'a, T: Read<'a>>(cursor: &mut Cursor<'a>) -> Result<Option<T>, ReadError> {
+    let list = cursor.clone();
+    cursor.skip()?;
+    let mut first = list;
+    while first.peek()? == b'[' {
+        first.enter_list()?;
+    }
+    match first.peek()? {
+        b']' => Ok(None),
+        _ => first.read().map(Some),
     }
 }
 
@@ -143,147 +154,246 @@ impl<T> Default for Many<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ManyVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ManyVisitor<T> {
-            type Value = Many<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of objects")
-            }
-            fn visit_unit<E>(self) -> Result<Many<T>, E> {
-                Ok(Many::default())
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Many<T>, A::Error> {
-                T::deserialize(value::MapAccessDeserializer::new(map)).map(|one| Many(vec![one]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Many<T>, A::Error> {
-                let mut many = Vec::with_capacity(list.size_hint().unwrap_or(8));
-                // An element may itself be a list: Elasticsearch flattens lists of lists.
-                while let Some(element) = list.next_element::<Many<T>>()? {
-                    many.extend(element.0);
-                }
-                Ok(Many(many))
-            }
+impl<'a, T: Read<'a>> Read<'a> for Many<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut many = Self::default();
+        match cursor.peek()? {
+            b'[' => many.read_list(cursor, 0)?,
+            _ => many.read_one(cursor)?,
         }
+        Ok(many)
+    }
+}
 
-        deserializer.deserialize_any(ManyVisitor(PhantomData))
+/// How deep lists of lists may go. Elasticsearch flattens them, and nobody writes them.
+const MAX_LIST_DEPTH: u32 = 100;
+
+impl<T> Many<T> {
+    fn read_one<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ReadError>
+    where
+        T: Read<'a>,
+    {
+        match cursor.peek()? {
+            b'{' => self.0.push(cursor.read()?),
+            _ => cursor.null()?,
+        }
+        Ok(())
+    }
+
+    fn read_list<'a>(&mut self, cursor: &mut Cursor<'a>, depth: u32) -> Result<(), ReadError>
+    where
+        T: Read<'a>,
+    {
+        if depth > MAX_LIST_DEPTH {
+            return Err(cursor.unexpected("no list"));
+        }
+        cursor.list(|cursor| match cursor.peek()? {
+            b'[' => self.read_list(cursor, depth + 1),
+            _ => self.read_one(cursor),
+        })
     }
 }
 
 /// The values of a variable: `None` where there is none; an element may be `null`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Values<'a>(pub Option<Vec<Text<'a>>>);
+pub struct Values<'a>(pub Option<OneOrMore<Text<'a>>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValuesVisitor<'a>(PhantomData<&'a ()>);
+impl Values<'_> {
+    /// The values; `None` where there is none, which is not the same as an empty list.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&[Text<'_>]> {
+        self.0.as_ref().map(OneOrMore::as_slice)
+    }
+}
 
-        fn one<'a, E>(text: Result<Text<'a>, E>) -> Result<Values<'a>, E> {
-            text.map(|text| Values(text.0.is_some().then(|| vec![text])))
+impl<'a> Read<'a> for Values<'a> {
+    #[inline]
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        if cursor.peek()? != b'[' {
+            let text: Text<'a> = cursor.read()?;
+            let is_there = text.as_deref().is_some();
+            return Ok(Self(is_there.then_some(OneOrMore::AtMostOne(Some(text)))));
         }
+        let mut values = OneOrMore::AtMostOne(None);
+        cursor.list(|cursor| {
+            values.push(cursor.read()?);
+            Ok(())
+        })?;
+        Ok(Self(Some(values)))
+    }
+}
 
-        impl<'de: 'a, 'a> Visitor<'de> for ValuesVisitor<'a> {
-            type Value = Values<'a>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the values of a variable")
-            }
-            fn visit_unit<E>(self) -> Result<Values<'a>, E> {
-                Ok(Values(None))
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_borrowed_str(text))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_str(text))
-            }
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_bool(value))
-            }
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_i64(value))
-            }
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_u64(value))
-            }
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Values<'a>, E> {
-                one(TextVisitor(PhantomData).visit_f64(value))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values<'a>, A::Error> {
-                let mut values = Vec::with_capacity(1);
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(Values(Some(values)))
-            }
+/// A list that mostly has one element, which then takes no room of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OneOrMore<T> {
+    /// One element, or none yet.
+    AtMostOne(Option<T>),
+    /// Several.
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Self::AtMostOne(element) => element.as_slice(),
+            Self::More(elements) => elements,
         }
+    }
 
-        deserializer.deserialize_any(ValuesVisitor(PhantomData))
+    fn push(&mut self, element: T) {
+        match self {
+            Self::AtMostOne(first) => match first.take() {
+                None => *first = Some(element),
+                Some(first) => *self = Self::More(vec![first, element]),
+            },
+            Self::More(elements) => elements.push(element),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::cursor::tests::json;
     use super::*;
 
-    fn texts(values: &Values<'_>) -> Option<Vec<Option<String>>> {
-        let list = values.0.as_ref()?;
-        Some(
-            list.iter()
-                .map(|text| text.as_deref().map(str::to_owned))
-                .collect(),
-        )
+    /// Reads a value and shows it. A number could go on where its text ends, so something has to follow.
+    fn read<T, S>(json: &str, shown: impl Fn(&T) -> S) -> Result<S, ReadError>
+    where
+        T: for<'a> Read<'a>,
+    {
+        let json = format!("{json} ");
+        Cursor::new(&json).read::<T>().map(|value| shown(&value))
+    }
+
+    fn text(json: &str) -> Result<Option<String>, ReadError> {
+        let json = format!("{json} ");
+        let text: Text<'_> = Cursor::new(&json).read()?;
+        Ok(text.as_deref().map(str::to_owned))
+    }
+
+    fn values(json: &str) -> Result<Option<Vec<Option<String>>>, ReadError> {
+        let json = format!("{json} ");
+        let values: Values<'_> = Cursor::new(&json).read()?;
+        let owned = |text: &Text<'_>| text.as_deref().map(str::to_owned);
+        Ok(values
+            .as_slice()
+            .map(|list| list.iter().map(owned).collect()))
+    }
+
+    struct Element(Option<String>);
+
+    impl<'a> Read<'a> for Element {
+        fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+            let mut id = Text::default();
+            cursor.object(|name, cursor| {
+                match name {
+                    "id" => id = cursor.read()?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?;
+            Ok(Self(id.as_deref().map(str::to_owned)))
+        }
+    }
+
+    fn many(json: &str) -> Result<Vec<Option<String>>, ReadError> {
+        read(json, |many: &Many<Element>| {
+            many.0.iter().map(|element| element.0.clone()).collect()
+        })
+    }
+
+    fn integer(json: &str) -> Option<i64> {
+        read(json, |integer: &Integer| integer.0).unwrap()
     }
 
     #[test]
     fn values_come_as_list_single_value_or_nothing() {
-        let read = |json: &str| texts(&serde_json::from_str(json).unwrap());
-        assert_eq!(read("null"), None);
-        assert_eq!(read("[]"), Some(vec![]));
-        assert_eq!(read("\"a\""), Some(vec![Some("a".into())]));
-        assert_eq!(read("12.5"), Some(vec![Some("12.5".into())]));
+        assert_eq!(values("null"), Ok(None));
+        assert_eq!(values("[]"), Ok(Some(vec![])));
+        assert_eq!(values("\"a\""), Ok(Some(vec![Some("a".into())])));
+        assert_eq!(values("12.50"), Ok(Some(vec![Some("12.50".into())])));
         assert_eq!(
-            read(r#"["a\n",null,7,true]"#),
-            Some(vec![
+            values(r#"["a\n",null,7,true]"#),
+            Ok(Some(vec![
                 Some("a\n".into()),
                 None,
                 Some("7".into()),
                 Some("true".into())
-            ])
+            ]))
         );
     }
 
     #[test]
     fn lists_come_nested_single_and_with_holes() {
-        let read = |json: &str| -> Vec<Option<String>> {
-            #[derive(Deserialize)]
-            struct Element<'a> {
-                #[serde(borrow, default)]
-                id: Text<'a>,
-            }
-            let many: Many<Element<'_>> = serde_json::from_str(json).unwrap();
-            many.0
-                .into_iter()
-                .map(|element| element.id.as_deref().map(str::to_owned))
-                .collect()
-        };
-        assert_eq!(read("null"), []);
-        assert_eq!(read(r#"{"id":"a"}"#), [Some("a".to_owned())]);
+        assert_eq!(many("null"), Ok(vec![]));
+        assert_eq!(many(r#"{"id":"a"}"#), Ok(vec![Some("a".to_owned())]));
         assert_eq!(
-            read(r#"[{"id":"a"},null,[{"id":1}],{"id":null},{}]"#),
-            [Some("a".to_owned()), Some("1".to_owned()), None, None]
+            many(r#"[{"id":"a"},null,[{"id":1}],{"id":null},{}]"#),
+            Ok(vec![Some("a".to_owned()), Some("1".to_owned()), None, None])
         );
+        assert!(many("[7]").is_err() && many("\"a\"").is_err());
+        assert!(many(&"[".repeat(100_000)).is_err());
     }
 
     #[test]
     fn integers_come_as_numbers_and_texts() {
-        let read = |json: &str| serde_json::from_str::<Integer>(json).unwrap().0;
-        assert_eq!(read("4572000041"), Some(4_572_000_041));
-        assert_eq!(read("\"7\""), Some(7));
-        assert_eq!(read("7.9"), Some(7));
-        assert_eq!(read("null"), None);
-        assert_eq!(read("\"soon\""), None);
-        assert_eq!(read("18446744073709551615"), None);
+        assert_eq!(integer("4572000041"), Some(4_572_000_041));
+        assert_eq!(integer("\"7\""), Some(7));
+        assert_eq!(integer("7.9"), Some(7));
+        assert_eq!(integer("[[8],9]"), Some(8));
+        assert_eq!(integer("null"), None);
+        assert_eq!(integer("\"soon\""), None);
+        assert_eq!(integer("18446744073709551615"), None);
+    }
+
+    #[test]
+    fn a_hit_has_a_document() {
+        let id = |json: &str| read(json, |hit: &Hit<Element>| hit.source.0.clone());
+        let hit = r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#;
+        assert_eq!(id(hit), Ok(Some("a".to_owned())));
+        assert!(id(r#"{"_id":"x"}"#).is_err());
+    }
+
+    /// What is shown of any value where a text is usual; `None` where that is an error.
+    fn expected_text(value: &Value) -> Option<Option<String>> {
+        match value {
+            Value::Null => Some(None),
+            Value::String(text) => Some(Some(text.clone())),
+            Value::Array(list) => list.first().map_or(Some(None), expected_text),
+            Value::Object(_) => None,
+            other => Some(Some(other.to_string())),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_a_text_or_an_error(value in json()) {
+            let json = value.to_string();
+            prop_assert_eq!(text(&json).ok(), expected_text(&value));
+            let expected_values = match &value {
+                Value::Array(list) => list.iter().map(expected_text).collect::<Option<Vec<_>>>().map(Some),
+                other => expected_text(other).map(|text| text.map(|text| vec![Some(text)])),
+            };
+            prop_assert_eq!(values(&json).ok(), expected_values);
+        }
+
+        #[test]
+        fn a_text_is_written_as_it_was(text in ".*") {
+            let json = Value::from(text).to_string();
+            let mut out = JsonText::default();
+            Cursor::new(&json).read::<Text<'_>>().unwrap().write(&mut out);
+            prop_assert_eq!(out.as_bytes(), json.as_bytes());
+        }
+
+        #[test]
+        fn any_number_is_an_integer(number in any::<f64>(), integer_ in any::<i64>()) {
+            #[expect(clippy::cast_possible_truncation, reason = "as Elasticsearch does")]
+            let cut = number as i64;
+            prop_assert_eq!(integer(&Value::from(number).to_string()), Some(cut));
+            prop_assert_eq!(integer(&Value::from(integer_).to_string()), Some(integer_));
+        }
     }
 }

@@ -35,8 +35,21 @@ impl JsonText {
         self.bytes.extend_from_slice(json.as_bytes());
     }
 
+    /// A string of which it is known that nothing in it has to be escaped.
+    #[inline]
+    pub fn string_without_escapes(&mut self, text: &str) {
+        self.bytes.reserve(text.len() + 2);
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(b'"');
+    }
+
     /// A string, quoted and escaped.
     pub fn string(&mut self, text: &str) {
+        let needs_no_escape = |byte: u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+        if text.bytes().all(needs_no_escape) {
+            return self.string_without_escapes(text);
+        }
         // Writing a string to a vector can't fail: there is no I/O, and every `str` has a JSON form.
         let _ = serde_json::to_writer(&mut self.bytes, text);
     }

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
 
+use super::cursor::{Cursor, Read, ReadError};
 use super::dates;
 use super::document::{Integer, Many, Text};
 use super::json::JsonText;
@@ -20,65 +20,116 @@ const USER_TASK_TYPE: &str = "userTask";
 const OPEN_STATUS: &str = "open";
 
 /// The parts of a stored process instance that a row shows.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct ProcessInstance<'a> {
-    #[serde(borrow, default)]
     process_definition_key: Text<'a>,
-    #[serde(borrow, default)]
     process_definition_version: Text<'a>,
-    #[serde(borrow, default)]
     process_definition_id: Text<'a>,
-    #[serde(borrow, default)]
     process_instance_id: Text<'a>,
-    #[serde(borrow, default)]
     business_key: Text<'a>,
-    #[serde(borrow, default)]
     start_date: Text<'a>,
-    #[serde(borrow, default)]
     end_date: Text<'a>,
-    #[serde(default)]
     duration: Integer,
-    #[serde(borrow, default)]
     data_source: Many<DataSource<'a>>,
-    #[serde(borrow, default)]
     tenant_id: Text<'a>,
-    #[serde(borrow, default)]
     variables: Many<Variable<'a>>,
-    #[serde(borrow, default)]
     flow_node_instances: Many<FlowNodeInstance<'a>>,
-    #[serde(borrow, default)]
     incidents: Many<Incident<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+impl<'a> Read<'a> for ProcessInstance<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut instance = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "processDefinitionKey" => instance.process_definition_key = cursor.read()?,
+                "processDefinitionVersion" => {
+                    instance.process_definition_version = cursor.read()?
+                }
+                "processDefinitionId" => instance.process_definition_id = cursor.read()?,
+                "processInstanceId" => instance.process_instance_id = cursor.read()?,
+                "businessKey" => instance.business_key = cursor.read()?,
+                "startDate" => instance.start_date = cursor.read()?,
+                "endDate" => instance.end_date = cursor.read()?,
+                "duration" => instance.duration = cursor.read()?,
+                "dataSource" => instance.data_source = cursor.read()?,
+                "tenantId" => instance.tenant_id = cursor.read()?,
+                "variables" => instance.variables = cursor.read()?,
+                "flowNodeInstances" => instance.flow_node_instances = cursor.read()?,
+                "incidents" => instance.incidents = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(instance)
+    }
+}
+
+#[derive(Debug, Default)]
 struct DataSource<'a> {
-    #[serde(borrow, default)]
     name: Text<'a>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+impl<'a> Read<'a> for DataSource<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut source = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "name" => source.name = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(source)
+    }
+}
+
+#[derive(Debug, Default)]
 struct FlowNodeInstance<'a> {
-    #[serde(borrow, default)]
     flow_node_instance_id: Text<'a>,
-    #[serde(borrow, default)]
     flow_node_id: Text<'a>,
-    #[serde(borrow, default)]
     flow_node_type: Text<'a>,
-    #[serde(borrow, default)]
     start_date: Text<'a>,
-    #[serde(borrow, default)]
     end_date: Text<'a>,
-    #[serde(default)]
     total_duration_in_ms: Integer,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+impl<'a> Read<'a> for FlowNodeInstance<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut flow_node = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "flowNodeInstanceId" => flow_node.flow_node_instance_id = cursor.read()?,
+                "flowNodeId" => flow_node.flow_node_id = cursor.read()?,
+                "flowNodeType" => flow_node.flow_node_type = cursor.read()?,
+                "startDate" => flow_node.start_date = cursor.read()?,
+                "endDate" => flow_node.end_date = cursor.read()?,
+                "totalDurationInMs" => flow_node.total_duration_in_ms = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(flow_node)
+    }
+}
+
+#[derive(Debug, Default)]
 struct Incident<'a> {
-    #[serde(borrow, default)]
     incident_status: Text<'a>,
+}
+
+impl<'a> Read<'a> for Incident<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut incident = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "incidentStatus" => incident.incident_status = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(incident)
+    }
 }
 
 impl ProcessInstance<'_> {
@@ -122,42 +173,34 @@ impl ProcessRowWriter<'_> {
         instance: &ProcessInstance<'_>,
         names: &FlowNodeNames,
     ) {
-        let mut first = true;
-        out.raw("{");
-        out.name("processDefinitionKey", &mut first);
-        out.optional_string(instance.process_definition_key.as_deref());
-        out.name("processDefinitionId", &mut first);
-        out.optional_string(instance.process_definition_id.as_deref());
-        out.name("processInstanceId", &mut first);
-        out.optional_string(instance.process_instance_id.as_deref());
-        out.name("counts", &mut first);
+        let flow_nodes = &instance.flow_node_instances.0;
+        out.raw("{\"processDefinitionKey\":");
+        instance.process_definition_key.write(out);
+        out.raw(",\"processDefinitionId\":");
+        instance.process_definition_id.write(out);
+        out.raw(",\"processInstanceId\":");
+        instance.process_instance_id.write(out);
+        out.raw(",\"counts\":");
         write_counts(out, instance);
-        out.name("flowNodeDurations", &mut first);
-        self.write_flow_node_durations(out, &instance.flow_node_instances.0, names);
-        out.name("businessKey", &mut first);
-        out.optional_string(instance.business_key.as_deref());
-        out.name("startDate", &mut first);
+        out.raw(",\"flowNodeDurations\":");
+        self.write_flow_node_durations(out, flow_nodes, names);
+        out.raw(",\"businessKey\":");
+        instance.business_key.write(out);
+        out.raw(",\"startDate\":");
         self.write_date(out, &instance.start_date);
-        out.name("endDate", &mut first);
+        out.raw(",\"endDate\":");
         self.write_date(out, &instance.end_date);
-        out.name("duration", &mut first);
-        out.optional_integer(
-            instance
-                .duration
-                .0
-                .or_else(|| self.running_duration(&instance.start_date)),
-        );
-        out.name("engineName", &mut first);
-        out.optional_string(
-            instance
-                .data_source
-                .0
-                .first()
-                .and_then(|source| source.name.as_deref()),
-        );
-        out.name("tenantId", &mut first);
-        out.optional_string(instance.tenant_id.as_deref());
-        out.name("variables", &mut first);
+        out.raw(",\"duration\":");
+        let duration = instance.duration.0;
+        out.optional_integer(duration.or_else(|| self.running_duration(&instance.start_date)));
+        out.raw(",\"engineName\":");
+        match instance.data_source.0.first() {
+            Some(source) => source.name.write(out),
+            None => out.raw("null"),
+        }
+        out.raw(",\"tenantId\":");
+        instance.tenant_id.write(out);
+        out.raw(",\"variables\":");
         variables::write(
             out,
             &instance.variables.0,
@@ -165,8 +208,8 @@ impl ProcessRowWriter<'_> {
             self.object_variables,
             &mut self.scratch,
         );
-        out.name("flowNodeInstances", &mut first);
-        self.write_flow_node_instances(out, &instance.flow_node_instances.0, names);
+        out.raw(",\"flowNodeInstances\":");
+        self.write_flow_node_instances(out, flow_nodes, names);
         out.raw("}");
     }
 
@@ -230,10 +273,13 @@ impl ProcessRowWriter<'_> {
         for flow_node in flow_nodes {
             out.separator(&mut first);
             out.raw("{\"id\":");
-            out.optional_string(flow_node.flow_node_instance_id.as_deref());
+            flow_node.flow_node_instance_id.write(out);
             out.raw(",\"name\":");
-            let id = flow_node.flow_node_id.as_deref();
-            out.optional_string(id.and_then(|id| name_of(names, id)).or(id));
+            let id = &flow_node.flow_node_id;
+            match id.as_deref().and_then(|id| name_of(names, id)) {
+                Some(name) => out.string(name),
+                None => id.write(out),
+            }
             out.raw(",\"startDate\":");
             self.write_date(out, &flow_node.start_date);
             out.raw(",\"endDate\":");
@@ -281,7 +327,7 @@ mod tests {
     use super::*;
 
     fn row(document: &str) -> String {
-        let instance: ProcessInstance<'_> = serde_json::from_str(document).unwrap();
+        let instance: ProcessInstance<'_> = Cursor::new(document).read().unwrap();
         let names = FlowNodeNames::from([
             ("start".to_owned(), Some("Order received".to_owned())),
             ("check".to_owned(), Some("Check \"order\"".to_owned())),

@@ -5,8 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
+use super::cursor::{Cursor, Read, ReadError};
 use super::document::{Text, Values};
 use super::json::JsonText;
 
@@ -24,14 +23,27 @@ pub enum ObjectVariables {
 }
 
 /// One variable of an instance.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Variable<'a> {
-    #[serde(borrow, default)]
     name: Text<'a>,
-    #[serde(borrow, default, rename = "type")]
     variable_type: Text<'a>,
-    #[serde(borrow, default)]
     value: Values<'a>,
+}
+
+impl<'a> Read<'a> for Variable<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let mut variable = Self::default();
+        cursor.object(|name, cursor| {
+            match name {
+                "name" => variable.name = cursor.read()?,
+                "type" => variable.variable_type = cursor.read()?,
+                "value" => variable.value = cursor.read()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(variable)
+    }
 }
 
 /// The order of names in a row: that of Java strings, by UTF-16 code unit.
@@ -165,7 +177,7 @@ fn write_value(out: &mut JsonText, variable: &Variable<'_>, object_variables: Ob
         .variable_type
         .as_deref()
         .is_some_and(|t| t.eq_ignore_ascii_case("object"));
-    match (&variable.value.0, is_object, object_variables) {
+    match (variable.value.as_slice(), is_object, object_variables) {
         (_, true, ObjectVariables::Placeholder) => out.string(OBJECT_PLACEHOLDER),
         (None, true, ObjectVariables::Values) => out.raw("null"),
         (Some(values), true, ObjectVariables::Values) => {
@@ -173,15 +185,15 @@ fn write_value(out: &mut JsonText, variable: &Variable<'_>, object_variables: Ob
             out.raw("[");
             for value in values {
                 out.separator(&mut first);
-                out.optional_string(value.as_deref());
+                value.write(out);
             }
             out.raw("]");
         }
         (None, false, _) => out.raw("\"\""),
-        (Some(values), false, _) => match values.as_slice() {
-            [value] => out.string(shown(value)),
-            values => out.string(&values.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        },
+        (Some([value]), false, _) if value.as_deref().is_some() => value.write(out),
+        (Some(values), false, _) => {
+            out.string(&values.iter().map(shown).collect::<Vec<_>>().join(", "));
+        }
     }
 }
 
@@ -192,10 +204,11 @@ fn shown<'a>(value: &'a Text<'_>) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::Many;
     use super::*;
 
     fn row(variables: &str, names: &[&str], objects: ObjectVariables) -> String {
-        let variables: Vec<Variable<'_>> = serde_json::from_str(variables).unwrap();
+        let Many(variables): Many<Variable<'_>> = Cursor::new(variables).read().unwrap();
         let names = VariableNames::new(names.iter().map(ToString::to_string).collect());
         let mut out = JsonText::default();
         // The same room twice: nothing of a row may show in the next.

@@ -302,10 +302,13 @@ fn hostile_tokens_are_not() {
     );
     assert_refused(&service, &unsigned, "not valid");
     // The public key, which everybody knows, as the secret of a symmetric algorithm.
-    for public in [
-        signer.public().to_string(),
-        signer.public()["n"].as_str().unwrap().to_owned(),
-    ] {
+    let modulus = signer.public()["n"].as_str().unwrap().to_owned();
+    let modulus_bytes = BASE64_URL_SAFE_NO_PAD.decode(&modulus).unwrap();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        BASE64_STANDARD.encode(modulus_bytes)
+    );
+    for public in [signer.public().to_string(), modulus, pem] {
         let header = Header {
             kid: Some("rsa".to_owned()),
             ..Header::new(Algorithm::HS256)
@@ -402,5 +405,56 @@ fn keys_of_other_uses_and_kinds_are_left_alone() {
         &service,
         &encryption.sign(&claims(json!({}))),
         "key is not known",
+    );
+}
+
+#[test]
+fn a_token_needs_the_scope_and_the_claim_that_are_demanded() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let server = KeyServer::start(publish(&[&signer]));
+    let service = server.serve(
+        &optimize,
+        &[
+            "--required-scope",
+            "export",
+            "--required-claim",
+            "permissions.optimize-api=write:*",
+        ],
+    );
+    let permissions = json!({"optimize-api": ["write:*"]});
+    let good = json!({"scope": "read export", "permissions": permissions, "client_id": "lake"});
+    assert_let_in(&service, &signer.sign(&claims(good)));
+    service.wait_for_log("client=\"lake\" key=\"ec\"");
+
+    for (lacking, what) in [
+        (json!({"permissions": permissions}), "scope"),
+        (
+            json!({"scope": "exports", "permissions": permissions}),
+            "scope",
+        ),
+        (json!({"scope": "export"}), "claim"),
+        (
+            json!({"scope": "export", "permissions": {"optimize-api": ["read:*"]}}),
+            "claim",
+        ),
+    ] {
+        let target = "/api/public/export/report/none/result/json?limit=1&paginationTimeout=60";
+        let token = format!("Bearer {}", signer.sign(&claims(lacking)));
+        let answer = service.request("GET", target, &[("Authorization", &token)]);
+        let (status, code, detail) = answer.error();
+        assert_eq!((status, code.as_str()), (403, "forbiddenError"));
+        assert!(detail.contains(what), "{detail}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(
+            challenge.starts_with("Bearer error=\"insufficient_scope\""),
+            "{challenge}"
+        );
+    }
+    // What is wrong with a token comes before what it lacks.
+    assert_refused(
+        &service,
+        &signer.sign(&claims(json!({"exp": now() - 120}))),
+        "expired",
     );
 }

@@ -12,16 +12,26 @@
 
 mod access;
 mod check;
+mod compression;
 mod decisions;
 mod definitions;
+mod export_command;
+mod failover;
 mod filters;
 mod jwt;
+mod limits;
 mod many_clients;
+mod observability;
+mod openapi;
 mod paging;
 mod parameters;
 mod plans;
 mod raw_rows;
+mod report_list;
 mod reports;
 mod scrolls;
+mod secured;
 mod streaming;
 mod support;
+mod tls;
+mod tokens;

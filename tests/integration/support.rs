@@ -1,6 +1,7 @@
 //! What every test needs: an installation of Optimize's indices, and the service in front of it.
 
 pub mod documents;
+pub mod gate;
 pub mod http;
 pub mod proxy;
 pub mod service;
@@ -9,10 +10,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 pub use service::{Service, TOKEN};
+use xtask::client::Client;
 use xtask::elasticsearch::for_this_process;
 use xtask::indices::{Document, Index, Installation};
 
 static NEXT_INSTALLATION: AtomicU32 = AtomicU32::new(0);
+
+/// Runs what is asynchronous in a test.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
 
 /// Optimize's indices under a prefix of this test's own. They go away with it.
 pub struct Optimize {
@@ -25,9 +35,14 @@ impl Optimize {
     /// The indices that every installation has; those of instances come with their first document.
     pub fn install() -> Self {
         let elasticsearch = for_this_process().expect("a real Elasticsearch");
+        Self::install_on(&elasticsearch.url, Client::new(&elasticsearch.url))
+    }
+
+    /// The same on another server than the common one.
+    pub fn install_on(url: &str, client: Client) -> Self {
         let number = NEXT_INSTALLATION.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("it{}-{number}", std::process::id());
-        let installation = Installation::new(&elasticsearch.url, &prefix).unwrap();
+        let installation = Installation::with_client(client, &prefix).unwrap();
         for index in [
             Index::ProcessDefinition,
             Index::DecisionDefinition,
@@ -38,7 +53,7 @@ impl Optimize {
             installation.create(index).unwrap();
         }
         Self {
-            url: elasticsearch.url.clone(),
+            url: url.to_owned(),
             prefix,
             installation,
         }

@@ -173,6 +173,17 @@ impl Client {
         self.send("DELETE", path, &[], None)
     }
 
+    /// `DELETE path` with a JSON body that says what to delete.
+    pub fn delete_named(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        let body = body.to_string();
+        self.send(
+            "DELETE",
+            path,
+            &[("content-type", "application/json")],
+            Some(body.as_bytes()),
+        )
+    }
+
     fn send(
         &self,
         method: &'static str,

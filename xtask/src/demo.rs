@@ -1,6 +1,5 @@
 //! The main job of the service, shown to a human: reports exported page by page from a real Elasticsearch with sample data.
 
-mod service;
 mod show;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +10,9 @@ use anyhow::{Context, bail};
 use console::style;
 
 use crate::elasticsearch::{self, Elasticsearch, Origin};
-use crate::indices::Installation;
+use crate::own_sample::OwnSample;
 use crate::sample::Sample;
-use service::Service;
+use crate::service::{Profile, Service};
 
 /// Whether somebody has pressed Ctrl-C, or asked in another way for an end.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -54,31 +53,11 @@ struct Demo {
     sample: OwnSample,
 }
 
-/// Sample data under a prefix of its own, deleted in the end, however the demo went.
-struct OwnSample(Installation);
-
-impl OwnSample {
-    fn remove(&self) -> anyhow::Result<usize> {
-        self.0
-            .remove()
-            .with_context(|| format!("can't delete the indices of the prefix {}", self.0.prefix()))
-    }
-}
-
-impl Drop for OwnSample {
-    fn drop(&mut self) {
-        if let Err(error) = self.remove() {
-            eprintln!("{error:#}");
-        }
-    }
-}
-
 impl Demo {
     fn prepare(elasticsearch: &Elasticsearch) -> anyhow::Result<Self> {
         go_on()?;
         heading("Sample data");
-        let installation = Installation::new(&elasticsearch.url, &prefix()?)?;
-        let sample = OwnSample(installation);
+        let sample = OwnSample::new(&elasticsearch.url, "demo")?;
         let loaded = Sample::default().load(&sample.0)?;
         println!(
             "{} documents under the index prefix {}",
@@ -88,7 +67,8 @@ impl Demo {
 
         go_on()?;
         heading("The service");
-        let service = Service::start(elasticsearch, sample.0.prefix())?;
+        let service =
+            Service::build_and_start(Profile::Debug, &elasticsearch.url, sample.0.prefix())?;
         println!("answers at {}", style(&service.url).bold());
         println!("logs to    {}", service.log().display());
         Ok(Self { service, sample })
@@ -141,22 +121,6 @@ impl Demo {
         println!("{removed} indices are deleted");
         Ok(())
     }
-}
-
-/// A prefix that no other demo has.
-fn prefix() -> anyhow::Result<String> {
-    let name = tempfile::Builder::new()
-        .prefix("")
-        .rand_bytes(8)
-        .tempfile()
-        .context("can't choose a prefix")?;
-    let random = name
-        .path()
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    Ok(format!("optimize-export-demo-{random}"))
 }
 
 /// Says no when somebody has pressed Ctrl-C.

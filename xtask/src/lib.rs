@@ -4,13 +4,17 @@
 //! * [`certificates`]: an authority that only tests trust, for servers that speak TLS;
 //! * [`indices`]: the indices an Optimize installation has, created and filled under a prefix of their own;
 //! * [`sample`]: the documents and stored reports of a believable installation;
-//! * [`demo`]: the main job of the service, shown to a human.
+//! * [`demo`]: the main job of the service, shown to a human;
+//! * [`bench`]: the service beside what else reads the same data.
 
+pub mod bench;
 pub mod certificates;
 pub mod client;
 pub mod demo;
 pub mod elasticsearch;
 pub mod indices;
 pub mod nested;
+mod own_sample;
 mod progress;
 pub mod sample;
+mod service;

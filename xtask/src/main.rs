@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use xtask::bench;
 use xtask::client::{self, Client};
 use xtask::demo;
 use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         exit: bool,
     },
+    /// Measure the service beside what else reads the same data, and print medians and ratios.
+    Bench(bench::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -182,6 +185,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::Elasticsearch(command) => run_elasticsearch(command),
         Command::Sample(command) => run_sample(command),
         Command::Demo { exit } => demo::run(exit),
+        Command::Bench(options) => bench::run(&options),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What happens to the bytes from Elasticsearch, on each connection by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,9 @@ pub enum Mode {
 
 struct State {
     mode: Mode,
+    /// Whether the proxy is gone.
+    is_stopped: bool,
+    connections: Vec<TcpStream>,
     /// Tells one setting of the mode from the next: each begins to count anew.
     generation: u32,
 }
@@ -29,10 +33,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy in front of the Elasticsearch at `url`.
+    /// A proxy in front of the Elasticsearch at `url`. TLS passes through it.
     pub fn start(url: &str) -> Self {
         let target = url
             .trim_start_matches("http://")
+            .trim_start_matches("https://")
             .trim_end_matches('/')
             .to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -40,6 +45,8 @@ impl Proxy {
         let state = Arc::new((
             Mutex::new(State {
                 mode: Mode::Pass,
+                is_stopped: false,
+                connections: Vec::new(),
                 generation: 0,
             }),
             Condvar::new(),
@@ -48,6 +55,12 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
+                let mut state = shared.0.lock().unwrap();
+                if state.is_stopped {
+                    return;
+                }
+                state.connections.push(client.try_clone().unwrap());
+                drop(state);
                 let Ok(server) = TcpStream::connect(&target) else {
                     return;
                 };
@@ -68,11 +81,25 @@ impl Proxy {
     pub fn set(&self, mode: Mode) {
         let (state, changed) = &*self.state;
         let mut state = state.lock().unwrap();
-        *state = State {
-            mode,
-            generation: state.generation + 1,
-        };
+        state.mode = mode;
+        state.generation += 1;
         changed.notify_all();
+    }
+
+    /// Goes away as a node does that dies: its connections end and nobody listens any more.
+    pub fn stop(&self) {
+        let mut state = self.state.0.lock().unwrap();
+        state.is_stopped = true;
+        for connection in state.connections.drain(..) {
+            // It may be closed already.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+        drop(state);
+        // The listener sees that it is over when the next one comes.
+        let _ = TcpStream::connect(self.address);
+        while TcpStream::connect(self.address).is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

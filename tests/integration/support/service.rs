@@ -30,8 +30,23 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 impl Service {
-    /// Starts a service and waits until it says that it listens.
+    /// Starts a service that lets in [`TOKEN`], and waits until it says that it listens.
     pub fn start(
+        elasticsearch: &str,
+        prefix: &str,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let environment = [&[("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN)], environment].concat();
+        Self::start_in(elasticsearch, prefix, flags, &environment)
+    }
+
+    /// Starts a service whose flags say which tokens it lets in.
+    pub fn start_with_tokens_of(elasticsearch: &str, prefix: &str, flags: &[&str]) -> Self {
+        Self::start_in(elasticsearch, prefix, flags, &[])
+    }
+
+    fn start_in(
         elasticsearch: &str,
         prefix: &str,
         flags: &[&str],
@@ -49,7 +64,6 @@ impl Service {
         ])
         .args(["--management-listen", &management.to_string()])
         .args(flags)
-        .env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN)
         .envs(environment.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -73,8 +87,10 @@ impl Service {
             .unwrap();
         let address = ready
             .trim()
-            .strip_prefix("optimize-export listens on http://")
+            .strip_prefix("optimize-export listens on ")
+            .and_then(|url| url.split_once("://"))
             .unwrap_or_else(|| panic!("not ready: {ready:?} {}", log.lock().unwrap()))
+            .1
             .parse()
             .unwrap();
         Self {
@@ -178,6 +194,27 @@ impl Service {
                 self.log()
             );
             thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Its metrics, as Prometheus gets them.
+    pub fn metrics(&self) -> String {
+        let answer = http::send(self.management, b"GET /metrics HTTP/1.1\r\nHost: test");
+        assert_eq!(answer.status, 200);
+        answer.text().to_owned()
+    }
+
+    /// Waits until a metric has this line; what is counted at the end of an answer comes a little after it.
+    #[track_caller]
+    pub fn wait_for_metric(&self, line: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.metrics().lines().any(|found| found == line) {
+            assert!(
+                Instant::now() < deadline,
+                "{line} is not in\n{}",
+                self.metrics()
+            );
+            thread::sleep(Duration::from_millis(50));
         }
     }
 

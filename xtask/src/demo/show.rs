@@ -8,10 +8,10 @@ use console::style;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::service::{Service, TOKEN};
 use crate::client::{Client, percent_encoded};
 use crate::indices::{Index, Installation};
 use crate::sample::Sample;
+use crate::service::{Service, TOKEN};
 
 /// The raw data report that is exported page by page.
 const PAGED_REPORT: &str = "raw-orders";

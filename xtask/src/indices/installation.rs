@@ -1,5 +1,7 @@
 //! The indices of one prefix on one cluster: created, filled, removed.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Index;
@@ -10,6 +12,9 @@ const MARK: &str = "made_by_optimize_export_xtask_for_prefix";
 
 /// The size of a bulk request; a few megabytes are what Elasticsearch works through best.
 const BULK_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long merging one index may take; a gigabyte takes half a minute.
+const MERGE_LIMIT: Duration = Duration::from_secs(900);
 
 /// How many indices one request deletes: their names have to fit into a request line.
 const DELETED_AT_ONCE: usize = 20;
@@ -168,6 +173,16 @@ impl Installation {
             self.client
                 .post_nothing(&format!("/{}/_refresh", joined(chunk)))?
                 .success()?;
+        }
+        Ok(())
+    }
+
+    /// Merges each index into one segment, so that Elasticsearch has nothing more to tidy up while it is measured.
+    pub fn merge(&self) -> Result<(), Error> {
+        let patient = self.client.clone().with_timeout(MERGE_LIMIT);
+        for name in self.names()? {
+            let path = format!("/{}/_forcemerge?max_num_segments=1", percent_encoded(&name));
+            patient.post_nothing(&path)?.success()?;
         }
         Ok(())
     }

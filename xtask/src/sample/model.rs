@@ -1,7 +1,7 @@
 //! The processes, decisions and tenants of the sample installation, as tables.
 
 /// The key of the order process. Its upper-case letters are there on purpose: index names are lower-cased.
-pub(super) const ORDERS: &str = "OrderHandling";
+pub(crate) const ORDERS: &str = "OrderHandling";
 /// The key of the onboarding process.
 pub(super) const ONBOARDING: &str = "customer-onboarding";
 /// The key of the invoice process.

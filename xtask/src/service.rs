@@ -13,11 +13,10 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::elasticsearch::Elasticsearch;
 use crate::nested;
 
-/// The token of the demo. It protects nothing but sample data on loopback.
-pub(super) const TOKEN: &str = "demo-token";
+/// The token of demo and benchmark. It protects nothing but sample data on loopback.
+pub(crate) const TOKEN: &str = "demo-token";
 
 /// How long the service may take to be ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -28,20 +27,38 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// How many lines of the log an error shows.
 const LOG_LINES_SHOWN: usize = 15;
 
+/// How the service is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Shares what a test run has compiled, and takes a fraction of the time of an optimized build.
+    Debug,
+    /// As it is shipped.
+    Release,
+}
+
 /// A running service.
-pub(super) struct Service {
+pub(crate) struct Service {
     /// Its address, for example `http://127.0.0.1:40123`.
     pub url: String,
+    name: String,
     child: Mutex<Child>,
     folder: tempfile::TempDir,
 }
 
 impl Service {
-    /// Builds the service and starts it on free ports of loopback.
-    pub fn start(elasticsearch: &Elasticsearch, prefix: &str) -> anyhow::Result<Self> {
-        let program = build()?;
+    /// Builds the service and starts it on free ports of loopback, on the Elasticsearch at `elasticsearch_url`.
+    pub fn build_and_start(
+        profile: Profile,
+        elasticsearch_url: &str,
+        prefix: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start(&build(profile)?, elasticsearch_url, prefix)
+    }
+
+    /// Starts a service that is built already.
+    pub fn start(program: &Path, elasticsearch_url: &str, prefix: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("optimize-export-demo-")
+            .prefix("optimize-export-")
             .tempdir()
             .context("can't make a folder for the log")?;
         let log =
@@ -51,13 +68,13 @@ impl Service {
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
             .args(["--management-listen", "127.0.0.1:0"])
-            .args(["--elasticsearch-url", &elasticsearch.url])
+            .args(["--elasticsearch-url", elasticsearch_url])
             .args(["--index-prefix", prefix])
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        // The demo shows the defaults, whatever the caller has set for a service of their own.
+        // Demo and benchmark show the defaults, whatever the caller has set for a service of their own.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if ["OPTIMIZE_", "CAMUNDA_OPTIMIZE_", "SPRING_SECURITY_"]
@@ -73,11 +90,30 @@ impl Service {
         let lines = lines_of(&mut child)?;
         let mut service = Self {
             url: String::new(),
+            name: program
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             child: Mutex::new(child),
             folder,
         };
         service.url = service.wait_until_ready(&lines)?;
         Ok(service)
+    }
+
+    /// The name of the program that runs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> anyhow::Result<u32> {
+        let child = self
+            .child
+            .lock()
+            .map_err(|_| anyhow!("the service can't be watched"))?;
+        Ok(child.id())
     }
 
     /// A client for it.
@@ -183,15 +219,14 @@ fn log_in(folder: &Path) -> PathBuf {
 }
 
 /// Builds the service and returns the path of its binary.
-///
-/// It is a debug build of the workspace: it shares what a test run has compiled, and takes a fraction of the time of an optimized one.
-fn build() -> anyhow::Result<PathBuf> {
+pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     nested::forget_own_package(&mut command);
     let output = command
         .args(["build", "--workspace", "--bin", "optimize-export"])
         .args(["--message-format", "json-render-diagnostics"])
+        .args((profile == Profile::Release).then_some("--release"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

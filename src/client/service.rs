@@ -1,0 +1,301 @@
+//! Requests to a running service.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::Response;
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use crate::auth::static_tokens;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for an answer, and for more of one. A first page may have to be sorted by Elasticsearch.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// Bytes of an error's body that are read.
+const MAX_ERROR_BYTES: u64 = 64 * 1024;
+
+/// What stands in the way of a client.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The URL is of no use.
+    #[error("--url: {0}")]
+    Url(&'static str),
+    /// A certificate can't be read.
+    #[error("--ca-file: {0}")]
+    Certificate(String),
+    /// The HTTP client can't be made.
+    #[error("no connection can be made: {0}")]
+    Http(String),
+}
+
+/// Where the access token comes from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// A file like that of the service, whose first token is taken. It is read for every request, because the tokens of a provider last for minutes and an export may take hours.
+    File(PathBuf),
+    /// The token itself.
+    Token(SecretString),
+}
+
+/// What goes into the request for a page.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The report.
+    pub report_id: &'a str,
+    /// Rows per page.
+    pub limit: u32,
+    /// Seconds for which the service keeps the scroll open.
+    pub pagination_timeout: u32,
+    /// The scroll to go on with.
+    pub search_request_id: Option<&'a str>,
+}
+
+/// Why there is no answer with a page in it.
+#[derive(Debug)]
+pub enum RequestError {
+    /// No connection could be made; the service has not seen the request.
+    NotSent(String),
+    /// The connection broke; what became of the request is not known.
+    NoAnswer(String),
+    /// The token can't be read or sent.
+    Token(String),
+    /// The service answered with an error.
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// What it says.
+        message: String,
+        /// Seconds after which it may be asked again.
+        retry_after: Option<u64>,
+    },
+}
+
+/// A running service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    http: reqwest::blocking::Client,
+    url: Url,
+    token: TokenSource,
+}
+
+impl Service {
+    /// A service at a URL, with the context path if it has one. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The URL or a certificate is of no use.
+    pub fn new(
+        url: Url,
+        certificate_authorities: &[Vec<u8>],
+        token: TokenSource,
+    ) -> Result<Self, SettingsError> {
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(SettingsError::Url(
+                "it must begin with http:// or https:// and name a host",
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(SettingsError::Url(
+                "credentials don't belong into it; use --access-token-file",
+            ));
+        }
+        let mut http = reqwest::blocking::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            // For the status line, and then for each piece of the body.
+            .timeout(READ_TIMEOUT)
+            // The token is for this service and no other.
+            .redirect(reqwest::redirect::Policy::none());
+        for pem in certificate_authorities {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| SettingsError::Certificate(error.to_string()))?;
+            for authority in authorities {
+                http = http.add_root_certificate(authority);
+            }
+        }
+        Ok(Self {
+            http: http
+                .build()
+                .map_err(|error| SettingsError::Http(error.to_string()))?,
+            url,
+            token,
+        })
+    }
+
+    /// Asks for a page; gives an answer with status 200, whose body is still to be read.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn page(&self, request: PageRequest<'_>) -> Result<Response, RequestError> {
+        let response = self
+            .http
+            .get(self.page_url(request))
+            .header(AUTHORIZATION, self.authorization()?)
+            .send()
+            .map_err(|error| {
+                let text = chain(&error);
+                if error.is_connect() || error.is_builder() {
+                    RequestError::NotSent(text)
+                } else {
+                    RequestError::NoAnswer(text)
+                }
+            })?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
+        }
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Err(RequestError::Status {
+            status,
+            message: error_message(status, response),
+            retry_after,
+        })
+    }
+
+    fn page_url(&self, request: PageRequest<'_>) -> Url {
+        let mut url = self.url.clone();
+        // Only a URL without a host has no segments, and that was ruled out.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([
+                "api",
+                "public",
+                "export",
+                "report",
+                request.report_id,
+                "result",
+                "json",
+            ]);
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("limit", &request.limit.to_string())
+            .append_pair("paginationTimeout", &request.pagination_timeout.to_string());
+        if let Some(id) = request.search_request_id {
+            query.append_pair("searchRequestId", id);
+        }
+        drop(query);
+        url
+    }
+
+    fn authorization(&self) -> Result<HeaderValue, RequestError> {
+        let token = match &self.token {
+            TokenSource::Token(token) => token.clone(),
+            TokenSource::File(path) => static_tokens::read_first(path)
+                .map_err(|error| RequestError::Token(format!("--access-token-file: {error}")))?,
+        };
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| {
+                RequestError::Token(
+                    "the access token holds characters that can't be sent".to_owned(),
+                )
+            })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// The body of an error, of this service and of Optimize (fact file A, section 7).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody {
+    detailed_message: Option<String>,
+    error_message: Option<String>,
+}
+
+fn error_message(status: StatusCode, response: Response) -> String {
+    let mut body = Vec::new();
+    // An error without a readable body still has its status.
+    let _ = response.take(MAX_ERROR_BYTES).read_to_end(&mut body);
+    let message = serde_json::from_slice(&body)
+        .ok()
+        .and_then(|body: ErrorBody| body.detailed_message.or(body.error_message));
+    match message {
+        Some(message) => format!("status {}: {message}", status.as_u16()),
+        None => format!("status {status}"),
+    }
+}
+
+/// An error with its causes, without the address that it was about.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    if text.is_empty() {
+        "the request failed".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(url: &str) -> Result<Service, SettingsError> {
+        Service::new(url.parse().unwrap(), &[], TokenSource::Token("t".into()))
+    }
+
+    #[test]
+    fn a_context_path_stays_and_an_id_is_one_segment() {
+        let url = |base: &str, report_id, search_request_id| {
+            let request = PageRequest {
+                report_id,
+                limit: 5,
+                pagination_timeout: 60,
+                search_request_id,
+            };
+            service(base).unwrap().page_url(request).to_string()
+        };
+        let expected = "https://h/optimize/api/public/export/report/a%2Fb%20c/result/json?limit=5&paginationTimeout=60";
+        assert_eq!(url("https://h/optimize", "a/b c", None), expected);
+        assert_eq!(url("https://h/optimize/", "a/b c", None), expected);
+        assert_eq!(
+            url("http://h:8095", "r", Some("a+/==")),
+            "http://h:8095/api/public/export/report/r/result/json?limit=5&paginationTimeout=60&searchRequestId=a%2B%2F%3D%3D"
+        );
+    }
+
+    #[test]
+    fn urls_that_lead_nowhere_or_tell_secrets_are_refused() {
+        for url in [
+            "ftp://h/",
+            "http://user:secret@h/",
+            "http://user@h/",
+            "mailto:x@y",
+        ] {
+            let error = service(url).unwrap_err().to_string();
+            assert!(
+                error.starts_with("--url") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let service = Service::new(
+            "http://h".parse().unwrap(),
+            &[],
+            TokenSource::Token("s3cret".into()),
+        )
+        .unwrap();
+        assert!(!format!("{service:?}").contains("s3cret"));
+        assert!(!format!("{:?}", service.authorization().ok()).contains("s3cret"));
+    }
+}

@@ -1,0 +1,37 @@
+//! `completions` and `man`: what a shell and `man` want to know about the command line.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_complete::Shell;
+
+/// Flags of `completions`.
+#[derive(clap::Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Flags of `man`.
+#[derive(clap::Args)]
+pub struct Man {
+    /// Folder for the pages, one per command
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+/// Prints the completions of `command`.
+pub fn print_completions(arguments: Completions, mut command: Command) -> Result<ExitCode, String> {
+    let name = command.get_name().to_owned();
+    clap_complete::generate(arguments.shell, &mut command, name, &mut io::stdout());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the pages of `command` and its own commands.
+pub fn write_man_pages(arguments: Man, command: Command) -> Result<ExitCode, String> {
+    clap_mangen::generate_to(command, &arguments.folder)
+        .map_err(|error| format!("{}: {error}", arguments.folder.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

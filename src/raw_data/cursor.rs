@@ -1,0 +1,415 @@
+//! Reading JSON text from front to back, without a tree and without copies.
+//!
+//! Most of a stored document is of no interest to a row, so that most of the time goes into skipping. A [`Cursor`] looks at
+//! eight bytes at a time while it skips, and it can be put at the beginning of text whose end has not arrived yet: that
+//! is [`ReadError::Incomplete`], not an error of the text.
+//!
+//! What is skipped is followed only as far as it takes to find its end. Elasticsearch has parsed every document before it
+//! stored it; what is cut off or out of step is still noticed, because then brackets are missing.
+
+use std::borrow::Cow;
+
+/// Why something could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The text ends too early; with more of it, it can be tried again from the beginning.
+    #[error("the text ends too early")]
+    Incomplete,
+    /// The text is not what it should be.
+    #[error("{expected} expected after {offset} bytes")]
+    Unexpected {
+        /// What should have been there.
+        expected: &'static str,
+        /// Where, counted from the beginning of the text.
+        offset: usize,
+    },
+}
+
+/// What can be read from a [`Cursor`].
+pub trait Read<'a>: Sized {
+    /// Reads one value, however it is written.
+    ///
+    /// # Errors
+    /// The value is cut off, or it is none of the kinds that are understood.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError>;
+}
+
+/// A place in JSON text.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    text: &'a str,
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// The beginning of a text.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, position: 0 }
+    }
+
+    /// Bytes before this place.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Reads a value of any type that can be read.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    pub fn read<T: Read<'a>>(&mut self) -> Result<T, ReadError> {
+        T::read(self)
+    }
+
+    /// The first byte of the next value or bracket.
+    ///
+    /// # Errors
+    /// There is none.
+    #[inline]
+    pub fn peek(&mut self) -> Result<u8, ReadError> {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.position) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Ok(byte);
+            }
+            self.position += 1;
+        }
+        Err(ReadError::Incomplete)
+    }
+
+    /// The error that something else should be here.
+    pub fn unexpected(&self, expected: &'static str) -> ReadError {
+        ReadError::Unexpected {
+            expected,
+            offset: self.position,
+        }
+    }
+
+    /// Reads an object; `member` has to read or skip the value of each member.
+    ///
+    /// # Errors
+    /// It is no object, it is cut off, or `member` fails.
+    #[inline]
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&str, &mut Self) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        self.take(b'{', "an object")?;
+        if self.peek()? == b'}' {
+            self.position += 1;
+            return Ok(());
+        }
+        loop {
+            let name = self.string()?;
+            self.take(b':', "a colon")?;
+            member(&name, self)?;
+            if !self.goes_on(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a list; `element` has to read or skip each element.
+    ///
+    /// # Errors
+    /// It is no list, it is cut off, or `element` fails.
+    #[inline]
+    pub fn list(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        self.take(b'[', "a list")?;
+        if self.peek()? == b']' {
+            self.position += 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.goes_on(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes into a list, to its first element or to its end.
+    ///
+    /// # Errors
+    /// It is no list.
+    pub fn enter_list(&mut self) -> Result<(), ReadError> {
+        self.take(b'[', "a list")
+    }
+
+    /// Reads a string. It is borrowed unless it has escapes, so that a borrowed one can be written without looking at it.
+    ///
+    /// # Errors
+    /// It is no string, or it is cut off.
+    #[inline]
+    pub fn string(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        self.take(b'"', "a string")?;
+        let start = self.position;
+        let end = string_end(self.text.as_bytes(), start).ok_or(ReadError::Incomplete)?;
+        if self.text.as_bytes().get(end) == Some(&b'"') {
+            self.position = end + 1;
+            return Ok(Cow::Borrowed(self.text.get(start..end).unwrap_or_default()));
+        }
+        self.string_with_escapes(start)
+    }
+
+    #[cold]
+    fn string_with_escapes(&mut self, start: usize) -> Result<Cow<'a, str>, ReadError> {
+        self.skip_string()?;
+        let quoted = self.text.get(start - 1..self.position).unwrap_or_default();
+        match serde_json::from_str(quoted) {
+            Ok(text) => Ok(Cow::Owned(text)),
+            Err(_) => Err(ReadError::Unexpected {
+                expected: "a string of Unicode characters",
+                offset: start,
+            }),
+        }
+    }
+
+    /// Reads a number, `true`, `false` or `null` as it is written.
+    ///
+    /// # Errors
+    /// It is something else, or it may go on where the text ends.
+    #[inline]
+    pub fn scalar(&mut self) -> Result<&'a str, ReadError> {
+        self.peek()?;
+        let rest = self.text.get(self.position..).unwrap_or_default();
+        let is_part =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        match rest.bytes().position(|byte| !is_part(&byte)) {
+            Some(0) => Err(self.unexpected("a value")),
+            Some(length) => {
+                self.position += length;
+                Ok(rest.get(..length).unwrap_or_default())
+            }
+            None => Err(ReadError::Incomplete),
+        }
+    }
+
+    /// Reads `null`.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn null(&mut self) -> Result<(), ReadError> {
+        match self.scalar()? {
+            "null" => Ok(()),
+            _ => Err(self.unexpected("null")),
+        }
+    }
+
+    /// Goes to the end of the next value.
+    ///
+    /// # Errors
+    /// There is none, or it is cut off.
+    #[inline]
+    pub fn skip(&mut self) -> Result<(), ReadError> {
+        match self.peek()? {
+            b'"' => {
+                self.position += 1;
+                self.skip_string()
+            }
+            b'{' | b'[' => self.skip_brackets(),
+            _ => self.scalar().map(drop),
+        }
+    }
+
+    /// Goes on after the last quotation mark of a string whose first one has been passed.
+    #[inline]
+    fn skip_string(&mut self) -> Result<(), ReadError> {
+        let bytes = self.text.as_bytes();
+        loop {
+            let end = string_end(bytes, self.position).ok_or(ReadError::Incomplete)?;
+            match bytes.get(end) {
+                Some(b'"') => {
+                    self.position = end + 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.position = end + 2,
+                _ => {
+                    self.position = end;
+                    return Err(self.unexpected("no control character"));
+                }
+            }
+        }
+    }
+
+    /// Goes on after the bracket that closes the one at this place. However deep it goes, it takes no room.
+    fn skip_brackets(&mut self) -> Result<(), ReadError> {
+        let bytes = self.text.as_bytes();
+        let mut depth = 0_usize;
+        while let Some(&byte) = bytes.get(self.position) {
+            self.position += 1;
+            match byte {
+                b'"' => self.skip_string()?,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(ReadError::Incomplete)
+    }
+
+    #[inline]
+    fn take(&mut self, wanted: u8, expected: &'static str) -> Result<(), ReadError> {
+        if self.peek()? != wanted {
+            return Err(self.unexpected(expected));
+        }
+        self.position += 1;
+        Ok(())
+    }
+
+    /// Passes a comma, or the closing bracket, after which it does not go on.
+    #[inline]
+    fn goes_on(&mut self, closing: u8) -> Result<bool, ReadError> {
+        let byte = self.peek()?;
+        if byte != b',' && byte != closing {
+            return Err(self.unexpected("a comma or a closing bracket"));
+        }
+        self.position += 1;
+        Ok(byte == b',')
+    }
+}
+
+/// The place of the first byte at or after `from` that a string can't go on over: a quotation mark, a backslash or a
+/// control character.
+#[inline]
+fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut position = from;
+    let mut rest = bytes.get(from..)?;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let found = ends_of_string(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(position + (found.trailing_zeros() / 8) as usize);
+        }
+        position += 8;
+        rest = after;
+    }
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    rest.iter().position(is_end).map(|offset| position + offset)
+}
+
+/// Eight bytes at once: the highest bit of each byte that [`string_end`] looks for. Bits above the lowest one that is set
+/// may be wrong.
+#[inline]
+fn ends_of_string(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH_BITS: u64 = ONES << 7;
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zero_bytes(word ^ (ONES * b'"' as u64));
+    let backslashes = zero_bytes(word ^ (ONES * b'\\' as u64));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | backslashes | controls) & HIGH_BITS
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Any JSON value, with awkward strings.
+    pub fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+            r#"[a-z\\"{}\[\],:\n]{0,12}"#.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 48, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map(".{0,9}", inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The same value, read by a cursor.
+    fn read(cursor: &mut Cursor<'_>) -> Result<Value, ReadError> {
+        Ok(match cursor.peek()? {
+            b'"' => Value::from(cursor.string()?),
+            b'{' => {
+                let mut object = serde_json::Map::new();
+                cursor.object(|name, cursor| {
+                    object.insert(name.to_owned(), read(cursor)?);
+                    Ok(())
+                })?;
+                Value::Object(object)
+            }
+            b'[' => {
+                let mut list = Vec::new();
+                cursor.list(|cursor| {
+                    list.push(read(cursor)?);
+                    Ok(())
+                })?;
+                Value::Array(list)
+            }
+            _ => serde_json::from_str(cursor.scalar()?).unwrap(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_read_as_serde_json_reads_it(value in json(), is_pretty in any::<bool>()) {
+            let mut text = if is_pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let length = text.len();
+            text.push_str(" ,\"");
+            let mut cursor = Cursor::new(&text);
+            prop_assert_eq!(read(&mut cursor).unwrap(), serde_json::from_str::<Value>(&text[..length]).unwrap());
+            prop_assert_eq!(cursor.position(), length);
+            let mut cursor = Cursor::new(&text);
+            cursor.skip().unwrap();
+            prop_assert_eq!(cursor.position(), length);
+        }
+
+        #[test]
+        fn text_that_is_cut_off_is_incomplete(value in json(), cut in any::<prop::sample::Index>()) {
+            let text = serde_json::to_string(&[&value]).unwrap();
+            let cut = text.floor_char_boundary(cut.index(text.len()));
+            prop_assert_eq!(Cursor::new(&text[..cut]).skip(), Err(ReadError::Incomplete));
+            prop_assert_eq!(read(&mut Cursor::new(&text[..cut])), Err(ReadError::Incomplete));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in r#"[a-e0-3\\"{}\[\],: \n\u{e9}]{0,30}"#) {
+            let _ = Cursor::new(&text).skip();
+            let _ = Cursor::new(&text).object(|_, cursor| cursor.skip());
+            let _ = Cursor::new(&text).list(|cursor| cursor.string().map(drop));
+        }
+
+        #[test]
+        fn the_end_of_a_string_is_found(text in r#"[a\u{80}"\\\n !#\[\]\u{ff}]{0,20}"#, from in 0..25_usize) {
+            let bytes = text.as_bytes();
+            let expected = (from..bytes.len()).find(|at| matches!(bytes[*at], b'"' | b'\\' | ..0x20));
+            prop_assert_eq!(string_end(bytes, from), expected);
+        }
+    }
+
+    #[test]
+    fn however_deep_it_goes_it_can_be_skipped() {
+        let text = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let mut cursor = Cursor::new(&text);
+        cursor.skip().unwrap();
+        assert_eq!(cursor.position(), text.len());
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_place() {
+        let error = Cursor::new(r#"{"a" 1}"#).object(|_, cursor| cursor.skip());
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a colon expected after 5 bytes"
+        );
+        assert!(Cursor::new("\"a\nb\"").string().is_err());
+        assert!(Cursor::new(r#""\ud800""#).string().is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! What the service tells of itself.
+
+use serde_json::{Value, json};
+
+use crate::support::documents::{instances, raw_report};
+use crate::support::{Optimize, TOKEN};
+
+/// The audit lines of a JSON log.
+fn audits(log: &str) -> Vec<Value> {
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    lines.filter(|line| line["target"] == "audit").collect()
+}
+
+#[test]
+fn each_export_leaves_one_audit_line_without_secrets() {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 3));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let service = optimize.serve_with(&["--log-format", "json"]);
+    let pages = service.all_pages("r", 2);
+    service.first_page("none", 2);
+    service.export("r", "limit=x&paginationTimeout=60");
+    service.wait_for_log("bad request");
+
+    let log = service.log();
+    let audits = audits(&log);
+    let outcomes: Vec<_> = audits
+        .iter()
+        .map(|line| {
+            (
+                line["message"].as_str().unwrap(),
+                line["page"].as_u64(),
+                line["rows"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("export delivered", Some(1), 2),
+            ("export delivered", Some(2), 1),
+            ("export delivered", Some(3), 0),
+            ("export refused", None, 0),
+            ("export refused", None, 0),
+        ]
+    );
+    let first = &audits[0];
+    assert_eq!(first["client"], "static token");
+    assert_eq!(first["report"], "r");
+    assert_eq!(first["plan"], "null-rawData_none_null_null");
+    assert!(
+        first["bytes"].as_u64().unwrap() > 100 && first["took_ms"].is_u64(),
+        "{first}"
+    );
+    assert_eq!(
+        first["scroll"], audits[2]["scroll"],
+        "the pages of one export can be found together"
+    );
+    assert!(
+        first["span"]["id"]
+            .as_str()
+            .is_some_and(|id| id.len() == 36),
+        "{first}"
+    );
+    assert_eq!(audits[3]["why"], "no such report");
+
+    let scroll_id = pages[0]["searchRequestId"].as_str().unwrap();
+    assert!(!log.contains(scroll_id) && !log.contains(TOKEN));
+}
+
+#[test]
+fn metrics_count_what_happened() {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 3));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let service = optimize.serve();
+    let pages = service.all_pages("r", 2);
+    let bytes: usize = pages.iter().map(|page| page.to_string().len()).sum();
+    assert!(bytes > 0);
+    service.request("GET", "/api/public/export/report/r/result/json", &[]);
+    service.first_page("none", 1);
+    service.request("GET", "/elsewhere", &[]);
+    service.wait_for_metric("optimize_export_exports_total{outcome=\"delivered\"} 3");
+    service.wait_for_metric("optimize_export_scrolls_total{event=\"cleared\"} 1");
+
+    let metrics = service.metrics();
+    for line in [
+        "optimize_export_http_requests_total{route=\"export\",method=\"GET\",status=\"200\"} 3",
+        "optimize_export_http_requests_total{route=\"export\",method=\"GET\",status=\"404\"} 1",
+        "optimize_export_http_requests_total{route=\"other\",method=\"GET\",status=\"401\"} 1",
+        "optimize_export_http_requests_total{route=\"other\",method=\"GET\",status=\"404\"} 1",
+        "optimize_export_exports_total{outcome=\"refused\"} 1",
+        "optimize_export_exports_under_way 0",
+        "optimize_export_rows_total 3",
+        "optimize_export_scrolls_total{event=\"opened\"} 1",
+        "optimize_export_scrolls_total{event=\"continued\"} 2",
+        "optimize_export_scrolls_open 0",
+        "optimize_export_cache_requests_total{cache=\"reports\",result=\"hit\"} 2",
+        "optimize_export_http_request_duration_seconds_bucket{route=\"export\",le=\"+Inf\"} 4",
+        "optimize_export_http_response_size_bytes_count{route=\"export\"} 4",
+        "optimize_export_elasticsearch_request_duration_seconds_count{operation=\"scroll_open\"} 1",
+        "optimize_export_elasticsearch_request_duration_seconds_count{operation=\"scroll_continue\"} 2",
+        "optimize_export_elasticsearch_request_duration_seconds_count{operation=\"scroll_clear\"} 1",
+        "# TYPE optimize_export_http_connections gauge",
+    ] {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line} is not in\n{metrics}"
+        );
+    }
+    assert!(
+        !metrics.contains("\"r\"") && !metrics.contains(TOKEN),
+        "no label holds what a request brings"
+    );
+}

@@ -1,0 +1,73 @@
+//! What was measured, for a terminal.
+
+use std::fmt::Write as _;
+
+use super::contest::{Measurement, Result};
+use super::statistics::median;
+
+/// Column titles and their widths.
+const COLUMNS: [(&str, usize); 8] = [
+    ("", 24),
+    ("records/s", 10),
+    ("ratio", 7),
+    ("first byte", 11),
+    ("CPU", 8),
+    ("CPU of ES", 10),
+    ("CPU ratio", 10),
+    ("peak RSS", 10),
+];
+
+/// Medians over the rounds; ratios are those to the first contestant in the same round.
+pub(super) fn of(results: &[Result]) -> String {
+    let mut text = String::new();
+    line(&mut text, COLUMNS.map(|(title, _)| title.to_owned()));
+    for result in results {
+        let of = |value: &dyn Fn(&Measurement) -> Option<f64>| {
+            median(result.rounds.iter().filter_map(value))
+        };
+        let shown = |value: Option<f64>, decimals: usize, unit: &str| {
+            value.map_or_else(
+                || "-".to_owned(),
+                |value| format!("{value:.decimals$}{unit}"),
+            )
+        };
+        #[expect(clippy::cast_precision_loss, reason = "for reading")]
+        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        line(
+            &mut text,
+            [
+                result.contestant.clone(),
+                shown(of(&|m| Some(m.rate())), 0, ""),
+                shown(ratio(results, result), 3, ""),
+                shown(of(&|m| Some(m.first_byte_seconds * 1_000.0)), 1, " ms"),
+                shown(of(&|m| m.cpu_seconds), 2, " s"),
+                shown(of(&|m| m.elasticsearch_cpu_seconds), 2, " s"),
+                shown(
+                    of(&|m| Some(m.cpu_seconds? / m.elasticsearch_cpu_seconds?)),
+                    2,
+                    "",
+                ),
+                shown(of(&|m| m.peak_resident_bytes.map(megabytes)), 1, " MiB"),
+            ],
+        );
+    }
+    text
+}
+
+/// How fast it was, compared with the first one in the same round.
+pub(super) fn ratio(results: &[Result], result: &Result) -> Option<f64> {
+    let measure = results.first()?;
+    let pairs = result.rounds.iter().zip(&measure.rounds);
+    median(pairs.map(|(it, measure)| it.rate() / measure.rate()))
+}
+
+fn line(text: &mut String, cells: [String; COLUMNS.len()]) {
+    for (number, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
+        // Writing to a string can't fail.
+        let _ = match number {
+            0 => write!(text, "{cell:width$}"),
+            _ => write!(text, "{cell:>width$}"),
+        };
+    }
+    text.push('\n');
+}
