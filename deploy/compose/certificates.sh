@@ -1,5 +1,5 @@
-# Makes an authority and certificates for Elasticsearch and for the export, each once: what is there already stays as it is. To have the export's renewed,
-# delete it first: `docker compose -f compose.secured.yml run --rm certificates --renew`.
+# Makes an authority and certificates for Elasticsearch and for the export, each once: what is there already stays as it is. With `--renew` the export gets a
+# new one: `docker compose -f compose.secured.yml run --rm certificates --renew`.
 #
 # Runs in Elasticsearch's image, which has `elasticsearch-certutil`, as root with no capability but that of giving files away.
 set -euo pipefail
@@ -8,10 +8,6 @@ umask 077
 readonly elasticsearch_user=1000 service_user=65532
 work=$(mktemp --directory)
 trap 'rm -rf "$work"' EXIT
-
-if [ "${1:-}" = --renew ]; then
-    rm -f /export-certificates/tls.crt /export-certificates/tls.key
-fi
 
 if [ ! -f /authority/ca.key ]; then
     elasticsearch-certutil ca --silent --pem --out "$work/authority.zip"
@@ -51,7 +47,7 @@ install_file 400 "$work/elastic-password" $elasticsearch_user $folder/elastic-pa
 install_file 400 "$work/curl.conf" $elasticsearch_user $folder/curl.conf
 
 folder=/export-certificates
-if [ ! -f $folder/tls.crt ]; then
+if [ ! -f $folder/tls.crt ] || [ "${1:-}" = --renew ]; then
     make_certificate optimize-export "optimize-export,localhost,$EXPORT_HOST_NAME"
     # The key first: the service reads both again when either changed, and goes on with the old pair while they don't fit.
     install_file 400 "$work/optimize-export/optimize-export.key" $service_user $folder/tls.key
