@@ -39,9 +39,9 @@ pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
 const DEFAULT_AUDIENCE: &str = "optimize";
 /// Buckets per `terms` aggregation, Optimize's default.
 const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
-/// Exports at the same time. Each holds a scroll context per shard while Elasticsearch allows 500 per node, and about two
-/// megabytes here.
-const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 128;
+/// Exports at the same time. Elasticsearch makes each step of a page in its heap, 6 to 10 MB of large instances, and one with
+/// 1 GB of heap does not survive 128 of them.
+const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 
 /// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
@@ -373,7 +373,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pagination_timeout: Option<u32>,
 
-    /// Exports under way at the same time; more are refused with status 429 [default: 128]
+    /// Exports under way at the same time; more are refused with status 429 [default: 32]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_EXPORTS",

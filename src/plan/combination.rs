@@ -180,6 +180,22 @@ impl CommandKey {
         properties.into_iter().map(key).collect()
     }
 
+    /// See [`describe`].
+    fn describe(&self) -> String {
+        // Raw data has no entity.
+        let view = self.view.strip_prefix("null-").unwrap_or(&self.view);
+        let part = if self.process_part {
+            " of a process part"
+        } else {
+            ""
+        };
+        let distribution = match self.distributed_by {
+            "none" | "-" | "null" => String::new(),
+            distributed_by => format!(", distributed by {distributed_by}"),
+        };
+        format!("{view}{part}{}{distribution}", by(self.group_by))
+    }
+
     /// Whether Optimize has a plan for it.
     fn is_legal(&self, assignee_analytics: bool) -> bool {
         if !assignee_analytics && [self.group_by, self.distributed_by].contains(&"assignee") {
@@ -261,18 +277,26 @@ fn check_decision_variable(data: &DecisionReportData) -> Result<(), DefinitionEr
     }
 }
 
-/// The combination of a report in Optimize's own words, for logs and lists: the command key of its first view property.
+/// What a report evaluates, for logs: `rawData`, `userTask-duration by assignee, distributed by process`. Of several view
+/// properties it is the first one, which is exported.
 pub fn describe(report: &StoredReport) -> String {
     match report {
         StoredReport::Process(data) => match CommandKey::of_process_report(data).first() {
-            Some(key) => key.to_string(),
+            Some(key) => key.describe(),
             None => "no view property".to_owned(),
         },
         StoredReport::Decision(data) => {
             let (view, group_by) = decision_parts(data);
-            format!("decision-{view}_{group_by}")
+            format!("decision-{view}{}", by(group_by))
         }
         StoredReport::Combined => "combined".to_owned(),
+    }
+}
+
+fn by(group_by: &str) -> String {
+    match group_by {
+        "none" => String::new(),
+        group_by => format!(" by {group_by}"),
     }
 }
 
@@ -332,7 +356,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::report::definition::StoredReport;
 
     fn check(data: &str, assignee_analytics: bool) -> Result<(), DefinitionError> {
         match StoredReport::parse(&format!(r#"{{"reportType":"process","data":{data}}}"#)).unwrap()
@@ -340,6 +363,31 @@ mod tests {
             StoredReport::Process(data) => check_process_report(&data, assignee_analytics),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn reports_are_described_in_words() {
+        let described = |kind: &str, data: &str| {
+            let document = format!(r#"{{"reportType":"{kind}","data":{data}}}"#);
+            describe(&StoredReport::parse(&document).unwrap())
+        };
+        let raw = r#"{"view":{"entity":null,"properties":["rawData"]},"groupBy":{"type":"none"}}"#;
+        assert_eq!(described("process", raw), "rawData");
+        let hyper_map = r#"{"view":{"entity":"userTask","properties":["duration","frequency"]},"groupBy":{"type":"assignee"},
+            "distributedBy":{"type":"process"}}"#;
+        assert_eq!(
+            described("process", hyper_map),
+            "userTask-duration by assignee, distributed by process"
+        );
+        let by_rule = r#"{"view":{"properties":["frequency"]},"groupBy":{"type":"matchedRule"}}"#;
+        assert_eq!(
+            described("decision", by_rule),
+            "decision-frequency by matchedRule"
+        );
+        assert_eq!(
+            described("process", r#"{"view":{"properties":[]}}"#),
+            "no view property"
+        );
     }
 
     #[test]

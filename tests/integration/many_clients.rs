@@ -28,7 +28,7 @@ fn a_hundred_clients_page_different_reports() {
             json!({"configuration": {}}),
         ));
     }
-    let service = optimize.serve();
+    let service = optimize.serve_with(&["--max-concurrent-exports", "128"]);
     let results: Vec<(usize, Vec<Value>)> = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {

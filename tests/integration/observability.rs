@@ -49,7 +49,7 @@ fn each_export_leaves_one_audit_line_without_secrets() {
     let first = &audits[0];
     assert_eq!(first["client"], "static token");
     assert_eq!(first["report"], "r");
-    assert_eq!(first["plan"], "null-rawData_none_null_null");
+    assert_eq!(first["plan"], "rawData");
     assert!(
         first["bytes"].as_u64().unwrap() > 100 && first["took_ms"].is_u64(),
         "{first}"
