@@ -1,7 +1,5 @@
 //! Writing JSON text piece by piece.
 
-use std::io::Write as _;
-
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -64,13 +62,14 @@ impl JsonText {
 
     /// An integer.
     pub fn integer(&mut self, number: i64) {
-        // Neither can this fail.
-        let _ = write!(self.bytes, "{number}");
+        let mut digits = itoa::Buffer::new();
+        self.raw(digits.format(number));
     }
 
     /// A count.
     pub fn unsigned(&mut self, number: u64) {
-        let _ = write!(self.bytes, "{number}");
+        let mut digits = itoa::Buffer::new();
+        self.raw(digits.format(number));
     }
 
     /// An integer, or `null`.

@@ -173,7 +173,10 @@ impl ProcessRowWriter<'_> {
         instance: &ProcessInstance<'_>,
         names: &FlowNodeNames,
     ) {
-        let flow_nodes = &instance.flow_node_instances.0;
+        let flow_node_instances = &instance.flow_node_instances.0;
+        let flow_nodes = FlowNodes::of(flow_node_instances, names, |start_date| {
+            self.running_duration(start_date)
+        });
         out.raw("{\"processDefinitionKey\":");
         instance.process_definition_key.write(out);
         out.raw(",\"processDefinitionId\":");
@@ -183,7 +186,7 @@ impl ProcessRowWriter<'_> {
         out.raw(",\"counts\":");
         write_counts(out, instance);
         out.raw(",\"flowNodeDurations\":");
-        self.write_flow_node_durations(out, flow_nodes, names);
+        write_flow_node_durations(out, &flow_nodes);
         out.raw(",\"businessKey\":");
         instance.business_key.write(out);
         out.raw(",\"startDate\":");
@@ -209,7 +212,7 @@ impl ProcessRowWriter<'_> {
             &mut self.scratch,
         );
         out.raw(",\"flowNodeInstances\":");
-        self.write_flow_node_instances(out, flow_nodes, names);
+        self.write_flow_node_instances(out, flow_node_instances, &flow_nodes);
         out.raw("}");
     }
 
@@ -225,73 +228,146 @@ impl ProcessRowWriter<'_> {
         dates::write(out, date, self.time_zone);
     }
 
-    /// Durations are summed up per flow node; one that is running counts with its duration so far, one without dates
-    /// does not count.
-    fn write_flow_node_durations(
-        &self,
-        out: &mut JsonText,
-        flow_nodes: &[FlowNodeInstance<'_>],
-        names: &FlowNodeNames,
-    ) {
-        let mut positions: HashMap<&str, usize> = HashMap::with_capacity(flow_nodes.len());
-        let mut sums: Vec<(&str, i64)> = Vec::with_capacity(flow_nodes.len());
-        for flow_node in flow_nodes {
-            let duration = flow_node
-                .total_duration_in_ms
-                .0
-                .or_else(|| self.running_duration(&flow_node.start_date));
-            let (Some(id), Some(duration)) = (flow_node.flow_node_id.as_deref(), duration) else {
-                continue;
-            };
-            let position = *positions.entry(id).or_insert(sums.len());
-            match sums.get_mut(position) {
-                Some((_, sum)) => *sum = sum.saturating_add(duration),
-                None => sums.push((id, duration)),
-            }
-        }
-        let mut first = true;
-        out.raw("{");
-        for (id, sum) in sums {
-            out.name(id, &mut first);
-            out.raw("{\"name\":");
-            out.optional_string(name_of(names, id));
-            out.raw(",\"value\":");
-            out.integer(sum);
-            out.raw("}");
-        }
-        out.raw("}");
-    }
-
     fn write_flow_node_instances(
         &self,
         out: &mut JsonText,
-        flow_nodes: &[FlowNodeInstance<'_>],
-        names: &FlowNodeNames,
+        instances: &[FlowNodeInstance<'_>],
+        flow_nodes: &FlowNodes<'_>,
     ) {
         let mut first = true;
         out.raw("[");
-        for flow_node in flow_nodes {
+        for (instance, flow_node) in instances.iter().zip(flow_nodes.of_instances()) {
             out.separator(&mut first);
             out.raw("{\"id\":");
-            flow_node.flow_node_instance_id.write(out);
+            instance.flow_node_instance_id.write(out);
             out.raw(",\"name\":");
-            let id = &flow_node.flow_node_id;
-            match id.as_deref().and_then(|id| name_of(names, id)) {
+            match flow_node.and_then(|flow_node| flow_node.name) {
                 Some(name) => out.string(name),
-                None => id.write(out),
+                None => instance.flow_node_id.write(out),
             }
             out.raw(",\"startDate\":");
-            self.write_date(out, &flow_node.start_date);
+            self.write_date(out, &instance.start_date);
             out.raw(",\"endDate\":");
-            self.write_date(out, &flow_node.end_date);
+            self.write_date(out, &instance.end_date);
             out.raw("}");
         }
         out.raw("]");
     }
 }
 
-fn name_of<'n>(names: &'n FlowNodeNames, flow_node_id: &str) -> Option<&'n str> {
-    names.get(flow_node_id).and_then(|name| name.as_deref())
+fn write_flow_node_durations(out: &mut JsonText, flow_nodes: &FlowNodes<'_>) {
+    let mut first = true;
+    out.raw("{");
+    for (flow_node, sum) in flow_nodes.durations() {
+        out.separator(&mut first);
+        flow_node.id.write(out);
+        out.raw(":{\"name\":");
+        out.optional_string(flow_node.name);
+        out.raw(",\"value\":");
+        out.integer(sum);
+        out.raw("}");
+    }
+    out.raw("}");
+}
+
+/// The flow nodes of one process instance, each once however often the instance passed it.
+struct FlowNodes<'a> {
+    distinct: Vec<FlowNode<'a>>,
+    /// Those that have a duration, in the order in which they got one.
+    with_duration: Vec<usize>,
+    /// Which one each flow node instance belongs to.
+    of_instances: Vec<Option<usize>>,
+}
+
+struct FlowNode<'a> {
+    id: &'a Text<'a>,
+    name: Option<&'a str>,
+    /// The sum over its instances.
+    duration: Option<i64>,
+}
+
+/// So many flow nodes are told apart faster by looking at all of them than by hashing.
+const FEW_FLOW_NODES: usize = 24;
+
+impl<'a> FlowNodes<'a> {
+    /// Durations are summed up per flow node; one that is running counts with its duration so far, one without dates
+    /// does not count.
+    fn of(
+        instances: &'a [FlowNodeInstance<'a>],
+        names: &'a FlowNodeNames,
+        running_duration: impl Fn(&Text<'_>) -> Option<i64>,
+    ) -> Self {
+        let mut this = Self {
+            distinct: Vec::with_capacity(instances.len().min(FEW_FLOW_NODES)),
+            with_duration: Vec::with_capacity(instances.len().min(FEW_FLOW_NODES)),
+            of_instances: Vec::with_capacity(instances.len()),
+        };
+        let mut by_id: HashMap<&str, usize> = HashMap::new();
+        for instance in instances {
+            let index = (instance.flow_node_id.as_deref())
+                .map(|id| this.find_or_add(id, &instance.flow_node_id, names, &mut by_id));
+            this.of_instances.push(index);
+            let duration = instance
+                .total_duration_in_ms
+                .0
+                .or_else(|| running_duration(&instance.start_date));
+            let flow_node = index.and_then(|index| Some((index, this.distinct.get_mut(index)?)));
+            if let (Some((index, flow_node)), Some(duration)) = (flow_node, duration) {
+                match &mut flow_node.duration {
+                    Some(sum) => *sum = sum.saturating_add(duration),
+                    sum => {
+                        *sum = Some(duration);
+                        this.with_duration.push(index);
+                    }
+                }
+            }
+        }
+        this
+    }
+
+    fn find_or_add(
+        &mut self,
+        id: &'a str,
+        id_as_text: &'a Text<'a>,
+        names: &'a FlowNodeNames,
+        by_id: &mut HashMap<&'a str, usize>,
+    ) -> usize {
+        let next = self.distinct.len();
+        let found = if next < FEW_FLOW_NODES {
+            (self.distinct.iter()).position(|flow_node| flow_node.id.as_deref() == Some(id))
+        } else {
+            if by_id.is_empty() {
+                let ids = self.distinct.iter().enumerate();
+                by_id.extend(ids.filter_map(|(i, node)| Some((node.id.as_deref()?, i))));
+            }
+            by_id.get(id).copied()
+        };
+        if let Some(index) = found {
+            return index;
+        }
+        if next >= FEW_FLOW_NODES {
+            by_id.insert(id, next);
+        }
+        self.distinct.push(FlowNode {
+            id: id_as_text,
+            name: names.get(id).and_then(|name| name.as_deref()),
+            duration: None,
+        });
+        next
+    }
+
+    fn durations(&self) -> impl Iterator<Item = (&FlowNode<'a>, i64)> {
+        self.with_duration.iter().filter_map(|index| {
+            let flow_node = self.distinct.get(*index)?;
+            Some((flow_node, flow_node.duration?))
+        })
+    }
+
+    fn of_instances(&self) -> impl Iterator<Item = Option<&FlowNode<'a>>> {
+        self.of_instances
+            .iter()
+            .map(|index| index.and_then(|index| self.distinct.get(index)))
+    }
 }
 
 fn write_counts(out: &mut JsonText, instance: &ProcessInstance<'_>) {

@@ -87,6 +87,28 @@ impl VariableNames {
 pub struct Scratch {
     by_position: Vec<Option<usize>>,
     others: Vec<usize>,
+    /// The positions of the variables of the row before: mostly those of this row are in the same order.
+    guesses: Vec<usize>,
+}
+
+impl VariableNames {
+    /// The position of a name, looked for first where the row before had its variable of the same number.
+    fn position(&self, name: &str, number: usize, guesses: &mut Vec<usize>) -> Option<usize> {
+        if let Some(guess) = guesses.get(number)
+            && self
+                .names
+                .get(*guess)
+                .is_some_and(|guessed| guessed == name)
+        {
+            return Some(*guess);
+        }
+        let position = *self.positions.get(name)?;
+        match guesses.get_mut(number) {
+            Some(guess) => *guess = position,
+            None => guesses.push(position),
+        }
+        Some(position)
+    }
 }
 
 /// Writes the object of variables.
@@ -106,9 +128,8 @@ pub fn write(
             continue;
         };
         match names
-            .positions
-            .get(name)
-            .and_then(|position| scratch.by_position.get_mut(*position))
+            .position(name, index, &mut scratch.guesses)
+            .and_then(|position| scratch.by_position.get_mut(position))
         {
             Some(slot) => *slot = Some(index),
             None => scratch.others.push(index),

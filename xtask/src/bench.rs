@@ -38,9 +38,9 @@ pub struct Options {
     /// How many clients read at the same time.
     #[arg(long, value_delimiter = ',', default_values_t = [1])]
     pub clients: Vec<u32>,
-    /// Another build of the service to measure beside the present one.
-    #[arg(long, value_name = "PROGRAM")]
-    pub against: Vec<PathBuf>,
+    /// A program to measure, several times to compare builds; without it, the release build of this source.
+    #[arg(long, value_name = "PATH")]
+    pub program: Vec<PathBuf>,
     /// Keep the sample data under this index prefix, and use what is there already.
     #[arg(long)]
     pub prefix: Option<String>,
@@ -62,8 +62,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         elasticsearch.version, elasticsearch.origin
     );
     let data = Data::prepare(&elasticsearch.url, options)?;
-    let mut programs = vec![service::build(Profile::Release)?];
-    programs.extend(options.against.iter().cloned());
+    let mut programs = options.program.clone();
+    if programs.is_empty() {
+        programs.push(service::build(Profile::Release)?);
+    }
     let mut services = Vec::new();
     for program in &programs {
         services.push(Service::start(

@@ -63,7 +63,7 @@ impl Service {
             .context("can't make a folder for the log")?;
         let log =
             File::create(log_in(folder.path())).context("can't write the log of the service")?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(std::path::absolute(program)?);
         command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
