@@ -5,6 +5,7 @@ use crate::auth::StaticTokens;
 
 mod containers;
 mod kubernetes;
+mod systemd;
 
 fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment = environment
