@@ -211,6 +211,8 @@ impl Elasticsearch {
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+        // What is slow, or surprising, can be sent by hand then.
+        tracing::trace!(indices = indices.join(","), %body, "search");
         let answer: Complete<T> = self
             .ask(|client| {
                 client
