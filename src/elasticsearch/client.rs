@@ -266,6 +266,8 @@ impl Elasticsearch {
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+        // What is slow, or surprising, can be sent by hand then.
+        tracing::trace!(indices = indices.join(","), %body, "search");
         let path = SearchParts::Index(&indices).url();
         let answer: Complete<T> = self.ask("search", Method::Post, &path, Some(body)).await?;
         answer.whole()

@@ -415,8 +415,8 @@ mod tests {
                             splitter.advance(length);
                         }
                         Err(ReadError::Incomplete) => splitter.wait()?,
-                        Err(ReadError::Unexpected { expected, .. }) => {
-                            return Err(SplitError::NotAnAnswer(expected));
+                        Err(ReadError::Expected(_)) => {
+                            return Err(SplitError::NotAnAnswer("no JSON"));
                         }
                     }
                 }

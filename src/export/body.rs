@@ -20,7 +20,7 @@ use super::slots::Slot;
 use crate::raw_data::json::JsonText;
 
 /// Text is handed on in chunks of at least this many bytes.
-const CHUNK_BYTES: usize = 32 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
 const CHUNKS_WAITING: usize = 2;
 /// A reader that takes nothing for so long loses its page: while it dawdles, Elasticsearch holds the rest.

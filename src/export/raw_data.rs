@@ -293,7 +293,7 @@ impl Exporter {
                     step.wait()?;
                     continue;
                 }
-                Err(ReadError::Unexpected { .. }) => break,
+                Err(ReadError::Expected(_)) => break,
             };
             let names = matched.0.iter().filter_map(Text::as_deref);
             return (names.filter_map(|name| self.0.signer.open(name)).next())
@@ -513,7 +513,7 @@ impl Page {
                         self.step.wait()?;
                         continue;
                     }
-                    Err(error) => return Err(RowError::from(error).into()),
+                    Err(error) => return Err(RowError::Document(error).into()),
                 };
                 writer.text.separator(&mut is_first);
                 rows.write(&instance, &mut writer.text).await?;

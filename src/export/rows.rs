@@ -20,7 +20,7 @@ const MAX_AT_HAND: usize = 64;
 pub enum RowError {
     /// The document is not what Optimize writes.
     #[error("a stored instance can't be read: {0}")]
-    Document(#[from] ReadError),
+    Document(ReadError),
     /// The names of its flow nodes can't be had.
     #[error(transparent)]
     Elasticsearch(#[from] Arc<ElasticsearchError>),

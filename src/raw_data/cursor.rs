@@ -8,21 +8,70 @@
 //! stored it; what is cut off or out of step is still noticed, because then brackets are missing.
 
 use std::borrow::Cow;
+use std::fmt;
 
-/// Why something could not be read.
+/// Why something could not be read. Where that was is the [position](Cursor::position) of the cursor.
+///
+/// It takes two bytes: it is part of what every step gives back, and there are some hundred steps in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The text ends too early; with more of it, it can be tried again from the beginning.
     #[error("the text ends too early")]
     Incomplete,
     /// The text is not what it should be.
-    #[error("{expected} expected after {offset} bytes")]
-    Unexpected {
-        /// What should have been there.
-        expected: &'static str,
-        /// Where, counted from the beginning of the text.
-        offset: usize,
-    },
+    #[error("{0} expected")]
+    Expected(Expected),
+}
+
+/// What should have been there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// `{`.
+    Object,
+    /// `[`.
+    List,
+    /// A quotation mark.
+    String,
+    /// Escapes that stand for Unicode characters, and no control characters.
+    Characters,
+    /// `:` after a name.
+    Colon,
+    /// `,` or a closing bracket after a value.
+    CommaOrEnd,
+    /// A number, `true`, `false` or `null`.
+    Scalar,
+    /// `null`, or an object.
+    NullOrObject,
+    /// A number, or a text that is one.
+    Integer,
+    /// Fewer lists in lists.
+    LessDepth,
+    /// A hit that has a document.
+    Document,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Object => "an object",
+            Self::List => "a list",
+            Self::String => "a string",
+            Self::Characters => "a string of Unicode characters",
+            Self::Colon => "a colon",
+            Self::CommaOrEnd => "a comma or a closing bracket",
+            Self::Scalar => "a value",
+            Self::NullOrObject => "null or an object",
+            Self::Integer => "an integer",
+            Self::LessDepth => "fewer lists in lists",
+            Self::Document => "a hit with its document",
+        })
+    }
+}
+
+impl From<Expected> for ReadError {
+    fn from(expected: Expected) -> Self {
+        Self::Expected(expected)
+    }
 }
 
 /// What can be read from a [`Cursor`].
@@ -68,20 +117,12 @@ impl<'a> Cursor<'a> {
     pub fn peek(&mut self) -> Result<u8, ReadError> {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.position) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Ok(byte);
             }
             self.position += 1;
         }
         Err(ReadError::Incomplete)
-    }
-
-    /// The error that something else should be here.
-    pub fn unexpected(&self, expected: &'static str) -> ReadError {
-        ReadError::Unexpected {
-            expected,
-            offset: self.position,
-        }
     }
 
     /// Reads an object; `member` has to read or skip the value of each member.
@@ -93,15 +134,23 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        self.take(b'{', "an object")?;
+        self.take(b'{', Expected::Object)?;
         if self.peek()? == b'}' {
             self.position += 1;
             return Ok(());
         }
         loop {
-            let name = self.string()?;
-            self.take(b':', "a colon")?;
-            member(&name, self)?;
+            let (start, end) = self.open_string()?;
+            let with_escapes;
+            let name = if self.text.as_bytes().get(end) == Some(&b'"') {
+                self.position = end + 1;
+                self.text.get(start..end).unwrap_or_default()
+            } else {
+                with_escapes = self.string_with_escapes(start)?;
+                with_escapes.as_ref()
+            };
+            self.take(b':', Expected::Colon)?;
+            member(name, self)?;
             if !self.goes_on(b'}')? {
                 return Ok(());
             }
@@ -117,7 +166,7 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        self.take(b'[', "a list")?;
+        self.take(b'[', Expected::List)?;
         if self.peek()? == b']' {
             self.position += 1;
             return Ok(());
@@ -135,7 +184,7 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// It is no list.
     pub fn enter_list(&mut self) -> Result<(), ReadError> {
-        self.take(b'[', "a list")
+        self.take(b'[', Expected::List)
     }
 
     /// Reads a string. It is borrowed unless it has escapes, so that a borrowed one can be written without looking at it.
@@ -144,14 +193,21 @@ impl<'a> Cursor<'a> {
     /// It is no string, or it is cut off.
     #[inline]
     pub fn string(&mut self) -> Result<Cow<'a, str>, ReadError> {
-        self.take(b'"', "a string")?;
-        let start = self.position;
-        let end = string_end(self.text.as_bytes(), start).ok_or(ReadError::Incomplete)?;
+        let (start, end) = self.open_string()?;
         if self.text.as_bytes().get(end) == Some(&b'"') {
             self.position = end + 1;
             return Ok(Cow::Borrowed(self.text.get(start..end).unwrap_or_default()));
         }
         self.string_with_escapes(start)
+    }
+
+    /// Goes into a string; gives back where it begins, and where it ends or is interrupted.
+    #[inline]
+    fn open_string(&mut self) -> Result<(usize, usize), ReadError> {
+        self.take(b'"', Expected::String)?;
+        let start = self.position;
+        let end = string_end(self.text.as_bytes(), start).ok_or(ReadError::Incomplete)?;
+        Ok((start, end))
     }
 
     #[cold]
@@ -160,10 +216,7 @@ impl<'a> Cursor<'a> {
         let quoted = self.text.get(start - 1..self.position).unwrap_or_default();
         match serde_json::from_str(quoted) {
             Ok(text) => Ok(Cow::Owned(text)),
-            Err(_) => Err(ReadError::Unexpected {
-                expected: "a string of Unicode characters",
-                offset: start,
-            }),
+            Err(_) => Err(Expected::Characters.into()),
         }
     }
 
@@ -178,23 +231,12 @@ impl<'a> Cursor<'a> {
         let is_part =
             |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         match rest.bytes().position(|byte| !is_part(&byte)) {
-            Some(0) => Err(self.unexpected("a value")),
+            Some(0) => Err(Expected::Scalar.into()),
             Some(length) => {
                 self.position += length;
                 Ok(rest.get(..length).unwrap_or_default())
             }
             None => Err(ReadError::Incomplete),
-        }
-    }
-
-    /// Reads `null`.
-    ///
-    /// # Errors
-    /// It is something else.
-    pub fn null(&mut self) -> Result<(), ReadError> {
-        match self.scalar()? {
-            "null" => Ok(()),
-            _ => Err(self.unexpected("null")),
         }
     }
 
@@ -210,6 +252,10 @@ impl<'a> Cursor<'a> {
                 self.skip_string()
             }
             b'{' | b'[' => self.skip_brackets(),
+            b'n' if self.rest().starts_with(b"null") => {
+                self.position += 4;
+                Ok(())
+            }
             _ => self.scalar().map(drop),
         }
     }
@@ -228,7 +274,7 @@ impl<'a> Cursor<'a> {
                 Some(b'\\') => self.position = end + 2,
                 _ => {
                     self.position = end;
-                    return Err(self.unexpected("no control character"));
+                    return Err(Expected::Characters.into());
                 }
             }
         }
@@ -256,9 +302,16 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn take(&mut self, wanted: u8, expected: &'static str) -> Result<(), ReadError> {
+    fn rest(&self) -> &[u8] {
+        (self.text.as_bytes())
+            .get(self.position..)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn take(&mut self, wanted: u8, expected: Expected) -> Result<(), ReadError> {
         if self.peek()? != wanted {
-            return Err(self.unexpected(expected));
+            return Err(expected.into());
         }
         self.position += 1;
         Ok(())
@@ -269,7 +322,7 @@ impl<'a> Cursor<'a> {
     fn goes_on(&mut self, closing: u8) -> Result<bool, ReadError> {
         let byte = self.peek()?;
         if byte != b',' && byte != closing {
-            return Err(self.unexpected("a comma or a closing bracket"));
+            return Err(Expected::CommaOrEnd.into());
         }
         self.position += 1;
         Ok(byte == b',')
@@ -404,11 +457,10 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_no_json_is_told_with_its_place() {
-        let error = Cursor::new(r#"{"a" 1}"#).object(|_, cursor| cursor.skip());
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "a colon expected after 5 bytes"
-        );
+        let mut cursor = Cursor::new(r#"{"a" 1}"#);
+        let error = cursor.object(|_, cursor| cursor.skip());
+        assert_eq!(error.unwrap_err().to_string(), "a colon expected");
+        assert_eq!(cursor.position(), 5);
         assert!(Cursor::new("\"a\nb\"").string().is_err());
         assert!(Cursor::new(r#""\ud800""#).string().is_err());
     }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Cursor, Read, ReadError};
+use super::cursor::{Cursor, Expected, Read, ReadError};
 use super::json::JsonText;
 
 /// One hit of a scroll.
@@ -25,10 +25,8 @@ impl<'a, T: Read<'a>> Read<'a> for Hit<T> {
             }
             Ok(())
         })?;
-        match source {
-            Some(source) => Ok(Self { source }),
-            None => Err(cursor.unexpected("a hit with its document")),
-        }
+        let source = source.ok_or(Expected::Document)?;
+        Ok(Self { source })
     }
 }
 
@@ -102,7 +100,7 @@ impl<'a> Read<'a> for Integer {
             b'[' => first_of_list(cursor).map(Option::unwrap_or_default),
             _ => match cursor.scalar()? {
                 "null" => Ok(Self(None)),
-                "true" | "false" => Err(cursor.unexpected("an integer")),
+                "true" | "false" => Err(Expected::Integer.into()),
                 number => Ok(Self(integer_of_number(number))),
             },
         }
@@ -175,7 +173,8 @@ impl<T> Many<T> {
     {
         match cursor.peek()? {
             b'{' => self.0.push(cursor.read()?),
-            _ => cursor.null()?,
+            _ if cursor.scalar()? == "null" => {}
+            _ => return Err(Expected::NullOrObject.into()),
         }
         Ok(())
     }
@@ -185,7 +184,7 @@ impl<T> Many<T> {
         T: Read<'a>,
     {
         if depth > MAX_LIST_DEPTH {
-            return Err(cursor.unexpected("no list"));
+            return Err(Expected::LessDepth.into());
         }
         cursor.list(|cursor| match cursor.peek()? {
             b'[' => self.read_list(cursor, depth + 1),

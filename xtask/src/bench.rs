@@ -3,47 +3,88 @@
 //! Figures of a machine say little; what counts are the ratios to the bare scroll of the same round, because whatever
 //! else the machine was doing at that time slowed down both.
 
+mod aggregated;
 mod contest;
+mod data;
 mod http;
+mod peers;
+mod plot;
 mod readers;
 mod statistics;
 mod table;
 mod usage;
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use console::style;
+use serde::Serialize;
 
-use crate::elasticsearch::{self, Origin};
-use crate::indices::{Document, Index, Installation};
-use crate::own_sample::OwnSample;
-use crate::progress::Progress;
-use crate::sample::{InstanceSize, MOST_PROCESS_INSTANCES, ORDERS, Sample};
-use crate::service::{self, Profile, Service};
-use contest::{Contest, Contestant, Subject};
+use crate::elasticsearch::{self, Elasticsearch, Origin};
+use crate::indices::Index;
+use crate::sample::{DISCOUNT, ORDERS};
+use crate::service::{self, Profile, Service, Start};
+use aggregated::Cost;
+use contest::{Contest, Contestant, Results, Subject};
+use data::Data;
+use peers::Peer;
 
 /// What to measure.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// How many process instances of ten kilobytes the exported report has.
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=MOST_PROCESS_INSTANCES / 4))]
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=data::MOST_INSTANCES))]
     pub instances: u64,
     /// How often everything is measured.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// Rows per page.
-    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
     pub pages: Vec<u32>,
     /// How many clients read at the same time.
-    #[arg(long, value_delimiter = ',', default_values_t = [1])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 32])]
     pub clients: Vec<u32>,
+    /// Measure only some of it.
+    #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
+    pub only: Vec<Part>,
+    /// Also measure how speed and memory change from 10,000 to 200,000 process instances, at pages of 1,000. This stores
+    /// two gigabytes.
+    #[arg(long)]
+    pub curve: bool,
     /// A program to measure, several times to compare builds; without it, the release build of this source.
     #[arg(long, value_name = "PATH")]
     pub program: Vec<PathBuf>,
     /// Keep the sample data under this index prefix, and use what is there already.
     #[arg(long)]
     pub prefix: Option<String>,
+    /// Write every measurement to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw the results into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Raw data of process instances.
+    Processes,
+    /// Raw data of decision instances.
+    Decisions,
+    /// Aggregated reports.
+    Aggregated,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Processes => "processes",
+            Self::Decisions => "decisions",
+            Self::Aggregated => "aggregated",
+        })
+    }
 }
 
 /// The report that lists process instances, and where Elasticsearch has them.
@@ -54,143 +95,217 @@ const PROCESS_INSTANCES: Subject = Subject {
     sort: "startDate",
 };
 
+/// The same of decision instances.
+const DECISION_INSTANCES: Subject = Subject {
+    name: "decision instances",
+    report: "raw-discounts",
+    index: Index::DecisionInstance { key: DISCOUNT },
+    sort: "evaluationDateTime",
+};
+
+/// Sizes of the index for the curve.
+const CURVE: [u64; 5] = [10_000, 20_000, 50_000, 100_000, 200_000];
+/// The size of pages for the curve.
+const PAGE_OF_CURVE: u32 = 1_000;
+
+/// Everything that was measured.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    elasticsearch: String,
+    instances: u64,
+    processors: usize,
+    /// From the start of the process to the line that says that it is ready, one for each round.
+    start_to_ready_seconds: Vec<f64>,
+    /// Resident memory of a service that nobody has asked anything yet.
+    idle_resident_bytes: Option<u64>,
+    raw_data: Vec<Reading>,
+    aggregated: Vec<Cost>,
+    curve: Vec<Reading>,
+    /// What could not be measured, and why.
+    missing: Vec<String>,
+}
+
+/// The results of all contestants in one discipline.
+#[derive(Debug, Serialize)]
+struct Reading {
+    subject: &'static str,
+    instances: u64,
+    page: u32,
+    clients: u32,
+    results: Vec<Results>,
+}
+
 /// Measures and prints what was measured.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let elasticsearch = elasticsearch::for_this_process()?;
-    println!(
-        "Elasticsearch {}, {}",
-        elasticsearch.version, elasticsearch.origin
-    );
-    let data = Data::prepare(&elasticsearch.url, options)?;
     let mut programs = options.program.clone();
     if programs.is_empty() {
         programs.push(service::build(Profile::Release)?);
     }
-    let mut services = Vec::new();
-    for program in &programs {
-        services.push(Service::start(
-            program,
-            &elasticsearch.url,
-            data.installation().prefix(),
-        )?);
-    }
-    let mut contestants = vec![Contestant::BareScroll];
-    contestants.extend(services.iter().map(Contestant::Service));
-
-    let contest = Contest {
-        installation: data.installation(),
-        elasticsearch_url: &elasticsearch.url,
-        rounds: options.rounds,
+    let bench = Bench {
+        options,
+        elasticsearch,
+        data: Data::prepare(&elasticsearch.url, options)?,
+        programs,
     };
-    for &page in &options.pages {
-        for &clients in &options.clients {
-            let results = contest.run(&PROCESS_INSTANCES, page, clients, &contestants)?;
-            println!(
-                "\n{}",
-                style(format!(
-                    "{} in pages of {page}, {clients} client(s)",
-                    PROCESS_INSTANCES.name
-                ))
-                .bold()
-            );
-            print!("{}", table::of(&results));
-        }
+    let mut report = Report {
+        elasticsearch: elasticsearch.version.clone(),
+        instances: options.instances,
+        processors: std::thread::available_parallelism().map_or(0, usize::from),
+        ..Report::default()
+    };
+    let measured = bench.measure(&mut report);
+    // Half of the figures are better than none.
+    if let Some(path) = &options.json {
+        fs::write(path, serde_json::to_string_pretty(&report)?)
+            .with_context(|| format!("can't write {}", path.display()))?;
     }
-
-    for service in &services {
-        service.stop()?;
+    measured?;
+    if let Some(path) = &options.svg {
+        plot::draw(&report, path)?;
     }
-    drop(services);
-    drop(data);
+    drop(bench);
     if elasticsearch.origin != Origin::Environment && elasticsearch.origin != Origin::Started {
         elasticsearch::stop_for_this_process();
     }
     Ok(())
 }
 
-/// The data that is read.
-enum Data {
-    /// Deleted in the end.
-    Own(OwnSample),
-    /// Kept for the next run.
-    Kept(Installation),
+struct Bench<'a> {
+    options: &'a Options,
+    elasticsearch: &'static Elasticsearch,
+    data: Data,
+    programs: Vec<PathBuf>,
 }
 
-impl Data {
-    fn prepare(elasticsearch_url: &str, options: &Options) -> anyhow::Result<Self> {
-        let data = match &options.prefix {
-            None => Self::Own(OwnSample::new(elasticsearch_url, "bench")?),
-            Some(prefix) => Self::Kept(Installation::new(elasticsearch_url, prefix)?),
-        };
-        let installation = data.installation();
-        let stored = stored_instances(installation)?;
-        if stored < options.instances {
-            store(installation, options.instances)?;
-        }
-        let stored = stored_instances(installation)?;
-        ensure!(
-            stored >= options.instances,
-            "{stored} process instances are there, not {}",
-            options.instances
-        );
-        println!(
-            "{stored} process instances under the prefix {}",
-            installation.prefix()
-        );
-        Ok(data)
-    }
-
-    fn installation(&self) -> &Installation {
-        match self {
-            Self::Own(sample) => &sample.0,
-            Self::Kept(installation) => installation,
-        }
-    }
-}
-
-fn stored_instances(installation: &Installation) -> anyhow::Result<u64> {
-    let alias = PROCESS_INSTANCES.index.alias(installation.prefix());
-    let answer = installation.client().get(&format!("/{alias}/_count"))?;
-    if answer.status == 404 {
-        return Ok(0);
-    }
-    let count = answer.success()?;
-    count
-        .get("count")
-        .and_then(serde_json::Value::as_u64)
-        .context("Elasticsearch does not count")
-}
-
-/// Stores the sample up to the instance that makes the wanted number of those that are measured.
-fn store(installation: &Installation, instances: u64) -> anyhow::Result<()> {
-    for index in Sample::indices() {
-        installation.create(index)?;
-    }
-    let sample = Sample {
-        process_instances: MOST_PROCESS_INSTANCES,
-        size: InstanceSize::TenKilobytes,
-    };
-    let progress = Progress::steps("Loading process instances", instances);
-    let mut left = instances;
-    let is_measured = |document: &Document<'_>| document.index == PROCESS_INSTANCES.index;
-    let documents = sample
-        .documents()
-        // Other processes would only take time to store; decisions come on top.
-        .filter(|document| {
-            is_measured(document) || !matches!(document.index, Index::ProcessInstance { .. })
-        })
-        .take_while(|document| {
-            if is_measured(document) {
-                if left == 0 {
-                    return false;
+impl Bench<'_> {
+    fn measure(&self, report: &mut Report) -> anyhow::Result<()> {
+        let options = self.options;
+        self.start_and_idle(report)?;
+        let services = self.start_services()?;
+        let (peers, missing) = Peer::all()?;
+        missing.iter().for_each(|reason| println!("{reason}"));
+        report.missing = missing;
+        for (part, subject) in [
+            (Part::Processes, &PROCESS_INSTANCES),
+            (Part::Decisions, &DECISION_INSTANCES),
+        ] {
+            if options.only.contains(&part) {
+                for &page in &options.pages {
+                    for &clients in &options.clients {
+                        let reading = self.read(subject, page, clients, &services, &peers)?;
+                        report.raw_data.push(reading);
+                    }
                 }
-                left -= 1;
-                progress.advance();
             }
-            true
-        });
-    installation.store(documents)?;
-    progress.finish();
-    installation.merge()?;
-    Ok(())
+        }
+        if let (true, Some(service)) = (options.only.contains(&Part::Aggregated), services.first())
+        {
+            heading("Aggregated reports, and the same searches by hand");
+            let traced = self.start(
+                self.programs.first().context("no program")?,
+                &[
+                    "--log=optimize_export=trace",
+                    "--log-format=json",
+                    "--cache-ttl=3600",
+                ],
+            )?;
+            let url = &self.elasticsearch.url;
+            report.aggregated = aggregated::measure(service, &traced, url, options.rounds)?;
+            print!("{}", aggregated::table(&report.aggregated));
+        }
+        for service in &services {
+            service.stop()?;
+        }
+        drop(services);
+        if options.curve {
+            for instances in CURVE {
+                let data = Data::of_curve(&self.elasticsearch.url, instances)?;
+                let bench = Bench {
+                    options,
+                    elasticsearch: self.elasticsearch,
+                    data,
+                    programs: self.programs.clone(),
+                };
+                let services = bench.start_services()?;
+                let reading = bench.read(&PROCESS_INSTANCES, PAGE_OF_CURVE, 1, &services, &[])?;
+                report.curve.push(reading);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a start takes, and what a service takes that has nothing to do.
+    fn start_and_idle(&self, report: &mut Report) -> anyhow::Result<()> {
+        let program = self.programs.first().context("no program")?;
+        for _ in 0..self.options.rounds {
+            let service = self.start(program, &[])?;
+            let took = service.start_to_ready().as_secs_f64();
+            report.start_to_ready_seconds.push(took);
+            report.idle_resident_bytes = usage::peak_memory(service.process_id()?);
+            service.stop()?;
+        }
+        let start = statistics::median(report.start_to_ready_seconds.iter().copied());
+        println!(
+            "start to ready {:.0} ms, idle {:.1} MiB",
+            start.unwrap_or_default() * 1_000.0,
+            table::mebibytes(report.idle_resident_bytes.unwrap_or_default()),
+        );
+        Ok(())
+    }
+
+    fn start(&self, program: &std::path::Path, arguments: &[&str]) -> anyhow::Result<Service> {
+        Service::start(&Start {
+            program,
+            elasticsearch_url: &self.elasticsearch.url,
+            prefix: self.data.installation().prefix(),
+            arguments,
+        })
+    }
+
+    fn start_services(&self) -> anyhow::Result<Vec<Service>> {
+        self.programs
+            .iter()
+            // Definitions stay cached while an aggregated report is measured.
+            .map(|program| self.start(program, &["--cache-ttl=3600"]))
+            .collect()
+    }
+
+    fn read(
+        &self,
+        subject: &Subject,
+        page: u32,
+        clients: u32,
+        services: &[Service],
+        peers: &[Peer],
+    ) -> anyhow::Result<Reading> {
+        let mut contestants = vec![Contestant::BareScroll];
+        contestants.extend(services.iter().map(Contestant::Service));
+        if clients == 1 {
+            contestants.extend(peers.iter().map(Contestant::Peer));
+        }
+        let contest = Contest {
+            installation: self.data.installation(),
+            elasticsearch_url: &self.elasticsearch.url,
+            rounds: self.options.rounds,
+        };
+        let instances = contest.installation.count(subject.index)?;
+        let name = subject.name;
+        heading(&format!(
+            "{instances} {name} in pages of {page}, {clients} client(s)"
+        ));
+        let results = contest.run(subject, page, clients, &contestants)?;
+        print!("{}", table::of(&results));
+        Ok(Reading {
+            subject: name,
+            instances,
+            page,
+            clients,
+            results,
+        })
+    }
+}
+
+fn heading(text: &str) {
+    println!("\n{}", style(text).bold());
 }

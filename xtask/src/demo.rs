@@ -12,7 +12,7 @@ use console::style;
 use crate::elasticsearch::{self, Elasticsearch, Origin};
 use crate::own_sample::OwnSample;
 use crate::sample::Sample;
-use crate::service::{Profile, Service};
+use crate::service::{self, Profile, Service, Start};
 
 /// Whether somebody has pressed Ctrl-C, or asked in another way for an end.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -67,8 +67,12 @@ impl Demo {
 
         go_on()?;
         heading("The service");
-        let service =
-            Service::build_and_start(Profile::Debug, &elasticsearch.url, sample.0.prefix())?;
+        let service = Service::start(&Start {
+            program: &service::build(Profile::Debug)?,
+            elasticsearch_url: &elasticsearch.url,
+            prefix: sample.0.prefix(),
+            arguments: &[],
+        })?;
         println!("answers at {}", style(&service.url).bold());
         println!("logs to    {}", service.log().display());
         Ok(Self { service, sample })

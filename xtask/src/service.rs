@@ -36,27 +36,37 @@ pub(crate) enum Profile {
     Release,
 }
 
+/// What is started.
+pub(crate) struct Start<'a> {
+    /// The program, from [`build`].
+    pub program: &'a Path,
+    /// Where its Elasticsearch answers.
+    pub elasticsearch_url: &'a str,
+    /// The prefix of its indices.
+    pub prefix: &'a str,
+    /// What else it is told.
+    pub arguments: &'a [&'a str],
+}
+
 /// A running service.
 pub(crate) struct Service {
     /// Its address, for example `http://127.0.0.1:40123`.
     pub url: String,
     name: String,
+    start_to_ready: Duration,
     child: Mutex<Child>,
     folder: tempfile::TempDir,
 }
 
 impl Service {
-    /// Builds the service and starts it on free ports of loopback, on the Elasticsearch at `elasticsearch_url`.
-    pub fn build_and_start(
-        profile: Profile,
-        elasticsearch_url: &str,
-        prefix: &str,
-    ) -> anyhow::Result<Self> {
-        Self::start(&build(profile)?, elasticsearch_url, prefix)
-    }
-
-    /// Starts a service that is built already.
-    pub fn start(program: &Path, elasticsearch_url: &str, prefix: &str) -> anyhow::Result<Self> {
+    /// Starts it on free ports of loopback, and waits until it is ready.
+    pub fn start(start: &Start<'_>) -> anyhow::Result<Self> {
+        let Start {
+            program,
+            elasticsearch_url,
+            prefix,
+            arguments,
+        } = start;
         let folder = tempfile::Builder::new()
             .prefix("optimize-export-")
             .tempdir()
@@ -70,6 +80,7 @@ impl Service {
             .args(["--management-listen", "127.0.0.1:0"])
             .args(["--elasticsearch-url", elasticsearch_url])
             .args(["--index-prefix", prefix])
+            .args(*arguments)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -86,6 +97,7 @@ impl Service {
         }
         command.env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN);
 
+        let began = Instant::now();
         let mut child = command.spawn().context("can't start the service")?;
         let lines = lines_of(&mut child)?;
         let mut service = Self {
@@ -95,16 +107,23 @@ impl Service {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
+            start_to_ready: Duration::ZERO,
             child: Mutex::new(child),
             folder,
         };
         service.url = service.wait_until_ready(&lines)?;
+        service.start_to_ready = began.elapsed();
         Ok(service)
     }
 
     /// The name of the program that runs.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How long it took to say that it is ready.
+    pub fn start_to_ready(&self) -> Duration {
+        self.start_to_ready
     }
 
     /// The id of its process.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 
+use super::peers::Peer;
 use super::readers::{Reader, Reading};
 use super::usage;
 use crate::indices::{Index, Installation};
@@ -30,6 +31,8 @@ pub(super) enum Contestant<'a> {
     BareScroll,
     /// A build of the service.
     Service(&'a Service),
+    /// What one would run instead; it reads alone.
+    Peer(&'a Peer),
 }
 
 impl Contestant<'_> {
@@ -37,12 +40,13 @@ impl Contestant<'_> {
         match self {
             Self::BareScroll => "bare scroll".to_owned(),
             Self::Service(service) => service.name().to_owned(),
+            Self::Peer(peer) => peer.name().to_owned(),
         }
     }
 
     fn process(&self) -> Option<u32> {
         match self {
-            Self::BareScroll => None,
+            Self::BareScroll | Self::Peer(_) => None,
             Self::Service(service) => service.process_id().ok(),
         }
     }
@@ -80,9 +84,11 @@ impl Measurement {
 
 /// All measurements of one contestant.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Result {
+pub(super) struct Results {
     /// Its name.
     pub contestant: String,
+    /// Whether it is a build of the service.
+    pub is_service: bool,
     /// One for each round.
     pub rounds: Vec<Measurement>,
 }
@@ -105,11 +111,12 @@ impl Contest<'_> {
         page: u32,
         clients: u32,
         contestants: &[Contestant<'_>],
-    ) -> anyhow::Result<Vec<Result>> {
-        let mut results: Vec<Result> = contestants
+    ) -> anyhow::Result<Vec<Results>> {
+        let mut results: Vec<Results> = contestants
             .iter()
-            .map(|contestant| Result {
+            .map(|contestant| Results {
                 contestant: contestant.name(),
+                is_service: matches!(contestant, Contestant::Service(_)),
                 rounds: Vec::new(),
             })
             .collect();
@@ -131,6 +138,41 @@ impl Contest<'_> {
         clients: u32,
         contestant: &Contestant<'_>,
     ) -> anyhow::Result<Measurement> {
+        match contestant {
+            Contestant::Peer(peer) => self.measure_peer(subject, page, peer),
+            _ => self.measure_readers(subject, page, clients, contestant),
+        }
+    }
+
+    fn measure_peer(
+        &self,
+        subject: &Subject,
+        page: u32,
+        peer: &Peer,
+    ) -> anyhow::Result<Measurement> {
+        let client = self.installation.client();
+        let index = subject.index.alias(self.installation.prefix());
+        let before = usage::cpu_of_elasticsearch(client);
+        let read = peer.read(self.elasticsearch_url, &index, subject.sort, page)?;
+        let after = usage::cpu_of_elasticsearch(client);
+        Ok(Measurement {
+            records: read.reading.records,
+            bytes: read.reading.bytes,
+            seconds: read.took.as_secs_f64(),
+            first_byte_seconds: read.reading.first_byte.as_secs_f64(),
+            cpu_seconds: read.cpu.map(|cpu| cpu.as_secs_f64()),
+            elasticsearch_cpu_seconds: seconds_between(before, after),
+            peak_resident_bytes: read.peak,
+        })
+    }
+
+    fn measure_readers(
+        &self,
+        subject: &Subject,
+        page: u32,
+        clients: u32,
+        contestant: &Contestant<'_>,
+    ) -> anyhow::Result<Measurement> {
         let client = self.installation.client();
         let process = contestant.process();
         let cpu = || process.and_then(usage::cpu_of_process);
@@ -140,9 +182,6 @@ impl Contest<'_> {
         let (cpu_before, elasticsearch_before) = (cpu(), usage::cpu_of_elasticsearch(client));
         let (readings, took) = self.read(subject, page, clients, contestant)?;
         let (cpu_after, elasticsearch_after) = (cpu(), usage::cpu_of_elasticsearch(client));
-        let between = |before: Option<Duration>, after: Option<Duration>| {
-            Some(after?.saturating_sub(before?).as_secs_f64())
-        };
         let mut first_bytes: Vec<Duration> = readings.iter().map(|r| r.first_byte).collect();
         first_bytes.sort_unstable();
         Ok(Measurement {
@@ -153,8 +192,8 @@ impl Contest<'_> {
                 .get(first_bytes.len() / 2)
                 .context("nobody has read")?
                 .as_secs_f64(),
-            cpu_seconds: between(cpu_before, cpu_after),
-            elasticsearch_cpu_seconds: between(elasticsearch_before, elasticsearch_after),
+            cpu_seconds: seconds_between(cpu_before, cpu_after),
+            elasticsearch_cpu_seconds: seconds_between(elasticsearch_before, elasticsearch_after),
             peak_resident_bytes: process.and_then(usage::peak_memory),
         })
     }
@@ -169,7 +208,7 @@ impl Contest<'_> {
     ) -> anyhow::Result<(Vec<Reading>, Duration)> {
         let most = match clients {
             1 => u64::MAX,
-            _ => 2 * super::stored_instances(self.installation)? / u64::from(clients),
+            _ => 2 * self.installation.count(subject.index)? / u64::from(clients),
         };
         let start = Barrier::new(clients as usize + 1);
         thread::scope(|scope| {
@@ -215,6 +254,11 @@ impl Contest<'_> {
                 }
                 Ok(reading)
             }
+            Contestant::Peer(_) => Err(anyhow!("a peer reads alone")),
         }
     }
+}
+
+fn seconds_between(before: Option<Duration>, after: Option<Duration>) -> Option<f64> {
+    Some(after?.saturating_sub(before?).as_secs_f64())
 }

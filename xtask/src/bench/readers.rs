@@ -1,7 +1,7 @@
 //! Readers that throw away what they read, so that nothing but the server's own speed is measured: one of Elasticsearch's
 //! scroll, one of the service.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -135,5 +135,21 @@ impl Reader {
             }
         }
         Ok((reading, Some(id)))
+    }
+
+    /// Sends a search and gives back how long it took.
+    pub fn search(&mut self, indices: &str, body: &str) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        (self.0).send("POST", &format!("/{indices}/_search"), JSON_HEADER, body)?;
+        Ok(began.elapsed())
+    }
+
+    /// Asks the service for an aggregated report and gives back how long it took.
+    pub fn aggregated_report(&mut self, report_id: &str) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        self.get(&format!(
+            "/api/public/export/report/{report_id}/result/json?limit=10000&paginationTimeout=60"
+        ))?;
+        Ok(began.elapsed())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::contest::{Measurement, Result};
+use super::contest::{Measurement, Results};
 use super::statistics::median;
 
 /// Column titles and their widths.
@@ -18,7 +18,7 @@ const COLUMNS: [(&str, usize); 8] = [
 ];
 
 /// Medians over the rounds; ratios are those to the first contestant in the same round.
-pub(super) fn of(results: &[Result]) -> String {
+pub(super) fn of(results: &[Results]) -> String {
     let mut text = String::new();
     line(&mut text, COLUMNS.map(|(title, _)| title.to_owned()));
     for result in results {
@@ -31,8 +31,6 @@ pub(super) fn of(results: &[Result]) -> String {
                 |value| format!("{value:.decimals$}{unit}"),
             )
         };
-        #[expect(clippy::cast_precision_loss, reason = "for reading")]
-        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         line(
             &mut text,
             [
@@ -47,15 +45,21 @@ pub(super) fn of(results: &[Result]) -> String {
                     2,
                     "",
                 ),
-                shown(of(&|m| m.peak_resident_bytes.map(megabytes)), 1, " MiB"),
+                shown(of(&|m| m.peak_resident_bytes.map(mebibytes)), 1, " MiB"),
             ],
         );
     }
     text
 }
 
+/// Bytes in units that are easy to read.
+#[expect(clippy::cast_precision_loss, reason = "for reading")]
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 /// How fast it was, compared with the first one in the same round.
-pub(super) fn ratio(results: &[Result], result: &Result) -> Option<f64> {
+pub(super) fn ratio(results: &[Results], result: &Results) -> Option<f64> {
     let measure = results.first()?;
     let pairs = result.rounds.iter().zip(&measure.rounds);
     median(pairs.map(|(it, measure)| it.rate() / measure.rate()))

@@ -177,6 +177,19 @@ impl Installation {
         Ok(())
     }
 
+    /// How many documents an index has; none if there is no such index.
+    pub fn count(&self, index: Index<'_>) -> Result<u64, Error> {
+        let alias = index.alias(&self.prefix);
+        let answer = self
+            .client
+            .get(&format!("/{}/_count", percent_encoded(&alias)))?;
+        if answer.status == 404 {
+            return Ok(0);
+        }
+        let body = answer.success()?;
+        Ok(body.get("count").and_then(Value::as_u64).unwrap_or(0))
+    }
+
     /// Merges each index into one segment, so that Elasticsearch has nothing more to tidy up while it is measured.
     pub fn merge(&self) -> Result<(), Error> {
         let patient = self.client.clone().with_timeout(MERGE_LIMIT);

@@ -8,7 +8,7 @@ pub(super) const ONBOARDING: &str = "customer-onboarding";
 pub(super) const INVOICES: &str = "invoice-processing";
 
 /// The key of the decision that grants discounts.
-pub(super) const DISCOUNT: &str = "order-discount";
+pub(crate) const DISCOUNT: &str = "order-discount";
 /// The key of the decision that classifies invoices.
 pub(super) const CLASSIFICATION: &str = "invoice-classification";
 

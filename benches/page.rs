@@ -1,0 +1,159 @@
+//! What a page costs without a network: cutting an answer into hits, reading them, writing rows.
+
+#![allow(clippy::expect_used, reason = "a benchmark that can't run should stop")]
+#![allow(missing_docs, reason = "criterion's macros document nothing")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use optimize_export::definitions::FlowNodeNames;
+use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
+use optimize_export::raw_data::clauses::DecisionClauses;
+use optimize_export::raw_data::cursor::Cursor;
+use optimize_export::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize_export::raw_data::document::Hit;
+use optimize_export::raw_data::json::JsonText;
+use optimize_export::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize_export::raw_data::variables::{ObjectVariables, VariableNames};
+use serde_json::Value;
+use xtask::indices::Index;
+use xtask::sample::{InstanceSize, Sample};
+
+/// Hits on the page.
+const HITS: usize = 200;
+/// What the network delivers at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// An answer with instances of the sample, as Elasticsearch writes it.
+fn answer(is_wanted: impl Fn(&Index<'_>) -> bool) -> (Vec<Value>, String) {
+    let sample = Sample {
+        process_instances: 2_000,
+        size: InstanceSize::TenKilobytes,
+    };
+    let sources: Vec<Value> = sample
+        .documents()
+        .filter(|document| is_wanted(&document.index))
+        .map(|document| document.source)
+        .take(HITS)
+        .collect();
+    let hits: Vec<String> = sources
+        .iter()
+        .map(|source| {
+            format!(r#"{{"_index":"i","_id":"x","_score":null,"_source":{source},"matched_queries":["n"],"sort":[1]}}"#)
+        })
+        .collect();
+    let answer = format!(
+        r#"{{"_scroll_id":"id","took":1,"timed_out":false,"hits":{{"total":{{"value":{HITS}}},"hits":[{}]}}}}"#,
+        hits.join(",")
+    );
+    (sources, answer)
+}
+
+/// Goes through an answer that arrives in pieces; `take` finds where each hit ends. Gives back how many there were.
+fn read_with(answer: &str, mut take: impl FnMut(&str) -> Option<usize>) -> usize {
+    let mut splitter = HitSplitter::default();
+    let mut pieces = answer.as_bytes().chunks(PIECE_BYTES);
+    let mut hits = 0;
+    loop {
+        match splitter.next_piece().expect("it is an answer") {
+            Piece::Head(_) => {}
+            Piece::Hit => match take(splitter.rest()) {
+                Some(length) => {
+                    splitter.advance(length);
+                    hits += 1;
+                }
+                None => splitter.wait().expect("there is more"),
+            },
+            Piece::Incomplete => match pieces.next() {
+                Some(piece) => splitter.push(piece).expect("it is text"),
+                None => splitter.complete().expect("it is whole"),
+            },
+            Piece::End => return hits,
+        }
+    }
+}
+
+fn pages(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("page");
+    let (sources, answer) = answer(|index| matches!(index, Index::ProcessInstance { .. }));
+    group.throughput(Throughput::Bytes(answer.len() as u64));
+    group.bench_function("cut into hits", |bencher| {
+        bencher.iter(|| {
+            read_with(black_box(&answer), |text| {
+                let mut cursor = Cursor::new(text);
+                cursor.skip().ok()?;
+                Some(cursor.position())
+            })
+        });
+    });
+    group.bench_function("read process instances", |bencher| {
+        bencher.iter(|| {
+            read_with(black_box(&answer), |text| {
+                let mut cursor = Cursor::new(text);
+                black_box(cursor.read::<Hit<ProcessInstance<'_>>>().ok()?);
+                Some(cursor.position())
+            })
+        });
+    });
+    let variables = sources
+        .iter()
+        .filter_map(|source| source.get("variables")?.as_array())
+        .flatten()
+        .filter_map(|variable| Some(variable.get("name")?.as_str()?.to_owned()));
+    let variable_names = VariableNames::new(variables.collect());
+    let flow_node_names = sources
+        .iter()
+        .filter_map(|source| source.get("flowNodeInstances")?.as_array())
+        .flatten()
+        .filter_map(|instance| instance.get("flowNodeId")?.as_str())
+        .map(|id| (id.to_owned(), Some(format!("Name of {id}"))))
+        .collect::<FlowNodeNames>();
+    let mut writer = ProcessRowWriter {
+        now: 1_750_000_000_000,
+        variable_names: &variable_names,
+        object_variables: ObjectVariables::Values,
+        time_zone: None,
+        scratch: Default::default(),
+    };
+    group.bench_function("write process rows", |bencher| {
+        bencher.iter(|| {
+            let mut out = JsonText::default();
+            read_with(black_box(&answer), |text| {
+                let mut cursor = Cursor::new(text);
+                let hit: Hit<ProcessInstance<'_>> = cursor.read().ok()?;
+                writer.write(&mut out, &hit.source, &flow_node_names);
+                Some(cursor.position())
+            });
+            out.take()
+        });
+    });
+    group.finish();
+}
+
+fn decision_pages(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("page");
+    let (_, answer) = answer(|index| matches!(index, Index::DecisionInstance { .. }));
+    group.throughput(Throughput::Bytes(answer.len() as u64));
+    let clauses = DecisionClauses::default();
+    let mut writer = DecisionRowWriter {
+        clauses: &clauses,
+        time_zone: None,
+        scratch: Default::default(),
+    };
+    group.bench_function("write decision rows", |bencher| {
+        bencher.iter(|| {
+            let mut out = JsonText::default();
+            read_with(black_box(&answer), |text| {
+                let mut cursor = Cursor::new(text);
+                let hit: Hit<DecisionInstance<'_>> = cursor.read().ok()?;
+                writer.write(&mut out, &hit.source);
+                Some(cursor.position())
+            });
+            out.take()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, pages, decision_pages);
+criterion_main!(benches);
