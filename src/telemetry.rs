@@ -35,6 +35,17 @@ const SIZES: [f64; 8] = [1e3, 1e4, 1e5, 1e6, 1e7, 3e7, 1e8, 1e9];
 /// How often samples are put into their buckets when nobody asks for them.
 pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Characters of a client's own text that a line of the log repeats. Ids and paths that mean something are shorter.
+const MAX_LOGGED: usize = 256;
+
+/// A client's own text, such as a path, as far as a line of the log repeats it: nobody shall fill the log with one request.
+pub fn for_log(text: &str) -> &str {
+    match text.char_indices().nth(MAX_LOGGED) {
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+        None => text,
+    }
+}
+
 /// Starts to count; before that, and in tests without it, figures go nowhere.
 ///
 /// # Errors
@@ -208,4 +219,15 @@ pub fn looked_up(cache: &'static str, is_hit: bool) {
 )]
 fn as_float(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_repeats_so_much_and_no_more() {
+        assert_eq!(for_log("raw-orders"), "raw-orders");
+        assert_eq!(for_log(&"é".repeat(10_000)), "é".repeat(MAX_LOGGED));
+    }
 }

@@ -38,7 +38,7 @@ impl Audit {
     pub fn begin(client: Client, report_id: &str) -> Self {
         Self(Arc::new(Known {
             client,
-            report_id: report_id.to_owned(),
+            report_id: telemetry::for_log(report_id).to_owned(),
             started: Instant::now(),
             plan: OnceLock::new(),
             page: OnceLock::new(),

@@ -181,7 +181,7 @@ where
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
     async {
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let path = telemetry::for_log(request.uri().path()).to_owned();
         let mut response = service.call(request).await?;
         let (status, head_ms) = (response.status(), started.elapsed().as_millis());
         if is_asked_by_machines(&path) && status.is_success() {
