@@ -1,6 +1,6 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Response;
 use serde::Deserialize;
@@ -110,7 +110,7 @@ impl Elasticsearch {
         query: &[(&str, String)],
         body: &Value,
     ) -> Result<ScrollStep, Broken> {
-        let response = self.connection.post_for_stream(path, query, body).await?;
+        let response = self.connection.post_step(path, query, body).await?;
         let status = response.status();
         if !status.is_success() {
             let body = read_error_body(response).await;
@@ -123,14 +123,21 @@ impl Elasticsearch {
 /// Largest error body that is read; Elasticsearch's own are a few kilobytes.
 const MAX_ERROR_BYTES: usize = 1024 * 1024;
 
+/// Longest time for reading one. What has arrived by then has to do: the status alone says enough.
+const MAX_ERROR_TIME: Duration = Duration::from_secs(10);
+
 async fn read_error_body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ERROR_BYTES {
-            break;
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ERROR_BYTES {
+                break;
+            }
         }
-    }
+    };
+    // Late or not, it is what there is.
+    let _ = tokio::time::timeout(MAX_ERROR_TIME, read).await;
     body
 }
 

@@ -206,14 +206,14 @@ mod tests {
     use super::*;
 
     fn lease(registry: &Arc<ScrollRegistry>) -> ScrollLease {
-        let lease = registry.lease("id").unwrap();
+        let lease = registry.lease("id", 60).unwrap();
         let contents = ScrollContents {
             report_id: "r".into(),
             limit: 1,
             step: 1,
             now: 0,
         };
-        lease.remember(Arc::new(contents), 60);
+        lease.remember(Arc::new(contents));
         lease
     }
 
@@ -225,9 +225,9 @@ mod tests {
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
         assert_eq!(body.next().await.unwrap().unwrap(), "[]");
-        assert!(registry.lease("id").is_none());
+        assert!(registry.lease("id", 60).is_none());
         assert!(body.next().await.is_none());
-        assert!(registry.lease("id").is_some());
+        assert!(registry.lease("id", 60).is_some());
         assert_eq!(writing.await.unwrap(), Ok(2));
         assert!(matches!(registry.recognize("id"), Recognition::Issued(_)));
     }
@@ -254,7 +254,7 @@ mod tests {
         drop(body);
         assert_eq!(writing.await.unwrap(), Err(Interrupted::ClientGone));
         assert!(
-            registry.lease("id").is_none(),
+            registry.lease("id", 60).is_none(),
             "until the writer has cleared it, nobody may continue it"
         );
     }
