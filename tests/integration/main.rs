@@ -16,6 +16,7 @@ mod compression;
 mod decisions;
 mod definitions;
 mod export_command;
+mod faults;
 mod filters;
 mod jwt;
 mod limits;

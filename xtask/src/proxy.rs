@@ -212,7 +212,9 @@ fn connect(client: TcpStream, target: &str, shared: &Arc<Shared>) -> io::Result<
         stream.set_nodelay(true)?;
     }
     let mut state = lock(shared);
-    state.connections.retain(|stream| stream.peer_addr().is_ok());
+    state
+        .connections
+        .retain(|stream| stream.peer_addr().is_ok());
     state.connections.push(client.try_clone()?);
     drop(state);
     let under_way = Arc::new(Mutex::new(UnderWay::default()));
