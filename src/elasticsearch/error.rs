@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 16;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ElasticsearchError {
     /// No connection could be made: Elasticsearch has not seen the request. The text is for the log only: it names addresses.
-    #[error("Elasticsearch can't be connected to: {0}")]
+    #[error("Elasticsearch can't be reached: {0}")]
     NotConnected(String),
     /// The connection broke before or in the answer; the request may have been carried out. The text is for the log only.
     #[error("Elasticsearch can't be reached: {0}")]

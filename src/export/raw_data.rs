@@ -545,8 +545,13 @@ impl Broken {
 impl Page {
     /// Begins to write rows; the answer can be sent while they arrive.
     fn start(self) -> Export {
-        let (writer, body) = body::channel();
-        tokio::spawn(tracing::Instrument::in_current_span(self.write(writer)));
+        let parts = &self.exporter.0;
+        let (writer, body) = body::channel(parts.settings.stall_timeout);
+        let under_way = Arc::clone(&parts.under_way);
+        tokio::spawn(tracing::Instrument::in_current_span(async move {
+            self.write(writer).await;
+            drop(under_way);
+        }));
         Export::Page(body)
     }
 

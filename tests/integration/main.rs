@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod attacks;
 mod check;
 mod compression;
 mod decisions;
