@@ -26,6 +26,7 @@ use crate::elasticsearch::credentials::read_secret;
 use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
 use crate::elasticsearch::{ConnectionSettings, Credentials};
 use crate::export::ExportSettings;
+use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
 use crate::raw_data::variables::ObjectVariables;
 
@@ -45,6 +46,14 @@ const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 
 /// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
+/// Connections open at the same time. An idle one takes some kilobytes.
+const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
+/// Seconds for the head of a request.
+const DEFAULT_HEAD_TIMEOUT: u32 = 60;
+/// Seconds that a page waits for its reader.
+const DEFAULT_STALL_TIMEOUT: u32 = 30;
+/// Seconds for requests under way when the service stops.
+const DEFAULT_SHUTDOWN_TIMEOUT: u32 = 30;
 /// Our variable for a single token.
 const ACCESS_TOKEN_VARIABLE: &str = "OPTIMIZE_EXPORT_ACCESS_TOKEN";
 
@@ -403,6 +412,47 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_open_scrolls: Option<u32>,
 
+    /// Connections open at the same time; more wait until one closes. The system's limit of open files may allow fewer
+    /// [default: 10000]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<u32>,
+
+    /// Time for a client to send the head of a request, and for a connection to idle, in seconds [default: 60]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_HEAD_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_timeout: Option<u32>,
+
+    /// Time after which a page is given up whose client reads nothing, in seconds [default: 30]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_STALL_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stall_timeout: Option<u32>,
+
+    /// Time for requests under way to finish when the service stops, in seconds [default: 30]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_SHUTDOWN_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shutdown_timeout: Option<u32>,
+
     /// Format of the log [default: text]
     #[arg(
         long,
@@ -470,6 +520,8 @@ pub struct Config {
     pub scroll_key: Option<SecretString>,
     /// How exports are made.
     pub export: ExportSettings,
+    /// What a client may take of the server.
+    pub server: ServerLimits,
     /// Bounds and defaults of the request's parameters.
     pub parameters: ParameterRules,
     /// Format of the log.
@@ -601,6 +653,9 @@ impl Config {
             ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
             ("--aggregation-bucket-limit", aggregation_bucket_limit),
             ("--elasticsearch-timeout", timeout),
+            ("--max-connections", settings.max_connections.unwrap_or(1)),
+            ("--head-timeout", settings.head_timeout.unwrap_or(1)),
+            ("--stall-timeout", settings.stall_timeout.unwrap_or(1)),
         ] {
             if value == 0 {
                 return Err(wrong(setting, "0 is not allowed; it must be at least 1"));
@@ -673,6 +728,12 @@ impl Config {
                 max_concurrent_exports: count(max_concurrent_exports),
                 max_concurrent_exports_per_client: count(limit_per_client),
                 max_open_scrolls: count(max_open_scrolls),
+                stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
+            },
+            server: ServerLimits {
+                max_connections: count(settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS)),
+                head_timeout: seconds(settings.head_timeout, DEFAULT_HEAD_TIMEOUT),
+                shutdown_timeout: seconds(settings.shutdown_timeout, DEFAULT_SHUTDOWN_TIMEOUT),
             },
             parameters: ParameterRules {
                 max_limit,
@@ -683,6 +744,10 @@ impl Config {
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+fn seconds(setting: Option<u32>, default: u32) -> Duration {
+    Duration::from_secs(u64::from(setting.unwrap_or(default)))
 }
 
 fn count(number: u32) -> usize {

@@ -45,6 +45,8 @@ use slots::{Exhausted, ExportSlots, Slot};
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
 /// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
 const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
+/// How often it is looked whether pages are still under way.
+const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 /// How long the columns of a scroll are kept that nobody continues.
 const COLUMNS_IDLE: Duration = Duration::from_secs(15 * 60);
 
@@ -69,6 +71,8 @@ pub struct ExportSettings {
     pub max_concurrent_exports_per_client: usize,
     /// Scrolls open at the same time.
     pub max_open_scrolls: usize,
+    /// How long a page waits for a client that reads nothing.
+    pub stall_timeout: Duration,
 }
 
 /// One request for an export, its parameters checked.
@@ -114,6 +118,8 @@ struct Parts {
     columns: Cache<String, Columns>,
     settings: ExportSettings,
     slots: ExportSlots,
+    /// Cloned for each task that has a scroll to care for.
+    under_way: Arc<()>,
 }
 
 impl Exporter {
@@ -142,7 +148,20 @@ impl Exporter {
                 settings.max_concurrent_exports_per_client,
             ),
             settings,
+            under_way: Arc::default(),
         }))
+    }
+
+    /// Waits until no page is under way any more, so that each has given its scroll up or delivered it; at most so long.
+    pub async fn settle(&self, limit: Duration) {
+        let settled = async {
+            while Arc::strong_count(&self.0.under_way) > 1 {
+                tokio::time::sleep(SETTLE_PAUSE).await;
+            }
+        };
+        if tokio::time::timeout(limit, settled).await.is_err() {
+            tracing::warn!("some scrolls may stay open until they expire");
+        }
     }
 
     /// Exports a report, or the next page of it.
@@ -162,7 +181,9 @@ impl Exporter {
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
+        let under_way = Arc::clone(&self.0.under_way);
         let task = tokio::spawn(tracing::Instrument::in_current_span(async move {
+            let _under_way = under_way;
             let result = this.export_report(request, slot).await;
             match &result {
                 Ok(Export::Whole { json, records }) => audit.delivered(*records, json.len() as u64),

@@ -125,9 +125,14 @@ pub fn answered(
     histogram!(RESPONSE_BYTES, "route" => route).record(as_float(bytes));
 }
 
-/// So many connections are open.
-pub fn connections(open: usize) {
-    gauge!(CONNECTIONS).set(as_float(open as u64));
+/// A connection was opened.
+pub fn connection_opened() {
+    gauge!(CONNECTIONS).increment(1.0);
+}
+
+/// A connection has closed.
+pub fn connection_closed() {
+    gauge!(CONNECTIONS).decrement(1.0);
 }
 
 /// How an export ended.

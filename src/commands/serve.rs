@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use optimize_export::auth::{Authenticator, JwtVerifier, StaticTokens};
@@ -11,16 +12,23 @@ use optimize_export::config::{Config, LogFormat};
 use optimize_export::export::Exporter;
 use optimize_export::export::scroll::ScrollSigner;
 use optimize_export::http;
+use optimize_export::http::server::ServerLimits;
 use optimize_export::http::readiness::Readiness;
 use optimize_export::http::tls::TlsAcceptor;
 use optimize_export::http::{health, routes, server};
 use optimize_export::{reload, telemetry};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{connect, runtime};
+
+/// Time to give up the scrolls of pages that were cut off when the service stopped.
+const TIME_TO_CLEAR: Duration = Duration::from_secs(5);
+/// Open files that connections of clients can't take.
+const RESERVED_FILES: usize = 512;
 
 /// Runs the service until it is asked to stop.
 pub fn run(config: Config) -> Result<ExitCode, String> {
@@ -62,21 +70,48 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     let health = tokio::spawn(http::server::serve(
         management,
         None,
+        config.server,
         health::routes(api.exporter.clone(), readiness, metrics),
         async {
             // Either the sender says so or it is gone; both mean stop.
             let _ = management_stopped.await;
         },
     ));
+    let exporter = api.exporter.clone();
+    let limits = ServerLimits {
+        max_connections: (config.server.max_connections).min(files_for_connections()),
+        ..config.server
+    };
     let stop = stop_signal()?;
     tracing::info!(%address, management = %management_address, "started");
     let scheme = if tls.is_some() { "https" } else { "http" };
     println!("optimize-export listens on {scheme}://{address}");
-    server::serve(listener, tls, routes::routes(api), stop).await;
+    server::serve(listener, tls, limits, routes::routes(api), stop).await;
+    exporter.settle(TIME_TO_CLEAR).await;
     drop(stop_management);
     health.await.map_err(|error| error.to_string())?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets this process open as many files as it may, and tells how many of them connections of clients may be. The others are
+/// for Elasticsearch, files and the health checks: somebody who opens connections must not be able to stop those.
+fn files_for_connections() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => limit = raised,
+            Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
+        }
+    }
+    let files = limit.current.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    });
+    files.saturating_sub(RESERVED_FILES.min(files / 2)).max(1)
 }
 
 /// Decides who is let in, and warns if that is nobody.

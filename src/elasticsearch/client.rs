@@ -29,6 +29,8 @@ const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
 /// Longest wait for a connection, and for the answer to a node's head when there is another node to turn to.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept that nobody uses.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(20);
 /// Scrolls of which the opener is kept in mind; a node has 500 at a time unless it is told otherwise.
 const MAX_OPENERS: u64 = 10_000;
 
@@ -62,6 +64,7 @@ pub(super) struct Connection {
     authorization: Authorization,
     nodes: Nodes,
     connect_time: Duration,
+    timeout: Duration,
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
 }
@@ -117,6 +120,8 @@ pub(super) struct StreamRequest<'r> {
 pub(super) enum Repeatable {
     /// It does no harm.
     Yes,
+    /// To another node, where one that is gone would cost a page. It may leave something open that nobody knows.
+    OnAnotherNode,
     /// The second one would do something else.
     No,
 }
@@ -131,21 +136,39 @@ pub(super) struct Failure {
 
 impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
-        Self {
-            error: classify(&error, error.is_timeout()),
-            was_never_sent: error.is_connect(),
-            is_timeout: error.is_timeout(),
-        }
+        Self::sorted(
+            classify(&error, error.is_timeout()),
+            error.is_connect(),
+            error.is_timeout(),
+        )
     }
 }
 
 impl From<elasticsearch::Error> for Failure {
     fn from(error: elasticsearch::Error) -> Self {
         let cause: Option<&reqwest::Error> = error.source().and_then(|cause| cause.downcast_ref());
+        Self::sorted(
+            classify(&error, error.is_timeout()),
+            cause.is_some_and(reqwest::Error::is_connect),
+            error.is_timeout(),
+        )
+    }
+}
+
+impl Failure {
+    fn sorted(error: ElasticsearchError, was_never_sent: bool, is_timeout: bool) -> Self {
+        let error = match error {
+            ElasticsearchError::Unreachable(text) | ElasticsearchError::Timeout(text)
+                if was_never_sent =>
+            {
+                ElasticsearchError::NotConnected(text)
+            }
+            other => other,
+        };
         Self {
-            was_never_sent: cause.is_some_and(reqwest::Error::is_connect),
-            error: classify(&error, error.is_timeout()),
-            is_timeout: error.is_timeout(),
+            error,
+            was_never_sent,
+            is_timeout,
         }
     }
 }
@@ -179,6 +202,11 @@ impl Elasticsearch {
             .connect_timeout(connect_time)
             .read_timeout(settings.timeout)
             .tcp_nodelay(true)
+            // Proxies close idle connections after a minute or so. One that is being closed while a scroll is continued
+            // costs the scroll, because nobody can tell whether the step was taken.
+            .pool_idle_timeout(MAX_IDLE_TIME)
+            // A redirect would take requests, and credentials, to where nobody has configured them to go.
+            .redirect(reqwest::redirect::Policy::none())
             // Compressing a page would cost Elasticsearch far more than sending it.
             .no_gzip()
             .no_proxy();
@@ -208,6 +236,7 @@ impl Elasticsearch {
                 authorization: Authorization::new(settings.credentials, settings.secret_file)?,
                 nodes: Nodes::new(nodes),
                 connect_time,
+                timeout: settings.timeout,
                 openers: moka::sync::Cache::builder()
                     .max_capacity(MAX_OPENERS)
                     .time_to_idle(LONGEST_SCROLL)
@@ -269,7 +298,20 @@ impl Elasticsearch {
         // What is slow, or surprising, can be sent by hand then.
         tracing::trace!(indices = indices.join(","), %body, "search");
         let path = SearchParts::Index(&indices).url();
-        let answer: Complete<T> = self.ask("search", Method::Post, &path, Some(body)).await?;
+        let search = async {
+            // The official client reads an answer to its end, however long that is: newer versions don't tell the length.
+            let request = StreamRequest {
+                path: &path,
+                query: &[],
+                body,
+                repeatable: Repeatable::Yes,
+                scroll_id: None,
+            };
+            let (response, _) = self.connection.post_for_stream(&request).await?;
+            let status = response.status().as_u16();
+            parse(status, &read_bounded(response).await?)
+        };
+        let answer: Complete<T> = measured("search", search).await?;
         answer.whole()
     }
 
@@ -414,15 +456,21 @@ impl Connection {
         S: Fn(&'c Node, Option<HeaderValue>) -> F,
     {
         let has_another = self.nodes.count() > 1;
-        let mut last_error = ElasticsearchError::Unreachable("no node is configured".to_owned());
-        for node in self.nodes.in_turn() {
+        let mut last_error = ElasticsearchError::NotConnected("no node is configured".to_owned());
+        let mut nodes = self.nodes.in_turn();
+        if repeatable == Repeatable::Yes && !has_another {
+            // A connection that was kept open may turn out to be closed just when it is used again.
+            nodes.extend(self.nodes.in_turn());
+        }
+        for node in nodes {
             if has_another
                 && !node.is_trusted()
                 && let Err(error) = self.ask_for_head(node, authorization).await
             {
                 node.has_failed();
                 tracing::warn!(%error, "an Elasticsearch node does not answer; it is left alone for a while");
-                last_error = error;
+                // Whatever the question came to, the request itself was not sent.
+                last_error = ElasticsearchError::NotConnected(error.to_string());
                 continue;
             }
             match send(node, authorization.cloned()).await {
@@ -432,7 +480,7 @@ impl Connection {
                 }
                 Err(failure) => {
                     let may_go_on = failure.was_never_sent
-                        || (repeatable == Repeatable::Yes && !failure.is_timeout);
+                        || (repeatable != Repeatable::No && !failure.is_timeout);
                     if !may_go_on {
                         return Err(failure.error);
                     }
@@ -537,6 +585,10 @@ impl Connection {
             .header(CONTENT_TYPE, "application/json")
             .query(request.query)
             .body(body.clone());
+        if request.repeatable == Repeatable::Yes {
+            // It is read at once and as a whole, while a step takes as long as its reader does.
+            builder = builder.timeout(self.timeout);
+        }
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
@@ -597,18 +649,40 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Elasticsearc
         .content_length()
         .is_some_and(|length| length > MAX_ANSWER_BYTES as u64)
     {
-        return Err(ElasticsearchError::Unreadable(format!(
-            "it is larger than {MAX_ANSWER_BYTES} bytes"
-        )));
+        return Err(too_large());
     }
     let body = response
         .bytes()
         .await
         .map_err(|error| classify(&error, error.is_timeout()))?;
-    if !status.is_success() {
-        return Err(ElasticsearchError::from_answer(status.as_u16(), &body));
+    parse(status.as_u16(), &body)
+}
+
+fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, ElasticsearchError> {
+    if !(200..300).contains(&status) {
+        return Err(ElasticsearchError::from_answer(status, body));
     }
-    serde_json::from_slice(&body).map_err(|error| ElasticsearchError::Unreadable(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| ElasticsearchError::Unreadable(error.to_string()))
+}
+
+/// Reads an answer of which nobody said how long it is.
+async fn read_bounded(mut response: reqwest::Response) -> Result<Vec<u8>, ElasticsearchError> {
+    let mut body = Vec::new();
+    let next = async |response: &mut reqwest::Response| {
+        let chunk = response.chunk().await;
+        chunk.map_err(|error| classify(&error, error.is_timeout()))
+    };
+    while let Some(chunk) = next(&mut response).await? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn too_large() -> ElasticsearchError {
+    ElasticsearchError::Unreadable(format!("it is larger than {MAX_ANSWER_BYTES} bytes"))
 }
 
 /// An answer together with what says whether it is whole.
@@ -628,6 +702,11 @@ struct Complete<T> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Shards {
     #[serde(default)]
+    total: u64,
+    /// Those that had nothing to search through are among them.
+    #[serde(default)]
+    successful: u64,
+    #[serde(default)]
     failed: u64,
     #[serde(default)]
     failures: Value,
@@ -639,9 +718,11 @@ pub(super) fn check_whole(
     terminated_early: bool,
     shards: &Shards,
 ) -> Result<(), ElasticsearchError> {
-    if shards.failed > 0 {
+    // A shard that is not there at all is counted as failed by some kinds of request and left out by others.
+    let missing = shards.total.saturating_sub(shards.successful);
+    if shards.failed > 0 || missing > 0 {
         return Err(ElasticsearchError::from_shard_failures(
-            shards.failed,
+            shards.failed.max(missing),
             &shards.failures,
         ));
     }

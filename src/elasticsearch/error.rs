@@ -8,7 +8,10 @@ const MAX_DEPTH: usize = 16;
 /// A request to Elasticsearch that did not give an answer to work with.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ElasticsearchError {
-    /// No connection, or it broke before or in the answer. The text is for the log only: it names addresses.
+    /// No connection could be made: Elasticsearch has not seen the request. The text is for the log only: it names addresses.
+    #[error("Elasticsearch can't be reached: {0}")]
+    NotConnected(String),
+    /// The connection broke before or in the answer; the request may have been carried out. The text is for the log only.
     #[error("Elasticsearch can't be reached: {0}")]
     Unreachable(String),
     /// No answer within the time allowed.
@@ -68,6 +71,7 @@ impl ElasticsearchError {
     /// The kind of it, as metrics name it.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::NotConnected(_) => "not_connected",
             Self::Unreachable(_) => "unreachable",
             Self::Timeout(_) => "timeout",
             Self::Unreadable(_) => "unreadable",
@@ -168,6 +172,7 @@ const CLASSES: &[(&str, Refusal)] = &[
     ("node_disconnected_exception", Refusal::Unavailable),
     ("node_not_connected_exception", Refusal::Unavailable),
     ("cluster_block_exception", Refusal::Unavailable),
+    ("index_closed_exception", Refusal::Unavailable),
 ];
 
 /// Looks for the known types anywhere in the error: the interesting one may be the error itself, a root cause, a cause

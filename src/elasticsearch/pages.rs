@@ -1,6 +1,6 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Response;
 use serde::Deserialize;
@@ -65,7 +65,7 @@ impl Elasticsearch {
             path: &path,
             query: &query,
             body,
-            repeatable: Repeatable::Yes,
+            repeatable: Repeatable::OnAnotherNode,
             scroll_id: None,
         };
         match self.scroll_step("scroll_open", &request).await {
@@ -135,14 +135,21 @@ impl Elasticsearch {
 /// Largest error body that is read; Elasticsearch's own are a few kilobytes.
 const MAX_ERROR_BYTES: usize = 1024 * 1024;
 
+/// Longest time for reading one. What has arrived by then has to do: the status alone says enough.
+const MAX_ERROR_TIME: Duration = Duration::from_secs(10);
+
 async fn read_error_body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ERROR_BYTES {
-            break;
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ERROR_BYTES {
+                break;
+            }
         }
-    }
+    };
+    // Late or not, it is what there is.
+    let _ = tokio::time::timeout(MAX_ERROR_TIME, read).await;
     body
 }
 

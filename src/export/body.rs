@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::scroll::ScrollLease;
 use super::slots::Slot;
@@ -23,8 +23,9 @@ use crate::raw_data::json::JsonText;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
 const CHUNKS_WAITING: usize = 2;
-/// A reader that takes nothing for so long loses its page: while it dawdles, Elasticsearch holds the rest.
-const STALL_LIMIT: Duration = Duration::from_secs(30);
+/// What a reader has to take per second, on average over the time that it keeps its page waiting beyond one stall. One that
+/// takes a little now and then would otherwise hold a step in Elasticsearch's memory for hours.
+const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Why a page did not reach its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +33,8 @@ pub enum Interrupted {
     /// The connection is gone.
     #[error("the client closed the connection")]
     ClientGone,
-    /// The connection is there, but nobody reads.
-    #[error("the client read nothing for {} seconds", STALL_LIMIT.as_secs())]
+    /// The connection is there, but nobody reads, or hardly anything.
+    #[error("the client read nothing for too long, or too slowly")]
     ClientStalled,
 }
 
@@ -95,6 +96,10 @@ pub struct BodyWriter {
     /// What waits to be handed on.
     pub text: JsonText,
     bytes: u64,
+    /// How long it waits for a reader that takes nothing.
+    stall_timeout: Duration,
+    /// How long it has waited for the reader in all.
+    waited: Duration,
 }
 
 /// The reading end.
@@ -103,8 +108,9 @@ pub struct PageBody {
     delivered: Option<oneshot::Sender<()>>,
 }
 
-/// The two ends of a body.
-pub fn channel() -> (BodyWriter, PageBody) {
+/// The two ends of a body. A reader that takes nothing for so long loses its page: while it dawdles, Elasticsearch holds the
+/// rest.
+pub fn channel(stall_timeout: Duration) -> (BodyWriter, PageBody) {
     let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
     let (delivered_sender, delivered) = oneshot::channel();
     (
@@ -113,6 +119,8 @@ pub fn channel() -> (BodyWriter, PageBody) {
             delivered,
             text: JsonText::default(),
             bytes: 0,
+            stall_timeout,
+            waited: Duration::ZERO,
         },
         PageBody {
             receiver,
@@ -154,7 +162,7 @@ impl BodyWriter {
     pub async fn finish(mut self, end: Arc<PageEnd>) -> Result<u64, Interrupted> {
         self.flush().await?;
         self.send(Message::End(Arc::clone(&end))).await?;
-        match timeout(STALL_LIMIT, &mut self.delivered).await {
+        match timeout(self.patience(), &mut self.delivered).await {
             Ok(Ok(())) => Ok(self.bytes),
             Ok(Err(_)) => Err(Interrupted::ClientGone),
             Err(_) => {
@@ -164,12 +172,23 @@ impl BodyWriter {
         }
     }
 
-    async fn send(&self, message: Message) -> Result<(), Interrupted> {
-        match timeout(STALL_LIMIT, self.sender.send(message)).await {
+    async fn send(&mut self, message: Message) -> Result<(), Interrupted> {
+        let began = Instant::now();
+        let sent = timeout(self.patience(), self.sender.send(message)).await;
+        self.waited += began.elapsed();
+        match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Interrupted::ClientGone),
             Err(_) => Err(Interrupted::ClientStalled),
         }
+    }
+
+    /// How long it waits for the reader now.
+    fn patience(&self) -> Duration {
+        let earned = Duration::from_secs(self.bytes / MIN_BYTES_PER_SECOND);
+        (self.stall_timeout + earned)
+            .saturating_sub(self.waited)
+            .min(self.stall_timeout)
     }
 }
 
@@ -205,15 +224,17 @@ mod tests {
     use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry};
     use super::*;
 
+    const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
     fn lease(registry: &Arc<ScrollRegistry>) -> ScrollLease {
-        let lease = registry.lease("id").unwrap();
+        let lease = registry.lease("id", 60).unwrap();
         let contents = ScrollContents {
             report_id: "r".into(),
             limit: 1,
             step: 1,
             now: 0,
         };
-        lease.remember(Arc::new(contents), 60);
+        lease.remember(Arc::new(contents));
         lease
     }
 
@@ -221,13 +242,13 @@ mod tests {
     async fn the_scroll_is_free_again_when_the_reader_sees_the_end() {
         let registry = Arc::new(ScrollRegistry::default());
         let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
-        let (mut writer, mut body) = channel();
+        let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
         assert_eq!(body.next().await.unwrap().unwrap(), "[]");
-        assert!(registry.lease("id").is_none());
+        assert!(registry.lease("id", 60).is_none());
         assert!(body.next().await.is_none());
-        assert!(registry.lease("id").is_some());
+        assert!(registry.lease("id", 60).is_some());
         assert_eq!(writing.await.unwrap(), Ok(2));
         assert!(matches!(registry.recognize("id"), Recognition::Issued(_)));
     }
@@ -236,7 +257,7 @@ mod tests {
     async fn after_the_last_page_the_scroll_has_ended() {
         let registry = Arc::new(ScrollRegistry::default());
         let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, true));
-        let (writer, mut body) = channel();
+        let (writer, mut body) = channel(STALL_TIMEOUT);
         let writing = tokio::spawn(writer.finish(end));
         assert!(body.next().await.is_none());
         assert_eq!(registry.recognize("id"), Recognition::Ended);
@@ -247,21 +268,21 @@ mod tests {
     async fn a_reader_that_leaves_before_the_end_keeps_the_scroll_locked() {
         let registry = Arc::new(ScrollRegistry::default());
         let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
-        let (mut writer, mut body) = channel();
+        let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
         assert!(body.next().await.is_some());
         drop(body);
         assert_eq!(writing.await.unwrap(), Err(Interrupted::ClientGone));
         assert!(
-            registry.lease("id").is_none(),
+            registry.lease("id", 60).is_none(),
             "until the writer has cleared it, nobody may continue it"
         );
     }
 
     #[tokio::test]
     async fn a_writer_that_disappears_breaks_the_body() {
-        let (mut writer, mut body) = channel();
+        let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[");
         writer.flush().await.unwrap();
         drop(writer);
@@ -272,7 +293,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stalls_loses_its_page() {
-        let (mut writer, mut body) = channel();
+        let (mut writer, mut body) = channel(STALL_TIMEOUT);
         for _ in 0..CHUNKS_WAITING {
             writer.text.raw("x");
             writer.flush().await.unwrap();
@@ -282,12 +303,38 @@ mod tests {
         drop(writer);
         assert!(body.next().await.unwrap().is_ok());
 
-        let (writer, mut body) = channel();
+        let (writer, mut body) = channel(STALL_TIMEOUT);
         let end = Arc::new(PageEnd::new(Vec::new(), None, false));
         assert_eq!(writer.finish(end).await, Err(Interrupted::ClientStalled));
         assert!(
             body.next().await.unwrap().is_err(),
             "a revoked page must not look whole"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_hardly_anything_loses_its_page() {
+        let write = |mut writer: BodyWriter| async move {
+            for _ in 0..1_000 {
+                writer.text.raw(&"x".repeat(CHUNK_BYTES));
+                writer.flush().await?;
+            }
+            Ok(())
+        };
+        let read = |mut body: PageBody, pause: Duration| async move {
+            while let Some(Ok(_)) = body.next().await {
+                tokio::time::sleep(pause).await;
+            }
+        };
+        let (writer, body) = channel(STALL_TIMEOUT);
+        tokio::spawn(read(body, Duration::from_secs(10)));
+        let began = Instant::now();
+        assert_eq!(write(writer).await, Err(Interrupted::ClientStalled));
+        assert!(began.elapsed() < 3 * STALL_TIMEOUT);
+
+        // Slow, but faster than that: hours in all.
+        let (writer, body) = channel(STALL_TIMEOUT);
+        tokio::spawn(read(body, Duration::from_millis(1_900)));
+        assert_eq!(write(writer).await, Ok(()));
     }
 }

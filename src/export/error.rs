@@ -37,12 +37,21 @@ pub enum ExportError {
     /// Anything that is neither the client's fault nor passing.
     #[error("{0}")]
     Internal(String),
+    /// One of these stopped the continuation of a scroll.
+    #[error("{error}")]
+    Continuation {
+        /// What happened.
+        error: Box<ExportError>,
+        /// Whether the same request can be made again, or the client has to start over.
+        is_scroll_open: bool,
+    },
 }
 
 impl ExportError {
     /// The kind of it in few words, for logs; what it says to the client may repeat the request.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
+            Self::Continuation { error, .. } => error.kind(),
             Self::BadRequest(_) => "bad request",
             Self::Report(_) => "the report can't be evaluated",
             Self::TooManyBuckets(_) => "too many buckets",
@@ -50,6 +59,18 @@ impl ExportError {
             Self::Busy { .. } => "a limit is reached",
             Self::Unavailable(_) => "Elasticsearch is not available",
             Self::Internal(_) => "internal error",
+        }
+    }
+
+    /// The same for a request that was to continue a scroll: its client learns whether to go on or to start over.
+    pub fn in_continuation(self, is_scroll_open: bool) -> Self {
+        match self {
+            // They say what to do.
+            Self::BadRequest(_) | Self::Continuation { .. } => self,
+            error => Self::Continuation {
+                error: Box::new(error),
+                is_scroll_open,
+            },
         }
     }
 }
@@ -64,9 +85,9 @@ impl From<ElasticsearchError> for ExportError {
             retry_after: RETRY_AFTER_OVERLOAD,
         };
         match &error {
-            ElasticsearchError::Unreachable(_) | ElasticsearchError::Timeout(_) => {
-                Self::Unavailable(error)
-            }
+            ElasticsearchError::NotConnected(_)
+            | ElasticsearchError::Unreachable(_)
+            | ElasticsearchError::Timeout(_) => Self::Unavailable(error),
             ElasticsearchError::Unreadable(_) => Self::Internal(error.to_string()),
             ElasticsearchError::Refused {
                 refusal,

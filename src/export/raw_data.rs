@@ -7,6 +7,7 @@
 //! client starts over instead of missing rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -21,8 +22,8 @@ use super::rows::RowError;
 use super::scroll::{Recognition, ScrollContents, ScrollLease};
 use super::slots::Slot;
 use super::{Audit, Export, ExportRequest, Exporter, ask_scope, message_about};
-use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
+use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::raw_data::cursor::{Cursor, ReadError};
 use crate::raw_data::dates;
 use crate::raw_data::document::{MatchedQueries, Text};
@@ -36,6 +37,12 @@ const RETRY_AFTER_UNDER_WAY: u32 = 2;
 
 /// The same when too many scrolls are open: most are read to their end long before they expire.
 const RETRY_AFTER_OPEN_SCROLLS: u32 = 30;
+
+/// Pauses between attempts to clear a scroll.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How often a scroll that may be ours is asked for its proof: each time it is moved, whoever it belongs to.
+const MAX_VERIFICATIONS: usize = 6;
 
 /// How many hits a step has, for pages of `limit` rows: a page must be a whole number of steps.
 fn step_size(limit: u32) -> u32 {
@@ -138,15 +145,16 @@ impl Exporter {
         let columns = match columns {
             Ok(columns) => columns,
             Err(error) => {
-                self.clear_scroll(&scroll_id).await;
+                self.clear_scroll(&scroll_id, keep_alive).await;
                 return Err(error);
             }
         };
         self.keep_columns(&scroll_id, &columns);
-        let Some(lease) = self.0.scrolls.lease(&scroll_id) else {
+        let Some(lease) = self.0.scrolls.lease(&scroll_id, keep_alive) else {
             return Err(scroll_id_twice());
         };
-        let page_number = lease.remember(Arc::clone(&contents), keep_alive);
+        lease.take_step();
+        let page_number = lease.remember(Arc::clone(&contents));
         drop(reservation);
         request.audit.set_page(page_number, lease.digest());
         let page = Page {
@@ -177,56 +185,68 @@ impl Exporter {
         // Twice: before the lease, so that a foreign report learns nothing of who is reading, and with the lease, because
         // the scroll may have ended in between.
         self.known_contents(scroll_id, &request.report_id)?;
-        let lease = self.0.scrolls.lease(scroll_id).ok_or_else(|| ExportError::Busy {
+        let lease = self.0.scrolls.lease(scroll_id, keep_alive).ok_or_else(|| ExportError::Busy {
             reason: "a request with this searchRequestId is still under way; its scroll can only be read by one at a time"
                 .to_owned(),
             retry_after: RETRY_AFTER_UNDER_WAY,
         })?;
         let known = self.known_contents(scroll_id, &request.report_id)?;
 
+        lease.take_step();
         let step = self
             .0
             .elasticsearch
             .continue_scroll(scroll_id, keep_alive)
             .await;
-        let mut step = match (step, &known) {
-            (Ok(step), _) => step,
-            (Err(error), None) => return Err(error.into()),
-            (Err(error), Some(_)) => {
-                // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
-                lease.end();
-                self.clear_scroll(scroll_id).await;
-                return Err(error.into());
+        let mut step = match step {
+            Ok(step) => step,
+            Err(error @ ElasticsearchError::NotConnected(_)) => {
+                lease.step_was_not_taken();
+                return Err(ExportError::from(error).in_continuation(true));
+            }
+            // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
+            Err(error) if known.is_some() => {
+                return Err(self.give_up(scroll_id, &[lease], error.into()).await);
+            }
+            Err(error) => {
+                self.give_up_unverified(scroll_id, &lease, keep_alive, &error);
+                return Err(ExportError::from(error).in_continuation(false));
             }
         };
         let contents = match known {
             Some(contents) => contents,
-            None => match step.next_hit().await? {
-                None => return self.unverified_empty_page(request, scroll_id, report).await,
-                Some(_) => {
-                    let contents = self.verify(&mut step).await?;
-                    if contents.report_id != request.report_id {
-                        // It is one of ours, opened by a replica for another report, and this step took hits from it.
-                        // Better that its reader has to start over than that it misses them.
-                        self.clear_scroll(scroll_id).await;
-                        return Err(belongs_elsewhere());
-                    }
-                    Arc::new(contents)
+            None => match self.verified_contents(&mut step).await {
+                Ok(None) => {
+                    lease.step_was_not_taken();
+                    return self.unverified_empty_page(request, scroll_id, report).await;
+                }
+                Ok(Some(contents)) if contents.report_id == request.report_id => Arc::new(contents),
+                Ok(Some(_)) => {
+                    // It is one of ours, opened by a replica for another report, and this step took hits from it.
+                    // Better that its reader has to start over than that it misses them.
+                    self.clear_scroll(scroll_id, keep_alive).await;
+                    return Err(belongs_elsewhere());
+                }
+                Err(VerifyError::Foreign) => return Err(belongs_elsewhere()),
+                Err(VerifyError::Elasticsearch(error)) => {
+                    self.give_up_unverified(scroll_id, &lease, keep_alive, &error);
+                    return Err(ExportError::from(error).in_continuation(false));
                 }
             },
         };
         telemetry::scrolls(ScrollEvent::Continued, 1);
-        let page_number = lease.remember(Arc::clone(&contents), keep_alive);
+        let page_number = lease.remember(Arc::clone(&contents));
         request.audit.set_page(page_number, lease.digest());
         let mut leases = vec![lease];
         let new_scroll_id = step.head.scroll_id.clone();
         if new_scroll_id != scroll_id {
-            let Some(lease) = self.0.scrolls.lease(&new_scroll_id) else {
+            let Some(lease) = self.0.scrolls.lease(&new_scroll_id, keep_alive) else {
                 return Err(self
                     .give_up(&new_scroll_id, &leases, scroll_id_twice())
                     .await);
             };
-            lease.remember(Arc::clone(&contents), keep_alive);
+            lease.take_step();
+            lease.remember(Arc::clone(&contents));
             leases.push(lease);
         }
         let columns = match self
@@ -284,8 +304,11 @@ impl Exporter {
         }
     }
 
-    /// Finds our signature in the first hit of a scroll that this process does not know.
-    async fn verify(&self, step: &mut ScrollStep) -> Result<ScrollContents, ExportError> {
+    /// What our signature in the first hit of a scroll says that this process does not know; `None` if it has no hit.
+    async fn verified_contents(
+        &self,
+        step: &mut ScrollStep,
+    ) -> Result<Option<ScrollContents>, VerifyError> {
         while let Some(text) = step.next_hit().await? {
             let matched = match Cursor::new(text).read::<MatchedQueries>() {
                 Ok(matched) => matched,
@@ -293,13 +316,13 @@ impl Exporter {
                     step.wait()?;
                     continue;
                 }
-                Err(ReadError::Expected(_)) => break,
+                Err(ReadError::Expected(_)) => return Err(VerifyError::Foreign),
             };
             let names = matched.0.iter().filter_map(Text::as_deref);
-            return (names.filter_map(|name| self.0.signer.open(name)).next())
-                .ok_or_else(belongs_elsewhere);
+            let contents = names.filter_map(|name| self.0.signer.open(name)).next();
+            return contents.map(Some).ok_or(VerifyError::Foreign);
         }
-        Err(belongs_elsewhere())
+        Ok(None)
     }
 
     /// An empty page of a scroll that nothing can be verified of: no hit, and no total of it either.
@@ -375,7 +398,7 @@ impl Exporter {
         self.0.columns.insert(scroll_id.to_owned(), columns.clone());
     }
 
-    /// Gives up a scroll whose step was taken and whose page can't be made.
+    /// Gives up a scroll whose step may have been taken and whose page can't be made.
     async fn give_up(
         &self,
         scroll_id: &str,
@@ -383,17 +406,93 @@ impl Exporter {
         error: ExportError,
     ) -> ExportError {
         leases.iter().for_each(ScrollLease::end);
-        self.clear_scroll(scroll_id).await;
-        error
+        let keep_alive = leases.iter().map(ScrollLease::keep_alive_seconds).max();
+        self.clear_scroll(scroll_id, keep_alive.unwrap_or_default())
+            .await;
+        error.in_continuation(false)
     }
 
-    /// Gives up a scroll of ours. If that fails, it expires by itself.
-    async fn clear_scroll(&self, scroll_id: &str) {
-        telemetry::scrolls(ScrollEvent::Cleared, 1);
-        if let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await {
-            tracing::warn!(%error, "a scroll can't be cleared and stays open until it expires");
+    /// Gives up a scroll, most likely of a replica, whose step may have been taken before it could be verified.
+    ///
+    /// This process will not continue it any more. For the replicas it has to be cleared, but what is not verified is never
+    /// cleared: so its next step is asked for until it proves that it is ours.
+    fn give_up_unverified(
+        &self,
+        scroll_id: &str,
+        lease: &ScrollLease,
+        keep_alive: u32,
+        error: &ElasticsearchError,
+    ) {
+        lease.end();
+        if matches!(
+            error.refusal(),
+            Some(Refusal::SearchContextMissing | Refusal::MalformedScrollId)
+        ) {
+            return;
         }
+        let (this, scroll_id) = (self.clone(), scroll_id.to_owned());
+        tokio::spawn(tracing::Instrument::in_current_span(async move {
+            for pause in pauses(keep_alive).take(MAX_VERIFICATIONS) {
+                tokio::time::sleep(pause).await;
+                let step = (this.0.elasticsearch)
+                    .continue_scroll(&scroll_id, keep_alive)
+                    .await;
+                let verified = match step {
+                    Ok(mut step) => this.verified_contents(&mut step).await,
+                    Err(error) => Err(error.into()),
+                };
+                match verified {
+                    Ok(Some(_)) => return this.clear_scroll(&scroll_id, keep_alive).await,
+                    Ok(None) | Err(VerifyError::Foreign) => return,
+                    Err(VerifyError::Elasticsearch(error)) if error.refusal().is_some() => return,
+                    Err(VerifyError::Elasticsearch(_)) => {}
+                }
+            }
+        }));
+    }
+
+    /// Gives up a scroll of ours. What can't be cleared now is cleared later: with a scroll key, a replica that knows nothing
+    /// of a page that broke would go on behind it.
+    async fn clear_scroll(&self, scroll_id: &str, keep_alive: u32) {
+        telemetry::scrolls(ScrollEvent::Cleared, 1);
         self.0.columns.invalidate(scroll_id);
+        let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await else {
+            return;
+        };
+        tracing::warn!(%error, "a scroll can't be cleared; it is tried again until it has expired");
+        let (this, scroll_id) = (self.clone(), scroll_id.to_owned());
+        tokio::spawn(tracing::Instrument::in_current_span(async move {
+            for pause in pauses(keep_alive) {
+                tokio::time::sleep(pause).await;
+                if this.0.elasticsearch.clear_scroll(&scroll_id).await.is_ok() {
+                    return;
+                }
+            }
+        }));
+    }
+}
+
+/// Pauses that grow, up to the time when a scroll has expired by itself.
+fn pauses(keep_alive: u32) -> impl Iterator<Item = Duration> {
+    let mut left = Duration::from_secs(u64::from(keep_alive));
+    let doubled = |pause: &Duration| Some((2 * *pause).min(LONGEST_PAUSE));
+    std::iter::successors(Some(FIRST_PAUSE), doubled).map_while(move |pause| {
+        left = left.checked_sub(pause)?;
+        Some(pause)
+    })
+}
+
+/// Why a scroll of somebody else is not continued.
+enum VerifyError {
+    /// It is not ours.
+    Foreign,
+    /// Its first hit did not arrive.
+    Elasticsearch(ElasticsearchError),
+}
+
+impl From<ElasticsearchError> for VerifyError {
+    fn from(error: ElasticsearchError) -> Self {
+        Self::Elasticsearch(error)
     }
 }
 
@@ -446,8 +545,13 @@ impl Broken {
 impl Page {
     /// Begins to write rows; the answer can be sent while they arrive.
     fn start(self) -> Export {
-        let (writer, body) = body::channel();
-        tokio::spawn(tracing::Instrument::in_current_span(self.write(writer)));
+        let parts = &self.exporter.0;
+        let (writer, body) = body::channel(parts.settings.stall_timeout);
+        let under_way = Arc::clone(&parts.under_way);
+        tokio::spawn(tracing::Instrument::in_current_span(async move {
+            self.write(writer).await;
+            drop(under_way);
+        }));
         Export::Page(body)
     }
 
@@ -486,7 +590,9 @@ impl Page {
                 self.audit.broken(broken.kind());
             }
         }
-        self.exporter.clear_scroll(&self.scroll_id).await;
+        self.exporter
+            .clear_scroll(&self.scroll_id, self.keep_alive)
+            .await;
     }
 
     /// Writes everything up to the last bracket; gives back how many rows there were.

@@ -126,11 +126,11 @@ fn digest(scroll_id: &str) -> IdDigest {
 /// What is known of a scroll id.
 #[derive(Debug, Clone)]
 struct Known {
-    contents: Arc<ScrollContents>,
+    /// `None` once it must not be continued any more: it has ended, or a step of it was lost.
+    contents: Option<Arc<ScrollContents>>,
     keep_alive: Duration,
     /// Pages that this process was asked for.
     pages: u32,
-    has_ended: bool,
 }
 
 struct ByKeepAlive;
@@ -191,7 +191,7 @@ impl ScrollRegistry {
 pub enum Recognition {
     /// This process issued it.
     Issued(Arc<ScrollContents>),
-    /// This process issued it, and its last page was delivered or it was given up.
+    /// Its last page was delivered here, or it was given up here.
     Ended,
     /// Never seen here.
     Unknown,
@@ -202,18 +202,27 @@ impl ScrollRegistry {
     pub fn recognize(&self, scroll_id: &str) -> Recognition {
         match self.known.get(&digest(scroll_id)) {
             None => Recognition::Unknown,
-            Some(known) if known.has_ended => Recognition::Ended,
-            Some(known) => Recognition::Issued(known.contents),
+            Some(Known { contents: None, .. }) => Recognition::Ended,
+            Some(Known {
+                contents: Some(contents),
+                ..
+            }) => Recognition::Issued(contents),
         }
     }
 
-    /// Takes the right to read from a scroll; `None` while somebody else has it.
-    pub fn lease(self: &Arc<Self>, scroll_id: &str) -> Option<ScrollLease> {
+    /// Takes the right to read from a scroll and to keep it open for so long; `None` while somebody else has it.
+    pub fn lease(
+        self: &Arc<Self>,
+        scroll_id: &str,
+        keep_alive_seconds: u32,
+    ) -> Option<ScrollLease> {
         let digest = digest(scroll_id);
         let is_free = self.lock().insert(digest);
         is_free.then(|| ScrollLease {
             registry: Arc::clone(self),
             digest,
+            keep_alive: Duration::from_secs(u64::from(keep_alive_seconds)),
+            is_step_lost: AtomicBool::new(false),
             is_released: AtomicBool::new(false),
         })
     }
@@ -227,9 +236,14 @@ impl ScrollRegistry {
 }
 
 /// The right to read from one scroll. It ends when it is dropped or released.
+///
+/// Between [`ScrollLease::take_step`] and [`ScrollLease::release`] the hits of a step are on their way. A lease that is
+/// dropped in between, for whatever reason, ends the scroll with it: whoever continued it would miss those hits.
 pub struct ScrollLease {
     registry: Arc<ScrollRegistry>,
     digest: IdDigest,
+    keep_alive: Duration,
+    is_step_lost: AtomicBool,
     is_released: AtomicBool,
 }
 
@@ -239,39 +253,53 @@ impl ScrollLease {
         &self.digest
     }
 
+    /// How long it keeps the scroll open.
+    pub fn keep_alive_seconds(&self) -> u32 {
+        u32::try_from(self.keep_alive.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// Notes that Elasticsearch is asked for a step, which is lost unless it reaches the client.
+    pub fn take_step(&self) {
+        self.is_step_lost.store(true, Ordering::Release);
+    }
+
+    /// Notes that the step was not taken after all.
+    pub fn step_was_not_taken(&self) {
+        self.is_step_lost.store(false, Ordering::Release);
+    }
+
     /// Remembers that this process issued the scroll, or that it was used again; gives back the number of the page.
-    pub fn remember(&self, contents: Arc<ScrollContents>, keep_alive_seconds: u32) -> u32 {
-        let keep_alive = Duration::from_secs(u64::from(keep_alive_seconds));
+    pub fn remember(&self, contents: Arc<ScrollContents>) -> u32 {
+        let keep_alive = self.keep_alive;
         let before = self.registry.known.get(&self.digest);
         let pages = before.map_or(0, |known| known.pages).saturating_add(1);
         self.registry.open.remember(self.digest, keep_alive);
         self.registry.known.insert(
             self.digest,
             Known {
-                contents,
+                contents: Some(contents),
                 keep_alive,
                 pages,
-                has_ended: false,
             },
         );
         pages
     }
 
-    /// Remembers that the scroll must not be continued any more.
+    /// Remembers that the scroll must not be continued any more, even if it was issued elsewhere.
     pub fn end(&self) {
         self.registry.open.forget(&self.digest);
-        if let Some(known) = self.registry.known.get(&self.digest) {
-            self.registry.known.insert(
-                self.digest,
-                Known {
-                    has_ended: true,
-                    ..known
-                },
-            );
-        }
+        let known = self.registry.known.get(&self.digest);
+        self.registry.known.insert(
+            self.digest,
+            Known {
+                contents: None,
+                keep_alive: known.map_or(self.keep_alive, |known| known.keep_alive),
+                pages: 0,
+            },
+        );
     }
 
-    /// Gives the right back before the lease is dropped.
+    /// Gives the right back before the lease is dropped: all that was taken has reached the client.
     pub fn release(&self) {
         if !self.is_released.swap(true, Ordering::AcqRel) {
             self.registry.lock().remove(&self.digest);
@@ -281,6 +309,10 @@ impl ScrollLease {
 
 impl Drop for ScrollLease {
     fn drop(&mut self) {
+        let is_released = self.is_released.load(Ordering::Acquire);
+        if !is_released && self.is_step_lost.load(Ordering::Acquire) {
+            self.end();
+        }
         self.release();
     }
 }
@@ -337,33 +369,58 @@ mod tests {
     #[test]
     fn a_scroll_is_read_by_one_at_a_time() {
         let registry = Arc::new(ScrollRegistry::default());
-        let lease = registry.lease("a").unwrap();
-        assert!(registry.lease("a").is_none());
-        assert!(registry.lease("b").is_some());
+        let lease = registry.lease("a", 60).unwrap();
+        assert!(registry.lease("a", 60).is_none());
+        assert!(registry.lease("b", 60).is_some());
         lease.release();
-        let second = registry.lease("a").unwrap();
+        let second = registry.lease("a", 60).unwrap();
         drop(lease);
         assert!(
-            registry.lease("a").is_none(),
+            registry.lease("a", 60).is_none(),
             "a lease that was released must not free its successor's"
         );
         drop(second);
-        assert!(registry.lease("a").is_some());
+        assert!(registry.lease("a", 60).is_some());
     }
 
     #[test]
     fn a_scroll_is_known_until_it_ends() {
         let registry = Arc::new(ScrollRegistry::default());
         assert_eq!(registry.recognize("a"), Recognition::Unknown);
-        let lease = registry.lease("a").unwrap();
-        lease.end();
-        assert_eq!(registry.recognize("a"), Recognition::Unknown);
-        lease.remember(Arc::new(contents("r")), 60);
+        let lease = registry.lease("a", 60).unwrap();
+        lease.remember(Arc::new(contents("r")));
         assert_eq!(
             registry.recognize("a"),
             Recognition::Issued(Arc::new(contents("r")))
         );
         lease.end();
         assert_eq!(registry.recognize("a"), Recognition::Ended);
+    }
+    #[test]
+    fn a_scroll_whose_step_was_lost_is_not_continued() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let take = |id: &str| {
+            let lease = registry.lease(id, 60).unwrap();
+            lease.remember(Arc::new(contents("r")));
+            lease.take_step();
+            lease
+        };
+        // A task that panics or is cancelled drops what it holds.
+        drop(take("lost"));
+        assert_eq!(registry.recognize("lost"), Recognition::Ended);
+        take("delivered").release();
+        assert!(matches!(
+            registry.recognize("delivered"),
+            Recognition::Issued(_)
+        ));
+        take("refused").step_was_not_taken();
+        assert!(matches!(
+            registry.recognize("refused"),
+            Recognition::Issued(_)
+        ));
+        let of_a_replica = registry.lease("foreign", 60).unwrap();
+        of_a_replica.take_step();
+        drop(of_a_replica);
+        assert_eq!(registry.recognize("foreign"), Recognition::Ended);
     }
 }

@@ -175,6 +175,21 @@ pub fn method_not_allowed() -> Response {
 
 /// The response to an export that failed. What only an operator may see goes to the log.
 pub fn export_failed(error: &ExportError) -> Response {
+    let (error, advice) = match error {
+        ExportError::Continuation {
+            error,
+            is_scroll_open: true,
+        } => (
+            &**error,
+            "; the scroll has not moved: go on with the same searchRequestId",
+        ),
+        ExportError::Continuation { error, .. } => (
+            &**error,
+            "; the scroll was given up: start over without searchRequestId",
+        ),
+        other => (other, ""),
+    };
+    let respond = |code, detail: &str| respond(code, &format!("{detail}{advice}"));
     match error {
         ExportError::BadRequest(detail) => respond(ErrorCode::BadRequest, detail),
         ExportError::Report(problem) => respond(ErrorCode::ReportEvaluation, &problem.to_string()),
@@ -193,8 +208,8 @@ pub fn export_failed(error: &ExportError) -> Response {
                 RETRY_AFTER_OUTAGE,
             )
         }
-        ExportError::Internal(cause) => {
-            tracing::error!(error = %cause, "the export failed");
+        ExportError::Internal(_) | ExportError::Continuation { .. } => {
+            tracing::error!(error = %error, "the export failed");
             respond(
                 ErrorCode::Server,
                 "the export failed; the log of the service has the cause under this request's id",

@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -16,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 use tracing::Instrument;
 use warp::http::header::X_CONTENT_TYPE_OPTIONS;
@@ -32,18 +32,26 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_LENGTH: usize = 128;
 /// Largest request head. The scroll id of a report over very many shards takes some ten kilobytes of it.
 const MAX_HEAD_BYTES: usize = 256 * 1024;
-/// Time for a client to send a request's head; also how long a connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time for requests under way to finish when the service stops.
-pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, which nearly always means too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What clients may take of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Connections open at the same time; more are not accepted before one closes.
+    pub max_connections: usize,
+    /// Time for a client to send the whole head of a request; also how long a connection may idle.
+    pub head_timeout: Duration,
+    /// Time for requests under way to finish when the service stops; then they are cut off.
+    pub shutdown_timeout: Duration,
+}
 
 /// Serves connections, with TLS if there is a certificate, until `shutdown` is done and the requests under way have
 /// finished.
 pub async fn serve<F>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    limits: ServerLimits,
     routes: F,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -52,13 +60,21 @@ pub async fn serve<F>(
     F::Future: Send,
 {
     let graceful = GracefulShutdown::new();
-    let connections = Arc::default();
+    let places = Arc::new(Semaphore::new(
+        limits.max_connections.min(Semaphore::MAX_PERMITS),
+    ));
+    let (cut_off, is_cut_off) = watch::channel(false);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let (stream, peer) = tokio::select! {
+        // The system lets some more wait.
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (stream, peer, place) = tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok(connection) => connection,
+            (accepted, place) = accept => match accepted {
+                Ok((stream, peer)) => (stream, peer, place),
                 Err(error) => {
                     if !is_of_one_connection(&error) {
                         tracing::error!(%error, "no connection can be accepted");
@@ -68,25 +84,33 @@ pub async fn serve<F>(
                 }
             },
         };
-        let open = Connection::open(&connections);
+        let open = Connection::open();
         let (tls, routes, watcher) = (tls.clone(), routes.clone(), graceful.watcher());
+        let mut is_cut_off = is_cut_off.clone();
         tokio::spawn(async move {
-            let _open = open;
-            if let Err(error) = serve_connection(stream, tls, routes, watcher).await {
-                tracing::debug!(%peer, error, "the connection broke");
+            let _open = (open, place);
+            let served = serve_connection(stream, tls, limits.head_timeout, routes, watcher);
+            tokio::select! {
+                served = served => if let Err(error) = served {
+                    tracing::debug!(%peer, error, "the connection broke");
+                },
+                // Either the sender says so or it is gone; both mean stop.
+                _ = is_cut_off.wait_for(|is_cut_off| *is_cut_off) => {}
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown())
+    if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
     {
         tracing::warn!(
             "requests under way did not finish within {} seconds and are cut off",
-            SHUTDOWN_GRACE.as_secs()
+            limits.shutdown_timeout.as_secs()
         );
     }
+    // Their pages learn that nobody reads them any more.
+    cut_off.send_replace(true);
 }
 
 /// The connection was gone before it was accepted; the next one may be fine.
@@ -100,24 +124,25 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// An open connection, counted while it lives.
-struct Connection(Arc<AtomicUsize>);
+struct Connection;
 
 impl Connection {
-    fn open(count: &Arc<AtomicUsize>) -> Self {
-        telemetry::connections(count.fetch_add(1, Ordering::Relaxed) + 1);
-        Self(Arc::clone(count))
+    fn open() -> Self {
+        telemetry::connection_opened();
+        Self
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        telemetry::connections(self.0.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+        telemetry::connection_closed();
     }
 }
 
 async fn serve_connection<F>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
+    head_timeout: Duration,
     routes: F,
     watcher: Watcher,
 ) -> Result<(), String>
@@ -131,19 +156,20 @@ where
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
     match tls {
-        None => serve_http(stream, routes, watcher).await,
+        None => serve_http(stream, head_timeout, routes, watcher).await,
         Some(tls) => {
             let stream = tls
                 .accept(stream)
                 .await
                 .map_err(|error| error.to_string())?;
-            serve_http(stream, routes, watcher).await
+            serve_http(stream, head_timeout, routes, watcher).await
         }
     }
 }
 
 async fn serve_http<F>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    head_timeout: Duration,
     routes: F,
     watcher: Watcher,
 ) -> Result<(), String>
@@ -159,7 +185,7 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     watcher

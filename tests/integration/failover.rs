@@ -78,7 +78,7 @@ fn a_node_that_dies_takes_no_request_with_it() {
         assert_eq!(service.all_rows("r", 10).len(), ROWS);
     }
     let page = service.first_page("r", 10).ok();
-    first.stop();
+    first.refuse();
     let rest = service.next_page("r", &page).ok();
     assert_eq!(rest["numberOfRecordsInResponse"], 10);
     for _ in 0..6 {

@@ -12,6 +12,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -27,6 +29,8 @@ enum Behaviour {
     Garbage,
     /// More than any key set has.
     Flood,
+    /// A small answer that says it unpacks to much more.
+    Bomb(Vec<u8>),
     /// Take the request and never answer.
     Hang,
 }
@@ -72,6 +76,9 @@ impl KeyServer {
                         }
                         Behaviour::Garbage => respond("200 OK", "", b"<html>keys</html>"),
                         Behaviour::Flood => respond("200 OK", "", &vec![b' '; 3 * 1024 * 1024]),
+                        Behaviour::Bomb(packed) => {
+                            respond("200 OK", "Content-Encoding: gzip\r\n", &packed)
+                        }
                         Behaviour::Hang => {
                             thread::sleep(Duration::from_secs(60));
                             return;
@@ -386,6 +393,24 @@ fn a_provider_that_does_not_work_is_not_the_clients_fault() {
         );
     }
     assert_eq!(keys.requests(), 0, "a redirect must not be followed");
+}
+
+#[test]
+fn a_key_set_that_unpacks_to_much_more_is_not_unpacked() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&vec![b' '; 64 * 1024 * 1024]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 1024 * 1024);
+    let server = KeyServer::start(Behaviour::Bomb(packed));
+    let service = server.serve(&optimize, &[]);
+    let before = service.peak_memory();
+    let (status, _) = ask(&service, &signer.sign(&claims(json!({}))));
+    assert_eq!((status, server.requests()), (503, 1));
+    service.wait_for_log("is no key set");
+    let growth = service.peak_memory() - before;
+    assert!(growth < 16 * 1024 * 1024, "{growth} bytes");
 }
 
 #[test]

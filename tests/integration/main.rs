@@ -11,11 +11,13 @@
 )]
 
 mod access;
+mod attacks;
 mod check;
 mod compression;
 mod decisions;
 mod definitions;
 mod export_command;
+mod faults;
 mod failover;
 mod filters;
 mod jwt;

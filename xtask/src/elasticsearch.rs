@@ -18,6 +18,7 @@ mod cache;
 mod container;
 mod distribution;
 mod java;
+mod killable;
 mod security;
 mod server;
 mod started;
@@ -27,6 +28,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use cache::Cache;
+pub use killable::Killable;
 pub use security::{ClientCertificates, SERVER_NAME, Secured, secured_for_this_process};
 pub use server::Heap;
 pub use started::{Status, start, status, stop};

@@ -5,7 +5,8 @@
 //! * [`indices`]: the indices an Optimize installation has, created and filled under a prefix of their own;
 //! * [`sample`]: the documents and stored reports of a believable installation;
 //! * [`demo`]: the main job of the service, shown to a human;
-//! * [`mod@bench`]: the service beside what else reads the same data.
+//! * [`mod@bench`]: the service beside what else reads the same data;
+//! * [`proxy`]: a proxy that injects faults.
 
 pub mod bench;
 pub mod certificates;
@@ -16,5 +17,6 @@ pub mod indices;
 pub mod nested;
 mod own_sample;
 mod progress;
+pub mod proxy;
 pub mod sample;
 mod service;

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::containers::loaded;
 use super::*;
-use crate::http::server::SHUTDOWN_GRACE;
 
 const DEPLOYMENT: &str = include_str!("../../../deploy/kubernetes/deployment.yaml");
 const SERVICE: &str = include_str!("../../../deploy/kubernetes/service.yaml");
@@ -212,7 +211,7 @@ fn pages_under_way_can_finish_before_a_pod_is_killed() {
         .as_u64()
         .unwrap();
     let granted = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
-    assert!(granted > pause + SHUTDOWN_GRACE.as_secs(), "{granted}");
+    assert!(granted > pause + u64::from(DEFAULT_SHUTDOWN_TIMEOUT), "{granted}");
 }
 
 #[test]

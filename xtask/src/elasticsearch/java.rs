@@ -30,6 +30,8 @@ pub(super) struct Layout<'a> {
     pub distribution: &'a Path,
     /// The server's own folder.
     pub folder: &'a Path,
+    /// Where its data is kept, when not in its own folder: then it outlives the server.
+    pub data: Option<&'a Path>,
 }
 
 /// A command to be run as it stands.
@@ -81,6 +83,7 @@ impl Java {
         Layout {
             distribution,
             folder,
+            ..
         }: Layout<'_>,
     ) -> CommandLine {
         let mut words = vec![OsString::from(&self.program)];
@@ -112,6 +115,7 @@ impl Java {
         Layout {
             distribution,
             folder,
+            ..
         }: Layout<'_>,
     ) -> CommandLine {
         let mut words = vec![OsString::from(&self.program)];
@@ -180,10 +184,7 @@ pub(super) fn write_configuration(
         let path = shipped.join(name);
         fs::read_to_string(&path).map_err(Error::system(format!("read {}", path.display())))
     };
-    write(
-        "elasticsearch.yml",
-        settings(version, layout.folder, security),
-    )?;
+    write("elasticsearch.yml", settings(version, layout, security))?;
     if let Some(security) = security {
         security.write_configuration(&config)?;
     }
@@ -192,12 +193,13 @@ pub(super) fn write_configuration(
 }
 
 /// The settings file. Port 0 lets the system choose free ports, which the server then writes into files.
-fn settings(version: Version, folder: &Path, security: Option<&Security>) -> String {
+fn settings(version: Version, layout: Layout<'_>, security: Option<&Security>) -> String {
+    let own = layout.folder.join("data");
     let mut settings = format!(
         "cluster.name: optimize-export
 node.name: optimize-export
 node.portsfile: true
-path.data: {folder}/data
+path.data: {data}
 path.logs: {folder}/logs
 network.host: 127.0.0.1
 http.port: 0
@@ -205,7 +207,8 @@ transport.port: 0
 discovery.type: single-node
 cluster.routing.allocation.disk.threshold_enabled: false
 ",
-        folder = folder.display()
+        data = layout.data.unwrap_or(&own).display(),
+        folder = layout.folder.display()
     );
     match security {
         Some(security) => settings.push_str(&security.settings()),
@@ -279,6 +282,7 @@ mod tests {
         let layout = Layout {
             distribution: Path::new(LAYOUT.0),
             folder: Path::new(LAYOUT.1),
+            data: None,
         };
         let heap: Heap = "2g".parse().unwrap();
         java.command_line(version, &heap, layout)
@@ -326,10 +330,17 @@ mod tests {
 
     #[test]
     fn only_version_8_knows_the_security_setting() {
-        assert!(
-            settings(Version::V8, Path::new("/x"), None).contains("xpack.security.enabled: false")
-        );
-        assert!(!settings(Version::V7, Path::new("/x"), None).contains("xpack"));
+        let layout = Layout {
+            distribution: Path::new(LAYOUT.0),
+            folder: Path::new("/x"),
+            data: None,
+        };
+        assert!(settings(Version::V8, layout, None).contains("xpack.security.enabled: false"));
+        assert!(!settings(Version::V7, layout, None).contains("xpack"));
+        assert!(settings(Version::V8, layout, None).contains("path.data: /x/data\n"));
+        let data = Some(Path::new("/kept"));
+        let elsewhere = Layout { data, ..layout };
+        assert!(settings(Version::V8, elsewhere, None).contains("path.data: /kept\n"));
     }
 
     #[test]

@@ -111,16 +111,18 @@ impl Server {
             Some(engine) => {
                 Self::start_in_container(cache, version, &heap, lifetime, &engine, security)
             }
-            None => Self::start_in_java(cache, version, &heap, lifetime, security),
+            None => Self::start_in_java(cache, version, &heap, lifetime, security, None),
         }
     }
 
-    fn start_in_java(
+    /// Starts a server in a Java virtual machine; what it stores goes into the folder `data`, or into its own.
+    pub fn start_in_java(
         cache: &Cache,
         version: Version,
         heap: &Heap,
         lifetime: Lifetime,
         security: Option<&Security>,
+        data: Option<&Path>,
     ) -> Result<Self, Error> {
         let java = Java::find()?;
         let distribution = distribution::folder(cache, version)?;
@@ -128,6 +130,7 @@ impl Server {
         let layout = Layout {
             distribution: &distribution,
             folder: &folder,
+            data,
         };
         for name in ["config", "data", "logs", "tmp"] {
             let path = folder.join(name);
@@ -209,6 +212,20 @@ impl Server {
     /// The process to signal when the server has to stop.
     pub fn keeper_process(&self) -> u32 {
         self.keeper.id()
+    }
+
+    /// Ends the server as a power failure would: it, and the shell beside it, get no time for anything.
+    pub fn kill(mut self) {
+        // The shell leads a process group of its own, and all that it started is in it.
+        if let Some(group) = i32::try_from(self.keeper.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.keeper.wait();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 
     /// Stops the server and waits until it and its folder are gone.
