@@ -138,6 +138,6 @@ fn all_ids() -> Vec<String> {
 fn ids(page: &Value) -> Vec<&str> {
     let rows = page["data"].as_array().unwrap();
     let id =
-        |row| -> &str { Value::as_str(&Value::get(row, "processInstanceId").unwrap()).unwrap() };
+        |row| -> &str { Value::as_str(Value::get(row, "processInstanceId").unwrap()).unwrap() };
     rows.iter().map(id).collect()
 }
