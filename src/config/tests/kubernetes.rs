@@ -211,7 +211,10 @@ fn pages_under_way_can_finish_before_a_pod_is_killed() {
         .as_u64()
         .unwrap();
     let granted = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
-    assert!(granted > pause + u64::from(DEFAULT_SHUTDOWN_TIMEOUT), "{granted}");
+    assert!(
+        granted > pause + u64::from(DEFAULT_SHUTDOWN_TIMEOUT),
+        "{granted}"
+    );
 }
 
 #[test]
