@@ -432,16 +432,21 @@ impl Connection {
             return Ok((answer, authorization));
         }
         // It was refused before anything was done, so even what must not be repeated can be sent again.
-        match authorization
+        let Some(other) = authorization
             .as_ref()
             .and_then(|refused| self.authorization.instead_of(refused))
-        {
-            Some(other) => {
-                let answer = self.send_with(repeatable, &send, Some(&other)).await?;
-                Ok((answer, Some(other)))
-            }
-            None => Ok((answer, authorization)),
+        else {
+            return Ok((answer, authorization));
+        };
+        let answer = self.send_with(repeatable, &send, Some(&other)).await?;
+        if answer.status() != 401 {
+            return Ok((answer, Some(other)));
         }
+        // Elasticsearch may have changed from the other one to the first one between the two requests.
+        let answer = self
+            .send_with(repeatable, &send, authorization.as_ref())
+            .await?;
+        Ok((answer, authorization))
     }
 
     async fn send_with<'c, A, F, S>(
