@@ -48,6 +48,9 @@ pub struct Options {
     /// Measure only some of it.
     #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
     pub only: Vec<Part>,
+    /// Leave `helpers.scan` and `elasticdump` out, which take most of the time.
+    #[arg(long)]
+    pub without_peers: bool,
     /// Also measure how speed and memory change from 10,000 to 200,000 process instances, at pages of 1,000. This stores
     /// two gigabytes.
     #[arg(long)]
@@ -183,7 +186,11 @@ impl Bench<'_> {
         let options = self.options;
         self.start_and_idle(report)?;
         let services = self.start_services()?;
-        let (peers, missing) = Peer::all()?;
+        let (peers, missing) = if options.without_peers {
+            (Vec::new(), vec!["peers were left out".to_owned()])
+        } else {
+            Peer::all()?
+        };
         missing.iter().for_each(|reason| println!("{reason}"));
         report.missing = missing;
         for (part, subject) in [
