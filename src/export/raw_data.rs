@@ -32,6 +32,9 @@ use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
 const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
+/// With more pages under way than this, steps are not fetched ahead: Elasticsearch is busy enough then, and each step that
+/// is fetched ahead takes as much of its heap as the one that is read.
+const PAGES_FETCHED_AHEAD: usize = 4;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
 
@@ -76,6 +79,12 @@ impl Exporter {
     /// Whether this process issued the id for this report.
     pub(super) fn is_scroll_of(&self, scroll_id: &str, report_id: &str) -> bool {
         matches!(self.0.scrolls.recognize(scroll_id), Recognition::Issued(contents) if contents.report_id == report_id)
+    }
+
+    /// Whether Elasticsearch has heap and time to spare, as far as this service is concerned.
+    fn has_few_pages_under_way(&self) -> bool {
+        let all = self.0.settings.max_concurrent_exports;
+        all - self.0.slots.available_permits().min(all) <= PAGES_FETCHED_AHEAD
     }
 
     /// The first page, or the next one.
@@ -610,7 +619,9 @@ impl Page {
         let mut rows_written: u32 = 0;
         let mut is_first = true;
         loop {
-            let goes_on = self.goes_on_after(rows_written + self.contents.step);
+            let rows_with_this_step = rows_written + self.contents.step;
+            let goes_on = self.goes_on_after(rows_with_this_step);
+            let fetches_ahead = goes_on && self.exporter.has_few_pages_under_way();
             let mut next_step = None;
             while let Some(text) = self.step.next_hit().await? {
                 let (instance, length) = match rows.read(text) {
@@ -626,7 +637,7 @@ impl Page {
                 self.step.advance(length);
                 rows_written += 1;
                 // A step without hits is the last one.
-                if goes_on && next_step.is_none() {
+                if fetches_ahead && next_step.is_none() {
                     next_step = Some(self.fetch_next_step());
                 }
                 if rows_written == 1 {
@@ -635,8 +646,13 @@ impl Page {
                 }
                 writer.flush_if_large().await?;
             }
-            let Some(next_step) = next_step else { break };
-            let step = next_step.taken().await?;
+            let step = match next_step {
+                Some(next_step) => next_step.taken().await?,
+                None if goes_on && rows_written == rows_with_this_step => {
+                    self.fetch_next_step().taken().await?
+                }
+                None => break,
+            };
             if step.head.scroll_id != self.scroll_id {
                 return Err(Broken::IdChanged);
             }

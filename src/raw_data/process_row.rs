@@ -470,4 +470,39 @@ mod tests {
         assert!(row.contains(r#""counts":{"incidents":1,"openIncidents":1,"userTasks":1},"flowNodeDurations":{"start":{"name":"Order received","value":5}}"#), "{row}");
         assert!(row.contains(r#""variables":{"b":"true"}"#), "{row}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn durations_are_summed_up_however_many_flow_nodes_there_are(
+            passed in proptest::collection::vec((0..60_u32, proptest::option::of(-5..1_000_i64)), 0..150),
+        ) {
+            let documents: Vec<serde_json::Value> = passed
+                .iter()
+                .map(|(id, duration)| serde_json::json!({"flowNodeId": format!("f{id}"), "totalDurationInMs": duration}))
+                .collect();
+            let json = serde_json::Value::from(documents).to_string();
+            let Many(instances): Many<FlowNodeInstance<'_>> = Cursor::new(&json).read().unwrap();
+            let names = (0..30).map(|id| (format!("f{id}"), Some(format!("F{id}")))).collect();
+            let flow_nodes = FlowNodes::of(&instances, &names, |_| None);
+
+            let mut expected: Vec<(u32, i64)> = Vec::new();
+            for (id, duration) in &passed {
+                let Some(duration) = duration else { continue };
+                match expected.iter_mut().find(|(known, _)| known == id) {
+                    Some((_, sum)) => *sum += duration,
+                    None => expected.push((*id, *duration)),
+                }
+            }
+            let text = |id: u32| format!("f{id}");
+            let name = |id: u32| (id < 30).then(|| format!("F{id}"));
+            let durations: Vec<_> = flow_nodes.durations()
+                .map(|(node, sum)| (node.id.as_deref().unwrap().to_owned(), node.name.map(str::to_owned), sum))
+                .collect();
+            let expected: Vec<_> = expected.into_iter().map(|(id, sum)| (text(id), name(id), sum)).collect();
+            proptest::prop_assert_eq!(durations, expected);
+            let found: Vec<_> = flow_nodes.of_instances().map(|node| node.unwrap().id.as_deref().unwrap().to_owned()).collect();
+            let expected: Vec<_> = passed.iter().map(|(id, _)| text(*id)).collect();
+            proptest::prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -278,6 +278,36 @@ mod tests {
     }
 
     #[test]
+    fn a_row_whose_variables_come_in_another_order_is_no_surprise() {
+        let names = VariableNames::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        let (mut scratch, mut out) = (Scratch::default(), JsonText::default());
+        for (variables, expected) in [
+            (
+                r#"[{"name":"c","value":"1"},{"name":"a","value":"2"}]"#,
+                r#"{"a":"2","b":"","c":"1"}"#,
+            ),
+            (
+                r#"[{"name":"x","value":"1"},{"name":"a","value":"2"},{"name":"b","value":"3"}]"#,
+                r#"{"a":"2","b":"3","c":"","x":"1"}"#,
+            ),
+            (
+                r#"[{"name":"a","value":"1"},{"name":"c","value":"2"},{"name":"b","value":"3"}]"#,
+                r#"{"a":"1","b":"3","c":"2"}"#,
+            ),
+        ] {
+            let Many(variables): Many<Variable<'_>> = Cursor::new(variables).read().unwrap();
+            write(
+                &mut out,
+                &variables,
+                &names,
+                ObjectVariables::Values,
+                &mut scratch,
+            );
+            assert_eq!(String::from_utf8(out.take()).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn the_last_of_two_counts() {
         let variables = r#"[{"name":"a","value":["1"]},{"name":"b","value":["2"]},{"name":"a","value":["3"]},{"name":"b","value":["4"]}]"#;
         assert_eq!(values(variables, &["a"]), r#"{"a":"3","b":"4"}"#);

@@ -87,6 +87,8 @@ impl Measurement {
 pub(super) struct Results {
     /// Its name.
     pub contestant: String,
+    /// Whether the others are compared with it.
+    pub is_measure: bool,
     /// Whether it is a build of the service.
     pub is_service: bool,
     /// One for each round.
@@ -116,6 +118,7 @@ impl Contest<'_> {
             .iter()
             .map(|contestant| Results {
                 contestant: contestant.name(),
+                is_measure: matches!(contestant, Contestant::BareScroll),
                 is_service: matches!(contestant, Contestant::Service(_)),
                 rounds: Vec::new(),
             })

@@ -19,6 +19,9 @@ const ELASTICDUMP: &str = "elasticdump@6.125.1";
 /// `helpers.scan` as its documentation shows it, in the order of the other readers.
 const SCAN: &str = include_str!("scan.py");
 
+/// How much of the end of its output is kept.
+const TAIL_BYTES: usize = 1_024;
+
 /// A program that reads an index.
 pub(super) enum Peer {
     /// `helpers.scan` of `elasticsearch-py`.
@@ -127,10 +130,12 @@ impl Peer {
             let piece = buffer.get(..read).unwrap_or_default();
             bytes += read as u64;
             lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
-            last = piece
-                .get(read.saturating_sub(200)..)
-                .unwrap_or_default()
-                .to_vec();
+            last.extend_from_slice(
+                piece
+                    .get(read.saturating_sub(TAIL_BYTES)..)
+                    .unwrap_or_default(),
+            );
+            last.drain(..last.len().saturating_sub(TAIL_BYTES));
             // The process is gone when its output has ended.
             cpu = usage::cpu_of_process(id).or(cpu);
             peak = usage::peak_memory(id).or(peak);

@@ -17,7 +17,7 @@ const COLUMNS: [(&str, usize); 8] = [
     ("peak RSS", 10),
 ];
 
-/// Medians over the rounds; ratios are those to the first contestant in the same round.
+/// Medians over the rounds; ratios are those to the bare scroll of the same round.
 pub(super) fn of(results: &[Results]) -> String {
     let mut text = String::new();
     line(&mut text, COLUMNS.map(|(title, _)| title.to_owned()));
@@ -58,9 +58,9 @@ pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// How fast it was, compared with the first one in the same round.
+/// How fast it was, compared with the bare scroll of the same round.
 pub(super) fn ratio(results: &[Results], result: &Results) -> Option<f64> {
-    let measure = results.first()?;
+    let measure = results.iter().find(|results| results.is_measure)?;
     let pairs = result.rounds.iter().zip(&measure.rounds);
     median(pairs.map(|(it, measure)| it.rate() / measure.rate()))
 }
