@@ -83,8 +83,7 @@ impl Exporter {
 
     /// Whether Elasticsearch has heap and time to spare, as far as this service is concerned.
     fn has_few_pages_under_way(&self) -> bool {
-        let all = self.0.settings.max_concurrent_exports;
-        all - self.0.slots.available_permits().min(all) <= PAGES_FETCHED_AHEAD
+        self.0.slots.under_way() <= PAGES_FETCHED_AHEAD
     }
 
     /// The first page, or the next one.

@@ -68,6 +68,11 @@ impl ExportSlots {
         })
     }
 
+    /// How many exports are under way.
+    pub fn under_way(&self) -> usize {
+        self.lock().in_all
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taken> {
         // A panic elsewhere leaves counts as good as they were.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
