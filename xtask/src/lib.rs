@@ -6,7 +6,8 @@
 //! * [`sample`]: the documents and stored reports of a believable installation;
 //! * [`demo`]: the main job of the service, shown to a human;
 //! * [`mod@bench`]: the service beside what else reads the same data;
-//! * [`proxy`]: a proxy that injects faults.
+//! * [`proxy`]: a proxy that injects faults;
+//! * [`soak`]: many exports while everything around them fails.
 
 pub mod bench;
 pub mod certificates;
@@ -20,3 +21,4 @@ mod progress;
 pub mod proxy;
 pub mod sample;
 mod service;
+pub mod soak;

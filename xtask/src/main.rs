@@ -15,6 +15,7 @@ use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
 use xtask::nested;
 use xtask::sample::{self, InstanceSize, Sample};
+use xtask::soak;
 
 /// What a developer of optimize-export runs.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ enum Command {
     },
     /// Measure the service beside what else reads the same data, and print medians and ratios.
     Bench(bench::Options),
+    /// Let many clients export while the service, Elasticsearch and the network between them fail, and compare every record.
+    Soak(soak::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,6 +189,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::Sample(command) => run_sample(command),
         Command::Demo { exit } => demo::run(exit),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
     }
 }
 

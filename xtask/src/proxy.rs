@@ -60,8 +60,10 @@ struct State {
     left: usize,
     /// Tells one setting of the mode from the next: each begins to count anew.
     generation: u32,
-    /// The first lines of all requests.
-    seen: Vec<String>,
+    /// How many requests the modes have been for so far.
+    applied: usize,
+    /// The first lines of all requests, where they are wanted.
+    seen: Option<Vec<String>>,
     connections: Vec<TcpStream>,
     is_stopped: bool,
 }
@@ -90,7 +92,8 @@ impl Proxy {
             only: String::new(),
             left: usize::MAX,
             generation: 0,
-            seen: Vec::new(),
+            applied: 0,
+            seen: Some(Vec::new()),
             connections: Vec::new(),
             is_stopped: false,
         };
@@ -135,7 +138,18 @@ impl Proxy {
     /// How many requests so far had this text in their first line.
     pub fn count(&self, text: &str) -> usize {
         let state = lock(&self.shared);
-        state.seen.iter().filter(|line| line.contains(text)).count()
+        let seen = state.seen.iter().flatten();
+        seen.filter(|line| line.contains(text)).count()
+    }
+
+    /// Keeps no requests in mind any more, so that it can run for long.
+    pub fn forget_requests(&self) {
+        lock(&self.shared).seen = None;
+    }
+
+    /// How many requests so far met a fault.
+    pub fn applied(&self) -> usize {
+        lock(&self.shared).applied
     }
 
     /// Closes all connections that are open.
@@ -245,9 +259,12 @@ fn pass_requests(
     while let Some((line, request)) = read_request(client)? {
         let mut state = lock(shared);
         let is_meant = state.left > 0 && state.mode != Mode::Pass && line.contains(&state.only);
-        state.seen.push(line);
+        if let Some(seen) = &mut state.seen {
+            seen.push(line);
+        }
         if is_meant {
             state.left = state.left.saturating_sub(1);
+            state.applied += 1;
         }
         let (mode, generation) = (state.mode.clone(), state.generation);
         let mut request_under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);

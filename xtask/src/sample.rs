@@ -7,7 +7,7 @@
 mod definitions;
 mod instances;
 mod model;
-mod random;
+pub(crate) mod random;
 mod reports;
 mod time;
 

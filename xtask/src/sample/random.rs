@@ -5,7 +5,7 @@ const SEED: u64 = 0x0071_3125_E7B0_4A57;
 
 /// A SplitMix64 generator: small, even enough for sample data, and its results are fixed by its definition and not by a library's version.
 #[derive(Debug, Clone)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u64,
 }
 
@@ -14,6 +14,15 @@ impl Random {
     pub fn of_item(kind: u64, number: u64) -> Self {
         let mut random = Self {
             state: SEED ^ kind.rotate_left(40) ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93),
+        };
+        random.next();
+        random
+    }
+
+    /// A generator that a caller has chosen, for what need not be the same every time.
+    pub fn seeded(seed: u64, number: u64) -> Self {
+        let mut random = Self {
+            state: seed ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93),
         };
         random.next();
         random
