@@ -202,7 +202,8 @@ fn as_json(mut response: Response) -> Response {
 }
 
 /// A header that names no zone is ignored, as in Optimize (fact file A, section 9).
-fn client_time_zone(headers: &HeaderMap) -> Option<TimeZone> {
+/// The zone that a request asks for, if it names one that is known.
+pub fn client_time_zone(headers: &HeaderMap) -> Option<TimeZone> {
     let name = headers.get(CLIENT_TIME_ZONE)?.to_str().ok()?.trim();
     TimeZone::get(name)
         .inspect_err(|_| tracing::debug!("{CLIENT_TIME_ZONE} names no known zone and is ignored"))

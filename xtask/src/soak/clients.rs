@@ -14,7 +14,7 @@ use crate::sample::random::Random;
 use crate::service::TOKEN;
 
 /// How long a client waits after an error.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
 /// How often an export is gone on with after errors before its client starts over.
 const MAX_ERRORS: usize = 50;
 /// How long one page may take.
@@ -82,7 +82,10 @@ impl Client {
             };
             match self.export(report, tally, &mut errors) {
                 Some(ids) => compare(expected.get(*report), ids, &mut change(tally)),
-                None => change(tally).started_over += 1,
+                None => {
+                    change(tally).started_over += 1;
+                    thread::sleep(PAUSE);
+                }
             }
         }
     }

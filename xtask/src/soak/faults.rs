@@ -16,7 +16,7 @@ const FAULT_TIME: Duration = Duration::from_millis(1_500);
 /// How long connections are refused.
 const REFUSED_TIME: Duration = Duration::from_millis(400);
 /// Pauses between two faults, in milliseconds.
-const PAUSES: (i64, i64) = (200, 1_200);
+const PAUSES: (i64, i64) = (200, 1_000);
 /// How long Elasticsearch may take to have its shards back after a start.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// The request that opens a scroll, and the one that continues it.
@@ -88,8 +88,8 @@ impl<'a> Faults<'a> {
             let pause = self.random.between(PAUSES.0, PAUSES.1);
             thread::sleep(Duration::from_millis(pause.unsigned_abs()));
             match self.random.between(1, 100) {
-                1..=3 => self.kill_elasticsearch()?,
-                4..=10 => self.kill_service()?,
+                1 => self.kill_elasticsearch()?,
+                2..=10 => self.kill_service()?,
                 11..=15 => self.stop_service()?,
                 16..=25 => self.refuse(),
                 26..=35 => self.close_connections(),

@@ -1,0 +1,9 @@
+//! Answers of Elasticsearch, in the pieces that the network makes.
+
+#![no_main]
+
+#[path = "../harness.rs"]
+#[allow(dead_code, reason = "each target uses one of its functions")]
+mod harness;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::answers(bytes));

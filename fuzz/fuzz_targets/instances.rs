@@ -1,0 +1,9 @@
+//! Stored process and decision instances, as hits.
+
+#![no_main]
+
+#[path = "../harness.rs"]
+#[allow(dead_code, reason = "each target uses one of its functions")]
+mod harness;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::instances(bytes));
