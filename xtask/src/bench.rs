@@ -310,7 +310,7 @@ impl Bench<'_> {
         heading(&format!(
             "{instances} {name} in pages of {page}, {clients} client(s)"
         ));
-        let results = contest.run(subject, page, clients, &contestants)?;
+        let results = contest.run(subject, page, clients, &contestants);
         print!("{}", table::of(&results));
         Ok(Reading {
             subject: name,

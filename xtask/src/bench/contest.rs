@@ -91,8 +91,10 @@ pub(super) struct Results {
     pub is_measure: bool,
     /// Whether it is a build of the service.
     pub is_service: bool,
-    /// One for each round.
+    /// One for each round that went well.
     pub rounds: Vec<Measurement>,
+    /// What went wrong in the others.
+    pub failures: Vec<String>,
 }
 
 /// The circumstances of all measurements.
@@ -113,7 +115,7 @@ impl Contest<'_> {
         page: u32,
         clients: u32,
         contestants: &[Contestant<'_>],
-    ) -> anyhow::Result<Vec<Results>> {
+    ) -> Vec<Results> {
         let mut results: Vec<Results> = contestants
             .iter()
             .map(|contestant| Results {
@@ -121,17 +123,20 @@ impl Contest<'_> {
                 is_measure: matches!(contestant, Contestant::BareScroll),
                 is_service: matches!(contestant, Contestant::Service(_)),
                 rounds: Vec::new(),
+                failures: Vec::new(),
             })
             .collect();
         for round in 0..=self.rounds {
             for (contestant, result) in contestants.iter().zip(&mut results) {
-                let measurement = self.measure(subject, page, clients, contestant)?;
-                if round > 0 {
-                    result.rounds.push(measurement);
+                // With many clients Elasticsearch may refuse one of them. That is a result, too.
+                match self.measure(subject, page, clients, contestant) {
+                    Ok(measurement) if round > 0 => result.rounds.push(measurement),
+                    Ok(_) => {}
+                    Err(error) => result.failures.push(format!("{error:#}")),
                 }
             }
         }
-        Ok(results)
+        results
     }
 
     fn measure(

@@ -48,6 +48,9 @@ pub(super) fn of(results: &[Results]) -> String {
                 shown(of(&|m| m.peak_resident_bytes.map(mebibytes)), 1, " MiB"),
             ],
         );
+        for failure in &result.failures {
+            text.push_str(&format!("    a round failed: {failure}\n"));
+        }
     }
     text
 }
@@ -61,6 +64,11 @@ pub(super) fn mebibytes(bytes: u64) -> f64 {
 /// How fast it was, compared with the bare scroll of the same round.
 pub(super) fn ratio(results: &[Results], result: &Results) -> Option<f64> {
     let measure = results.iter().find(|results| results.is_measure)?;
+    if !(result.failures.is_empty() && measure.failures.is_empty()) {
+        // It is not known any more which rounds belong together.
+        let rate = |results: &Results| median(results.rounds.iter().map(Measurement::rate));
+        return Some(rate(result)? / rate(measure)?);
+    }
     let pairs = result.rounds.iter().zip(&measure.rounds);
     median(pairs.map(|(it, measure)| it.rate() / measure.rate()))
 }
