@@ -4,7 +4,7 @@
 //! * [`indices`]: the indices an Optimize installation has, created and filled under a prefix of their own;
 //! * [`sample`]: the documents and stored reports of a believable installation;
 //! * [`demo`]: the main job of the service, shown to a human;
-//! * [`bench`]: the service beside what else reads the same data.
+//! * [`mod@bench`]: the service beside what else reads the same data.
 
 pub mod bench;
 pub mod client;
