@@ -21,6 +21,9 @@ pub enum RowError {
     /// The document is not what Optimize writes.
     #[error("a stored instance can't be read: {0}")]
     Document(ReadError),
+    /// A process instance in place of a decision instance, or the other way round.
+    #[error("it is an instance of another kind than the report's")]
+    OtherKind,
     /// The names of its flow nodes can't be had.
     #[error(transparent)]
     Elasticsearch(#[from] Arc<ElasticsearchError>),
@@ -63,7 +66,7 @@ impl Rows<'_> {
     /// Writes the row of one instance.
     ///
     /// # Errors
-    /// Elasticsearch does not give what the row needs beside it.
+    /// Elasticsearch does not give what the row needs beside it, or the instance was read by rows of another kind.
     pub async fn write(
         &mut self,
         instance: &Instance<'_>,
@@ -75,7 +78,7 @@ impl Rows<'_> {
                 rows.write(out, instance);
                 Ok(())
             }
-            _ => unreachable!("an instance is read by what writes it"),
+            _ => Err(RowError::OtherKind),
         }
     }
 }
