@@ -161,10 +161,9 @@ fn print(options: &Options, tally: &Tally, faults: &BTreeMap<&'static str, usize
     );
     println!("\nAnswers");
     row("pages", tally.pages);
-    row("pages that broke", tally.broken);
     row(
-        "connections refused or closed without an answer",
-        tally.unanswered,
+        "that did not come, or not whole",
+        tally.unanswered + tally.broken,
     );
     for (status, count) in &tally.errors {
         row(&format!("errors with status {status}"), *count);

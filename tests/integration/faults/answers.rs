@@ -110,7 +110,7 @@ fn an_elasticsearch_that_is_not_available_means_wait() {
 
 #[test]
 fn an_error_whose_body_never_ends_is_an_error() {
-    let faulty = Faulty::new(&["--elasticsearch-timeout", "2"]);
+    let faulty = Faulty::new(&["--elasticsearch-timeout", "5"]);
     let endless = b"HTTP/1.1 503 X\r\nContent-Length: 1000000\r\n\r\n{\"error\":".to_vec();
     let (opened, continued, page) = faulty.pages_through(&Mode::AnswerAndHold(endless));
     assert_wait(&opened, AWAY);

@@ -67,7 +67,7 @@ fn idle_connections_that_were_closed_are_not_used() {
 
 #[test]
 fn an_answer_that_never_comes_is_given_up_in_time() {
-    let faulty = Faulty::new(&["--elasticsearch-timeout", "3"]);
+    let faulty = Faulty::new(&["--elasticsearch-timeout", "5"]);
     let (opened, continued, page) = faulty.pages_through(&Mode::HoldAfter(0));
     assert_wait(&opened, AWAY);
     assert_wait(&continued, AWAY);
@@ -77,7 +77,7 @@ fn an_answer_that_never_comes_is_given_up_in_time() {
 
 #[test]
 fn an_answer_that_stops_in_the_middle_breaks_the_page_in_time() {
-    let faulty = Faulty::new(&["--elasticsearch-timeout", "3"]);
+    let faulty = Faulty::new(&["--elasticsearch-timeout", "5"]);
     let (opened, continued, page) = faulty.pages_through(&Mode::HoldAfter(200_000));
     assert_broken(&opened);
     assert_broken(&continued);
@@ -87,10 +87,10 @@ fn an_answer_that_stops_in_the_middle_breaks_the_page_in_time() {
 
 #[test]
 fn a_slow_answer_is_no_fault() {
-    let faulty = Faulty::new(&["--elasticsearch-timeout", "3"]);
+    let faulty = Faulty::new(&["--elasticsearch-timeout", "5"]);
     let page = faulty.service.first_page("r", 100).ok();
     // Longer than the timeout in all, never silent for so long.
-    faulty.proxy.set_for(CONTINUE, 1, Mode::Slow(120_000));
+    faulty.proxy.set_for(CONTINUE, 1, Mode::Slow(80_000));
     let next = faulty.service.next_page("r", &page).ok();
     assert_eq!(ids(&next).len(), 100);
     assert!(!faulty.proxy.is_armed());
