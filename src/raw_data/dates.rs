@@ -82,7 +82,8 @@ fn parse_offset(text: &str) -> Option<Offset> {
     let hours: i32 = digits.get(..2)?.parse().ok()?;
     let minutes: i32 = match digits.get(2..) {
         None | Some("") => 0,
-        Some(minutes) => minutes.parse().ok()?,
+        Some(minutes) if minutes.len() <= 2 => minutes.parse().ok()?,
+        Some(_) => return None,
     };
     let seconds = hours * 3600 + minutes * 60;
     Offset::from_seconds(if text.starts_with('-') {
@@ -127,6 +128,8 @@ mod tests {
             shown("2021-12-02T17:21:49.3+05:30", None),
             "2021-12-02T17:21:49.300+0530"
         );
+        let no_offset = "2021-12-02T17:21:49.330+300000000000112";
+        assert_eq!(shown(no_offset, None), no_offset);
     }
 
     #[test]
