@@ -1,8 +1,9 @@
 //! Talking to Elasticsearch.
 //!
-//! Everything but pages goes through the official client. Pages of a scroll are large and are read as a stream, which
-//! the official client can't do; they go through `reqwest` with the same nodes, credentials and TLS settings
-//! ([`pages`]), and so do ordinary requests over TLS connections that the official client can't make ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
+//! Ordinary requests go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]), and a
+//! search's answer is read up to a limit; the official client can do neither, so both go through `reqwest`, with the same
+//! nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
+//! ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
 
 pub mod client;
 pub mod composite;
@@ -13,6 +14,6 @@ mod nodes;
 pub mod pages;
 pub mod tls;
 
-pub use client::{ConnectionSettings, Elasticsearch};
+pub use client::{ConnectionSettings, Elasticsearch, Found};
 pub use credentials::Credentials;
 pub use error::{ElasticsearchError, Refusal};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Definitions, ScopeError};
 use crate::cache::get_or_load;
-use crate::elasticsearch::ElasticsearchError;
+use crate::elasticsearch::{ElasticsearchError, Found};
 use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
 use crate::report::definition::{DecisionReportData, lenient};
 use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
@@ -64,10 +64,10 @@ impl Definitions {
             "_source": ["version", "tenantId", "inputVariableNames", "outputVariableNames"],
             "query": {"bool": {"filter": definition_clauses(decision)}},
         });
-        let answer: Option<Answer> = self
+        let answer: Option<Found<Hit>> = self
             .search_definitions(DefinitionKind::Decision, &body)
             .await?;
-        let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
+        let hits = answer.map(Found::into_hits).unwrap_or_default();
         let mut definitions: Vec<Definition> = hits.into_iter().map(|hit| hit.source).collect();
         definitions.sort_by_cached_key(|definition| rank(definition, decision));
         Ok(Arc::new(clauses_of(definitions)))
@@ -138,16 +138,6 @@ fn clauses_of(definitions: Vec<Definition>) -> DecisionClauses {
         inputs: merged(inputs),
         outputs: merged(outputs),
     }
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    hits: Hits,
-}
-
-#[derive(Deserialize)]
-struct Hits {
-    hits: Vec<Hit>,
 }
 
 #[derive(Deserialize)]

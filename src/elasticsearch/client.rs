@@ -690,6 +690,24 @@ fn too_large() -> ElasticsearchError {
     ElasticsearchError::Unreadable(format!("it is larger than {MAX_ANSWER_BYTES} bytes"))
 }
 
+/// An answer to a search that asks for documents.
+#[derive(Debug, Deserialize)]
+pub struct Found<H> {
+    hits: Hits<H>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hits<H> {
+    hits: Vec<H>,
+}
+
+impl<H> Found<H> {
+    /// What was found, in the order of the search.
+    pub fn into_hits(self) -> Vec<H> {
+        self.hits.hits
+    }
+}
+
 /// An answer together with what says whether it is whole.
 #[derive(Deserialize)]
 struct Complete<T> {

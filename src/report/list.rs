@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::definition::{DefinitionError, StoredReport};
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
+use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Found};
 use crate::id_enum;
 use crate::plan::combination;
 use crate::scope::IndexNames;
@@ -154,16 +154,6 @@ pub struct ReportList {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    hits: Hits,
-}
-
-#[derive(Deserialize)]
-struct Hits {
-    hits: Vec<Hit>,
-}
-
-#[derive(Deserialize)]
 struct Hit {
     _id: String,
     #[serde(default)]
@@ -271,8 +261,8 @@ impl ReportList {
                 body.insert("search_after".to_owned(), json!(after));
             }
         }
-        let answer: Answer = self.elasticsearch.search(indices, &body).await?;
-        Ok(answer.hits.hits)
+        let answer: Found<Hit> = self.elasticsearch.search(indices, &body).await?;
+        Ok(answer.into_hits())
     }
 }
 
