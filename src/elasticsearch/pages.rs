@@ -28,7 +28,6 @@ pub struct ScrollStep {
     pub head: StepHead,
     response: Response,
     splitter: HitSplitter,
-    bytes_read: u64,
 }
 
 /// A step that gave no hits, and the scroll that it may have left open.
@@ -187,7 +186,6 @@ struct Total {
 impl ScrollStep {
     async fn read_head(mut response: Response) -> Result<Self, Broken> {
         let mut splitter = HitSplitter::default();
-        let mut bytes_read = 0;
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
                 let head = parse_head(splitter.text(range))?;
@@ -195,10 +193,9 @@ impl ScrollStep {
                     head,
                     response,
                     splitter,
-                    bytes_read,
                 });
             }
-            bytes_read += read_more(&mut response, &mut splitter).await?;
+            read_more(&mut response, &mut splitter).await?;
         }
     }
 
@@ -216,7 +213,7 @@ impl ScrollStep {
                 // A connection can be used again only if its answer was read to the very end.
                 Piece::End if self.splitter.is_complete() => return Ok(None),
                 Piece::End | Piece::Head(_) | Piece::Incomplete => {
-                    self.bytes_read += read_more(&mut self.response, &mut self.splitter).await?;
+                    read_more(&mut self.response, &mut self.splitter).await?;
                 }
             }
         }
@@ -234,27 +231,16 @@ impl ScrollStep {
     pub fn wait(&mut self) -> Result<(), ElasticsearchError> {
         self.splitter.wait().map_err(unreadable)
     }
-
-    /// Bytes of the answer that have arrived so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes_read
-    }
 }
 
-/// Waits for more of the answer; gives back how many bytes came.
+/// Waits for more of the answer.
 async fn read_more(
     response: &mut Response,
     splitter: &mut HitSplitter,
-) -> Result<u64, ElasticsearchError> {
+) -> Result<(), ElasticsearchError> {
     match response.chunk().await {
-        Ok(Some(chunk)) => {
-            splitter.push(&chunk).map_err(unreadable)?;
-            Ok(chunk.len() as u64)
-        }
-        Ok(None) => {
-            splitter.complete().map_err(unreadable)?;
-            Ok(0)
-        }
+        Ok(Some(chunk)) => splitter.push(&chunk).map_err(unreadable),
+        Ok(None) => splitter.complete().map_err(unreadable),
         Err(error) => Err(classify(&error, error.is_timeout())),
     }
 }
