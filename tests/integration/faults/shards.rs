@@ -31,10 +31,9 @@ fn physical(optimize: &Optimize, key: &str) -> String {
 }
 
 /// Replaces an index by one of the same name and aliases whose shard has nowhere to go.
-fn make_red(optimize: &Optimize, key: &str) {
+fn make_red(optimize: &Optimize, index: Index<'_>) {
     let client = optimize.installation.client();
-    let index = Index::ProcessInstance { key };
-    let name = physical(optimize, key);
+    let name = index.physical_name(&optimize.prefix);
     client
         .delete(&format!("/{name}"))
         .unwrap()
@@ -61,7 +60,7 @@ fn red_shards_are_never_passed_over() {
     let service = optimize.serve();
     assert_eq!(service.first_page("r", 10).ok()["totalNumberOfRecords"], 6);
     assert_eq!(service.first_page("count", 1).ok()["data"], 6.0);
-    make_red(&optimize, "invoice");
+    make_red(&optimize, Index::ProcessInstance { key: "invoice" });
     // Elasticsearch itself answers 200 with what the other shard has.
     let names = format!(
         "{},{}",
@@ -145,25 +144,6 @@ fn a_closed_index_means_wait() {
 fn a_report_index_that_is_red_means_wait() {
     let optimize = with_two_processes();
     let service = optimize.serve_with(&["--cache-ttl", "0"]);
-    let client = optimize.installation.client();
-    let index = Index::SingleProcessReport;
-    let name = index.physical_name(&optimize.prefix);
-    client
-        .delete(&format!("/{name}"))
-        .unwrap()
-        .success()
-        .unwrap();
-    let mut body = index.creation_body(&optimize.prefix);
-    body["settings"]["index"]["routing.allocation.require._name"] = json!("none");
-    body["mappings"]["_meta"] =
-        json!({"made_by_optimize_export_xtask_for_prefix": optimize.prefix});
-    client
-        .put(
-            &format!("/{name}?wait_for_active_shards=0&timeout=1s"),
-            &body,
-        )
-        .unwrap()
-        .success()
-        .unwrap();
+    make_red(&optimize, Index::SingleProcessReport);
     assert_wait(&service.first_page("r", 10), AWAY);
 }
