@@ -106,6 +106,8 @@ pub struct BodyWriter {
 pub struct PageBody {
     receiver: mpsc::Receiver<Message>,
     delivered: Option<oneshot::Sender<()>>,
+    /// Whether the next thing that the reader learns is that the page broke off.
+    breaks_off: bool,
 }
 
 /// The two ends of a body. A reader that takes nothing for so long loses its page: while it dawdles, Elasticsearch holds the
@@ -125,6 +127,7 @@ pub fn channel(stall_timeout: Duration) -> (BodyWriter, PageBody) {
         PageBody {
             receiver,
             delivered: Some(delivered_sender),
+            breaks_off: false,
         },
     )
 }
@@ -196,6 +199,10 @@ impl Stream for PageBody {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.breaks_off {
+            self.breaks_off = false;
+            return Poll::Ready(Some(Err(io::Error::other("the page broke off"))));
+        }
         if self.delivered.is_none() {
             return Poll::Ready(None);
         }
@@ -211,7 +218,12 @@ impl Stream for PageBody {
             }
             Some(Message::End(_)) | None => {
                 self.delivered = None;
-                Poll::Ready(Some(Err(io::Error::other("the page broke off"))))
+                self.breaks_off = true;
+                // A connection drops what it has not written yet when a body fails, the head of the answer included, and a
+                // client that gets no byte at all may take the request for one that never arrived. It writes when a body
+                // has nothing to give right now.
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
         }
     }
@@ -287,6 +299,15 @@ mod tests {
         writer.flush().await.unwrap();
         drop(writer);
         assert!(body.next().await.unwrap().is_ok());
+        assert!(body.next().await.unwrap().is_err());
+        assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn before_a_page_breaks_the_connection_can_write_what_it_has() {
+        let (writer, mut body) = channel(STALL_TIMEOUT);
+        drop(writer);
+        assert!(futures_util::poll!(body.next()).is_pending());
         assert!(body.next().await.unwrap().is_err());
         assert!(body.next().await.is_none());
     }
