@@ -46,6 +46,8 @@ const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 
 /// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
+/// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
+const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
 /// Connections open at the same time. An idle one takes some kilobytes.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
@@ -412,6 +414,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_open_scrolls: Option<u32>,
 
+    /// Pages that may begin to be fetched before their clients ask for them; 0 fetches none ahead. None is with a scroll key
+    /// [default: 4]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_PAGES_AHEAD",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pages_ahead: Option<u32>,
+
     /// Connections open at the same time; more wait until one closes. The system's limit of open files may allow fewer
     /// [default: 10000]
     #[arg(
@@ -728,6 +741,7 @@ impl Config {
                 max_concurrent_exports: count(max_concurrent_exports),
                 max_concurrent_exports_per_client: count(limit_per_client),
                 max_open_scrolls: count(max_open_scrolls),
+                max_pages_ahead: count(settings.max_pages_ahead.unwrap_or(DEFAULT_MAX_PAGES_AHEAD)),
                 stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
             },
             server: ServerLimits {

@@ -21,11 +21,13 @@ use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
 
 mod aggregated;
+mod ahead;
 pub mod answer;
 pub mod audit;
 pub mod body;
 pub mod error;
 pub mod open_scrolls;
+mod page;
 mod raw_data;
 mod raw_report;
 mod rows;
@@ -37,6 +39,7 @@ pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
 
+use ahead::StepsAhead;
 use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
 use slots::{Exhausted, ExportSlots, Slot};
@@ -71,6 +74,8 @@ pub struct ExportSettings {
     pub max_concurrent_exports_per_client: usize,
     /// Scrolls open at the same time.
     pub max_open_scrolls: usize,
+    /// Pages that may begin to be fetched before their clients ask for them.
+    pub max_pages_ahead: usize,
     /// How long a page waits for a client that reads nothing.
     pub stall_timeout: Duration,
 }
@@ -118,6 +123,7 @@ struct Parts {
     columns: Cache<String, Columns>,
     settings: ExportSettings,
     slots: ExportSlots,
+    steps_ahead: StepsAhead,
     /// Cloned for each task that has a scroll to care for.
     under_way: Arc<()>,
 }
@@ -147,6 +153,7 @@ impl Exporter {
                 settings.max_concurrent_exports,
                 settings.max_concurrent_exports_per_client,
             ),
+            steps_ahead: StepsAhead::new(settings.max_pages_ahead),
             settings,
             under_way: Arc::default(),
         }))

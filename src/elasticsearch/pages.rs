@@ -231,6 +231,18 @@ impl ScrollStep {
     pub fn wait(&mut self) -> Result<(), ElasticsearchError> {
         self.splitter.wait().map_err(unreadable)
     }
+
+    /// Reads at least so many bytes, or all there are, before anybody asks for the next hit. Nothing is lost if it is not
+    /// waited for.
+    ///
+    /// # Errors
+    /// As [`ScrollStep::next_hit`].
+    pub async fn read_ahead(&mut self, bytes: usize) -> Result<(), ElasticsearchError> {
+        while self.splitter.rest().len() < bytes && !self.splitter.is_complete() {
+            read_more(&mut self.response, &mut self.splitter).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Waits for more of the answer.

@@ -15,6 +15,7 @@ use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::ahead::Ahead;
 use super::scroll::ScrollLease;
 use super::slots::Slot;
 use crate::raw_data::json::JsonText;
@@ -43,23 +44,35 @@ enum Message {
     End(Arc<PageEnd>),
 }
 
-/// What happens at the moment the reader has everything.
-pub struct PageEnd {
-    leases: Vec<ScrollLease>,
+/// What waits for the moment when the reader has everything.
+#[derive(Default)]
+pub(super) struct Delivery {
+    /// The right to read from the scroll.
+    pub leases: Vec<ScrollLease>,
     /// The right to export, for the next one who asks.
-    slot: Mutex<Option<Slot>>,
+    pub slot: Option<Slot>,
     /// Whether the scroll is used up with this page.
+    pub is_last: bool,
+    /// What the next page begins with.
+    pub ahead: Option<Ahead>,
+}
+
+/// What happens at the moment the reader has everything.
+pub(super) struct PageEnd {
+    leases: Vec<ScrollLease>,
     is_last: bool,
+    /// Gone once it is delivered.
+    of_next: Mutex<(Option<Slot>, Option<Ahead>)>,
     is_revoked: AtomicBool,
 }
 
 impl PageEnd {
     /// Holds the right to read from the scroll until the page is delivered.
-    pub fn new(leases: Vec<ScrollLease>, slot: Option<Slot>, is_last: bool) -> Self {
+    pub fn new(delivery: Delivery) -> Self {
         Self {
-            leases,
-            slot: Mutex::new(slot),
-            is_last,
+            leases: delivery.leases,
+            is_last: delivery.is_last,
+            of_next: Mutex::new((delivery.slot, delivery.ahead)),
             is_revoked: AtomicBool::new(false),
         }
     }
@@ -67,18 +80,18 @@ impl PageEnd {
     /// Lets the next page begin. Called before the client can see the end of this one, so that its next request can't
     /// come too early.
     fn delivered(&self) {
+        let (slot, ahead) =
+            std::mem::take(&mut *self.of_next.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(ahead) = ahead {
+            ahead.wait_for_client();
+        }
         for lease in &self.leases {
             if self.is_last {
                 lease.end();
             }
             lease.release();
         }
-        drop(
-            self.slot
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        drop(slot);
     }
 
     /// Makes sure that nobody continues a scroll whose page did not arrive.
@@ -162,7 +175,7 @@ impl BodyWriter {
     ///
     /// # Errors
     /// Nobody reads; `end` was not [delivered](PageEnd).
-    pub async fn finish(mut self, end: Arc<PageEnd>) -> Result<u64, Interrupted> {
+    pub(super) async fn finish(mut self, end: Arc<PageEnd>) -> Result<u64, Interrupted> {
         self.flush().await?;
         self.send(Message::End(Arc::clone(&end))).await?;
         match timeout(self.patience(), &mut self.delivered).await {
@@ -253,7 +266,10 @@ mod tests {
     #[tokio::test]
     async fn the_scroll_is_free_again_when_the_reader_sees_the_end() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
+        let end = Arc::new(PageEnd::new(Delivery {
+            leases: vec![lease(&registry)],
+            ..Delivery::default()
+        }));
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
@@ -268,7 +284,11 @@ mod tests {
     #[tokio::test]
     async fn after_the_last_page_the_scroll_has_ended() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, true));
+        let end = Arc::new(PageEnd::new(Delivery {
+            leases: vec![lease(&registry)],
+            is_last: true,
+            ..Delivery::default()
+        }));
         let (writer, mut body) = channel(STALL_TIMEOUT);
         let writing = tokio::spawn(writer.finish(end));
         assert!(body.next().await.is_none());
@@ -279,7 +299,10 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_leaves_before_the_end_keeps_the_scroll_locked() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(vec![lease(&registry)], None, false));
+        let end = Arc::new(PageEnd::new(Delivery {
+            leases: vec![lease(&registry)],
+            ..Delivery::default()
+        }));
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
         let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
@@ -325,7 +348,7 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let end = Arc::new(PageEnd::new(Vec::new(), None, false));
+        let end = Arc::new(PageEnd::new(Delivery::default()));
         assert_eq!(writer.finish(end).await, Err(Interrupted::ClientStalled));
         assert!(
             body.next().await.unwrap().is_err(),

@@ -10,18 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::ahead::{Claimed, StepError};
 use super::answer::Envelope;
-use super::body::{self, BodyWriter, Interrupted, PageEnd};
 use super::error::{ExportError, start_over};
 use super::open_scrolls::Reservation;
+use super::page::Page;
 use super::raw_report::{Columns, RawReport};
-use super::rows::RowError;
 use super::scroll::{Recognition, ScrollContents, ScrollLease};
 use super::slots::Slot;
-use super::{Audit, Export, ExportRequest, Exporter, ask_scope, message_about};
+use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::raw_data::cursor::{Cursor, ReadError};
@@ -32,9 +31,6 @@ use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
 const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
-/// With more pages under way than this, steps are not fetched ahead: Elasticsearch is busy enough then, and each step that
-/// is fetched ahead takes as much of its heap as the one that is read.
-const PAGES_FETCHED_AHEAD: usize = 4;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
 
@@ -58,23 +54,6 @@ fn step_size(limit: u32) -> u32 {
         .unwrap_or(limit)
 }
 
-/// A page whose first step has been taken.
-struct Page {
-    exporter: Exporter,
-    contents: Arc<ScrollContents>,
-    keep_alive: u32,
-    time_zone: Option<TimeZone>,
-    message: Option<String>,
-    columns: Columns,
-    scroll_id: String,
-    step: ScrollStep,
-    /// Whether it is the first page of its scroll.
-    is_first: bool,
-    leases: Vec<ScrollLease>,
-    audit: Audit,
-    slot: Option<Slot>,
-}
-
 impl Exporter {
     /// Whether this process issued the id for this report.
     pub(super) fn is_scroll_of(&self, scroll_id: &str, report_id: &str) -> bool {
@@ -82,10 +61,6 @@ impl Exporter {
     }
 
     /// Whether Elasticsearch has heap and time to spare, as far as this service is concerned.
-    fn has_few_pages_under_way(&self) -> bool {
-        self.0.slots.under_way() <= PAGES_FETCHED_AHEAD
-    }
-
     /// The first page, or the next one.
     pub(super) async fn export_raw_data(
         &self,
@@ -174,7 +149,8 @@ impl Exporter {
             columns,
             scroll_id,
             step,
-            is_first: true,
+            rows_before: Some(0),
+            needs_prolonging: false,
             leases: vec![lease],
             audit: request.audit,
             slot: Some(slot),
@@ -201,25 +177,19 @@ impl Exporter {
         let known = self.known_contents(scroll_id, &request.report_id)?;
 
         lease.take_step();
-        let step = self
-            .0
-            .elasticsearch
-            .continue_scroll(scroll_id, keep_alive)
-            .await;
+        let (step, asked_with) = self.next_step(scroll_id, &lease).await;
         let mut step = match step {
             Ok(step) => step,
-            Err(error @ ElasticsearchError::NotConnected(_)) => {
+            Err(StepError::Elasticsearch(error @ ElasticsearchError::NotConnected(_))) => {
                 lease.step_was_not_taken();
                 return Err(ExportError::from(error).in_continuation(true));
             }
-            // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
-            Err(error) if known.is_some() => {
-                return Err(self.give_up(scroll_id, &[lease], error.into()).await);
-            }
-            Err(error) => {
+            Err(StepError::Elasticsearch(error)) if known.is_none() => {
                 self.give_up_unverified(scroll_id, &lease, keep_alive, &error);
                 return Err(ExportError::from(error).in_continuation(false));
             }
+            // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
+            Err(error) => return Err(self.give_up(scroll_id, &[lease], error.into()).await),
         };
         let contents = match known {
             Some(contents) => contents,
@@ -245,6 +215,10 @@ impl Exporter {
         telemetry::scrolls(ScrollEvent::Continued, 1);
         let page_number = lease.remember(Arc::clone(&contents));
         request.audit.set_page(page_number, lease.digest());
+        // With a scroll key, replicas may have delivered pages that this process knows nothing of.
+        let rows_before = (!self.0.signer.accepts_foreign())
+            .then(|| u64::from(page_number.saturating_sub(1)) * u64::from(contents.limit));
+        let needs_prolonging = asked_with < keep_alive;
         let mut leases = vec![lease];
         let new_scroll_id = step.head.scroll_id.clone();
         if new_scroll_id != scroll_id {
@@ -273,12 +247,34 @@ impl Exporter {
             columns,
             scroll_id: new_scroll_id,
             step,
-            is_first: false,
+            rows_before,
+            needs_prolonging,
             leases,
             audit: request.audit,
             slot: Some(slot),
         };
         Ok(page.start())
+    }
+
+    /// The step that the next page begins with, and the keep-alive that it was asked for with.
+    async fn next_step(
+        &self,
+        scroll_id: &str,
+        lease: &ScrollLease,
+    ) -> (Result<ScrollStep, StepError>, u32) {
+        match self.0.steps_ahead.claim(lease).await {
+            // Elasticsearch could not be reached when it was asked ahead, so the scroll has not moved.
+            Some(Claimed {
+                step: Err(StepError::Elasticsearch(ElasticsearchError::NotConnected(_))),
+                ..
+            })
+            | None => {}
+            Some(Claimed { step, keep_alive }) => return (step, keep_alive),
+        }
+        let keep_alive = lease.keep_alive_seconds();
+        let elasticsearch = &self.0.elasticsearch;
+        let step = elasticsearch.continue_scroll(scroll_id, keep_alive).await;
+        (step.map_err(StepError::from), keep_alive)
     }
 
     /// Makes room for one more open scroll.
@@ -461,7 +457,7 @@ impl Exporter {
 
     /// Gives up a scroll of ours. What can't be cleared now is cleared later: with a scroll key, a replica that knows nothing
     /// of a page that broke would go on behind it.
-    async fn clear_scroll(&self, scroll_id: &str, keep_alive: u32) {
+    pub(super) async fn clear_scroll(&self, scroll_id: &str, keep_alive: u32) {
         telemetry::scrolls(ScrollEvent::Cleared, 1);
         self.0.columns.invalidate(scroll_id);
         let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await else {
@@ -498,6 +494,15 @@ enum VerifyError {
     Elasticsearch(ElasticsearchError),
 }
 
+impl From<StepError> for ExportError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Elasticsearch(error) => error.into(),
+            StepError::Stopped(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
 impl From<ElasticsearchError> for VerifyError {
     fn from(error: ElasticsearchError) -> Self {
         Self::Elasticsearch(error)
@@ -520,183 +525,6 @@ fn belongs_elsewhere() -> ExportError {
         "searchRequestId was not issued for this report; start over without searchRequestId"
             .to_owned(),
     )
-}
-
-/// Why a page did not become whole.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error(transparent)]
-    Elasticsearch(#[from] ElasticsearchError),
-    #[error(transparent)]
-    Row(#[from] RowError),
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-    #[error("Elasticsearch changed the scroll id within a page")]
-    IdChanged,
-    #[error("the request for the next step stopped: {0}")]
-    Stopped(tokio::task::JoinError),
-}
-
-impl Broken {
-    /// The kind of it in few words; the whole text may name addresses and documents.
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Elasticsearch(_) => "Elasticsearch did not send the rest",
-            Self::Row(_) => "a stored instance could not be made a row",
-            Self::Interrupted(_) => "the client did not read",
-            Self::IdChanged => "the scroll id changed",
-            Self::Stopped(_) => "the request for the next step stopped",
-        }
-    }
-}
-
-impl Page {
-    /// Begins to write rows; the answer can be sent while they arrive.
-    fn start(self) -> Export {
-        let parts = &self.exporter.0;
-        let (writer, body) = body::channel(parts.settings.stall_timeout);
-        let under_way = Arc::clone(&parts.under_way);
-        tokio::spawn(tracing::Instrument::in_current_span(async move {
-            self.write(writer).await;
-            drop(under_way);
-        }));
-        Export::Page(body)
-    }
-
-    /// Writes the page, and gives its scroll up if it is the last one or did not arrive.
-    async fn write(mut self, mut writer: BodyWriter) {
-        let written = self.write_rows(&mut writer).await;
-        let delivered = match written {
-            Ok(rows) => {
-                let leases = std::mem::take(&mut self.leases);
-                let end = Arc::new(PageEnd::new(leases, self.slot.take(), rows == 0));
-                match writer.finish(Arc::clone(&end)).await {
-                    Ok(bytes) => Ok((rows, bytes)),
-                    Err(interrupted) => {
-                        end.end_scroll();
-                        Err(Broken::from(interrupted))
-                    }
-                }
-            }
-            Err(broken) => {
-                self.leases.iter().for_each(ScrollLease::end);
-                Err(broken)
-            }
-        };
-        match delivered {
-            Ok((rows, bytes)) => {
-                self.audit.delivered(u64::from(rows), bytes);
-                if rows > 0 {
-                    return;
-                }
-            }
-            Err(Broken::Interrupted(interrupted)) => {
-                self.audit.interrupted(&interrupted.to_string())
-            }
-            Err(broken) => {
-                tracing::error!(report = self.contents.report_id, error = %broken, "page broke off");
-                self.audit.broken(broken.kind());
-            }
-        }
-        self.exporter
-            .clear_scroll(&self.scroll_id, self.keep_alive)
-            .await;
-    }
-
-    /// Writes everything up to the last bracket; gives back how many rows there were.
-    async fn write_rows(&mut self, writer: &mut BodyWriter) -> Result<u32, Broken> {
-        let envelope = Envelope {
-            search_request_id: Some(&self.scroll_id),
-            message: self.message.as_deref(),
-            total: self.step.head.total,
-            report_id: &self.contents.report_id,
-        };
-        envelope.write_head(&mut writer.text, None);
-        writer.text.raw(",\"data\":[");
-        let time_zone = self.time_zone.as_ref();
-        let mut rows = (self.exporter).rows(&self.columns, self.contents.now, time_zone);
-        let mut rows_written: u32 = 0;
-        let mut is_first = true;
-        loop {
-            let rows_with_this_step = rows_written + self.contents.step;
-            let goes_on = self.goes_on_after(rows_with_this_step);
-            let fetches_ahead = goes_on && self.exporter.has_few_pages_under_way();
-            let mut next_step = None;
-            while let Some(text) = self.step.next_hit().await? {
-                let (instance, length) = match rows.read(text) {
-                    Ok(read) => read,
-                    Err(ReadError::Incomplete) => {
-                        self.step.wait()?;
-                        continue;
-                    }
-                    Err(error) => return Err(RowError::Document(error).into()),
-                };
-                writer.text.separator(&mut is_first);
-                rows.write(&instance, &mut writer.text).await?;
-                self.step.advance(length);
-                rows_written += 1;
-                // A step without hits is the last one.
-                if fetches_ahead && next_step.is_none() {
-                    next_step = Some(self.fetch_next_step());
-                }
-                if rows_written == 1 {
-                    // The client sees that it goes on, long before a chunk is full.
-                    writer.flush().await?;
-                }
-                writer.flush_if_large().await?;
-            }
-            let step = match next_step {
-                Some(next_step) => next_step.taken().await?,
-                None if goes_on && rows_written == rows_with_this_step => {
-                    self.fetch_next_step().taken().await?
-                }
-                None => break,
-            };
-            if step.head.scroll_id != self.scroll_id {
-                return Err(Broken::IdChanged);
-            }
-            self.step = step;
-        }
-        writer.text.raw("],\"numberOfRecordsInResponse\":");
-        writer.text.unsigned(u64::from(rows_written));
-        writer.text.raw("}");
-        Ok(rows_written)
-    }
-
-    /// Whether there may be more for this page when it has so many rows.
-    fn goes_on_after(&self, rows: u32) -> bool {
-        let has_room = rows < self.contents.limit;
-        // Only on the first page it is known where the scroll stands.
-        has_room && !(self.is_first && u64::from(rows) >= self.step.head.total)
-    }
-
-    /// Asks for the next step while this one is written, so that Elasticsearch and this service work at the same time.
-    ///
-    /// Two requests at once would lose hits, but Elasticsearch has done with a step when it begins to answer.
-    fn fetch_next_step(&self) -> NextStep {
-        let elasticsearch = self.exporter.0.elasticsearch.clone();
-        let (scroll_id, keep_alive) = (self.scroll_id.clone(), self.keep_alive);
-        let step = async move { elasticsearch.continue_scroll(&scroll_id, keep_alive).await };
-        NextStep(tokio::spawn(tracing::Instrument::in_current_span(step)))
-    }
-}
-
-/// A step that was asked for. A page that breaks off does not wait for it.
-struct NextStep(tokio::task::JoinHandle<Result<ScrollStep, ElasticsearchError>>);
-
-impl NextStep {
-    async fn taken(mut self) -> Result<ScrollStep, Broken> {
-        match (&mut self.0).await {
-            Ok(step) => Ok(step?),
-            Err(error) => Err(Broken::Stopped(error)),
-        }
-    }
-}
-
-impl Drop for NextStep {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 #[cfg(test)]

@@ -119,7 +119,8 @@ impl ScrollSigner {
 /// The digest of a scroll id: what is remembered in place of ids, which are long.
 pub type IdDigest = [u8; 32];
 
-fn digest(scroll_id: &str) -> IdDigest {
+/// The digest of an id.
+pub(super) fn digest(scroll_id: &str) -> IdDigest {
     Sha256::digest(scroll_id).into()
 }
 

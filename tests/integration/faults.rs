@@ -3,6 +3,7 @@
 //! Each test provokes one, on the real thing where that is possible and through a proxy where it is not, and shows what the
 //! client saw, that nothing was lost without a word, and that the service goes on working. `docs/FAULTS.md` lists them.
 
+mod ahead;
 mod answers;
 mod changes;
 mod connections;
@@ -25,6 +26,9 @@ const CONTINUE: &str = "POST /_search/scroll";
 const CLEAR: &str = "DELETE /_search/scroll";
 /// The instances of [`Faulty`]; a row of each has 5 kB, a page of all does not fit into the buffers of a connection.
 const INSTANCES: usize = 600;
+
+/// Each page is asked for when its client asks, so that a test knows which request meets its fault; `ahead` has the others.
+const NOTHING_AHEAD: [&str; 2] = ["--max-pages-ahead", "0"];
 
 /// Orders behind a proxy, and a service that asks through it.
 struct Faulty {

@@ -625,7 +625,15 @@ fn credentials_change_without_a_failed_request() {
         "--elasticsearch-api-key-file".to_owned(),
         world.file("key", &old_key),
     ];
-    let flags = [world.authority().as_slice(), &key_flags, &uncached].concat();
+    // Nothing ahead, so that each page shows what Elasticsearch says at that moment.
+    let nothing_ahead = ["--max-pages-ahead".to_owned(), "0".to_owned()];
+    let flags = [
+        world.authority().as_slice(),
+        &key_flags,
+        &uncached,
+        &nothing_ahead,
+    ]
+    .concat();
     let service = world.serve(&flags);
     let (_, new_key) = world.create_api_key();
     let of_old_key = service.first_page("raw", 10).ok();

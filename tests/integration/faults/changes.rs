@@ -98,7 +98,7 @@ fn a_report_that_is_deleted_between_pages_is_not_found() {
 #[test]
 fn an_index_that_is_rolled_over_between_pages_goes_on_until_the_old_one_is_gone() {
     let optimize = with(6);
-    let service = optimize.serve_with(&["--cache-ttl", "0"]);
+    let service = optimize.serve_with(&["--cache-ttl", "0", "--max-pages-ahead", "0"]);
     let (page, other) = (
         service.first_page("r", 2).ok(),
         service.first_page("r", 2).ok(),
