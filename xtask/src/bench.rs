@@ -230,14 +230,15 @@ impl Bench<'_> {
         }
         drop(services);
         if options.curve {
+            let bench = Bench {
+                options,
+                elasticsearch: self.elasticsearch,
+                data: Data::of_curve(&self.elasticsearch.url)?,
+                programs: self.programs.clone(),
+            };
             for instances in CURVE {
-                let data = Data::of_curve(&self.elasticsearch.url, instances)?;
-                let bench = Bench {
-                    options,
-                    elasticsearch: self.elasticsearch,
-                    data,
-                    programs: self.programs.clone(),
-                };
+                bench.data.fill(instances)?;
+                // A process of its own for each size, so that its peak memory is that of this size.
                 let services = bench.start_services()?;
                 let reading = bench.read(&PROCESS_INSTANCES, PAGE_OF_CURVE, 1, &services, &[])?;
                 report.curve.push(reading);

@@ -30,17 +30,17 @@ impl Data {
         Ok(data)
     }
 
-    /// Data for one point of the curve, deleted in the end.
-    pub fn of_curve(elasticsearch_url: &str, instances: u64) -> anyhow::Result<Self> {
-        let data = Self::Own(OwnSample::new(elasticsearch_url, "bench")?);
-        data.fill(instances)?;
-        Ok(data)
+    /// Data for the curve, nothing of it yet, deleted in the end.
+    pub fn of_curve(elasticsearch_url: &str) -> anyhow::Result<Self> {
+        Ok(Self::Own(OwnSample::new(elasticsearch_url, "bench")?))
     }
 
-    fn fill(&self, instances: u64) -> anyhow::Result<()> {
+    /// Stores what is missing to so many instances.
+    pub fn fill(&self, instances: u64) -> anyhow::Result<()> {
         let installation = self.installation();
-        if installation.count(PROCESS_INSTANCES.index)? < instances {
-            store(installation, instances)?;
+        let stored = installation.count(PROCESS_INSTANCES.index)?;
+        if stored < instances {
+            store(installation, stored, instances)?;
         }
         let stored = installation.count(PROCESS_INSTANCES.index)?;
         ensure!(
@@ -59,33 +59,43 @@ impl Data {
     }
 }
 
-/// Stores the sample up to the instance that makes the wanted number of those that are measured.
-fn store(installation: &Installation, instances: u64) -> anyhow::Result<()> {
-    for index in Sample::indices() {
-        installation.create(index)?;
+/// Stores the sample from so many instances of those that are measured up to the wanted number.
+fn store(installation: &Installation, stored: u64, instances: u64) -> anyhow::Result<()> {
+    let is_empty = stored == 0;
+    if is_empty {
+        for index in Sample::indices() {
+            installation.create(index)?;
+        }
     }
     let sample = Sample {
         process_instances: MOST_PROCESS_INSTANCES,
         size: InstanceSize::TenKilobytes,
     };
-    let progress = Progress::steps("Loading process instances", instances);
-    let mut left = instances;
+    let progress = Progress::steps("Loading process instances", instances - stored);
     let is_measured = |document: &Document<'_>| document.index == PROCESS_INSTANCES.index;
+    let mut seen = 0;
     let documents = sample
         .documents()
-        // Other processes would only take time to store; decisions come on top.
-        .filter(|document| {
-            is_measured(document) || !matches!(document.index, Index::ProcessInstance { .. })
-        })
         .take_while(|document| {
+            seen += u64::from(is_measured(document));
+            seen <= instances
+        })
+        // Other processes would only take time to store; decisions come on top, once.
+        .filter(|document| {
+            is_measured(document)
+                || (is_empty && !matches!(document.index, Index::ProcessInstance { .. }))
+        });
+    let mut left_out = stored;
+    let documents = documents
+        .skip_while(|document| {
+            let is_stored = is_measured(document) && left_out > 0;
+            left_out -= u64::from(is_stored);
+            is_stored
+        })
+        .inspect(|document| {
             if is_measured(document) {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
                 progress.advance();
             }
-            true
         });
     installation.store(documents)?;
     progress.finish();
