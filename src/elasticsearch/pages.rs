@@ -1,7 +1,9 @@
 //! Scrolls, step by step, each answer read as a stream of hits.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,8 +28,36 @@ pub struct StepHead {
 pub struct ScrollStep {
     /// What stands before the hits.
     pub head: StepHead,
-    response: Response,
+    answer: Answer,
     splitter: HitSplitter,
+}
+
+/// What arrives of an answer.
+struct Answer {
+    response: Response,
+    /// What was read before it was asked for, as it arrived: in one piece it would have to be copied again and again while
+    /// it grows.
+    ahead: VecDeque<Bytes>,
+    /// Whether all of it has arrived.
+    has_ended: bool,
+}
+
+impl Answer {
+    /// The next piece; `None` after the last one.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ElasticsearchError> {
+        match self.ahead.pop_front() {
+            None if self.has_ended => Ok(None),
+            None => self.chunk_from_network().await,
+            some => Ok(some),
+        }
+    }
+
+    async fn chunk_from_network(&mut self) -> Result<Option<Bytes>, ElasticsearchError> {
+        let chunk = self.response.chunk().await;
+        let chunk = chunk.map_err(|error| classify(&error, error.is_timeout()))?;
+        self.has_ended = chunk.is_none();
+        Ok(chunk)
+    }
 }
 
 /// A step that gave no hits, and the scroll that it may have left open.
@@ -184,18 +214,23 @@ struct Total {
 }
 
 impl ScrollStep {
-    async fn read_head(mut response: Response) -> Result<Self, Broken> {
+    async fn read_head(response: Response) -> Result<Self, Broken> {
+        let mut answer = Answer {
+            response,
+            ahead: VecDeque::new(),
+            has_ended: false,
+        };
         let mut splitter = HitSplitter::default();
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
                 let head = parse_head(splitter.text(range))?;
                 return Ok(Self {
                     head,
-                    response,
+                    answer,
                     splitter,
                 });
             }
-            read_more(&mut response, &mut splitter).await?;
+            read_more(&mut answer, &mut splitter).await?;
         }
     }
 
@@ -213,7 +248,7 @@ impl ScrollStep {
                 // A connection can be used again only if its answer was read to the very end.
                 Piece::End if self.splitter.is_complete() => return Ok(None),
                 Piece::End | Piece::Head(_) | Piece::Incomplete => {
-                    read_more(&mut self.response, &mut self.splitter).await?;
+                    read_more(&mut self.answer, &mut self.splitter).await?;
                 }
             }
         }
@@ -238,8 +273,11 @@ impl ScrollStep {
     /// # Errors
     /// As [`ScrollStep::next_hit`].
     pub async fn read_ahead(&mut self, bytes: usize) -> Result<(), ElasticsearchError> {
-        while self.splitter.rest().len() < bytes && !self.splitter.is_complete() {
-            read_more(&mut self.response, &mut self.splitter).await?;
+        let mut read: usize = self.answer.ahead.iter().map(Bytes::len).sum();
+        while read < bytes && !self.answer.has_ended {
+            let chunk = self.answer.chunk_from_network().await?;
+            read += chunk.as_ref().map_or(0, Bytes::len);
+            self.answer.ahead.extend(chunk);
         }
         Ok(())
     }
@@ -247,13 +285,12 @@ impl ScrollStep {
 
 /// Waits for more of the answer.
 async fn read_more(
-    response: &mut Response,
+    answer: &mut Answer,
     splitter: &mut HitSplitter,
 ) -> Result<(), ElasticsearchError> {
-    match response.chunk().await {
-        Ok(Some(chunk)) => splitter.push(&chunk).map_err(unreadable),
-        Ok(None) => splitter.complete().map_err(unreadable),
-        Err(error) => Err(classify(&error, error.is_timeout())),
+    match answer.chunk().await? {
+        Some(chunk) => splitter.push(&chunk).map_err(unreadable),
+        None => splitter.complete().map_err(unreadable),
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{Instrument, Span};
 
 use super::Exporter;
 use super::scroll::{IdDigest, ScrollLease, digest};
@@ -34,6 +35,9 @@ const MAX_BYTES_READ: usize = 12 * 1024 * 1024;
 /// When a step whose time is over is looked at again, because a request for it was under way.
 const EXPIRE_AGAIN: Duration = Duration::from_secs(1);
 
+/// How much sooner than its client wants a scroll may end; a twentieth of the keep-alive if that is less.
+const TOO_SOON: Duration = Duration::from_secs(1);
+
 /// Why a step that was asked for did not come.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StepError {
@@ -45,8 +49,37 @@ pub(super) enum StepError {
     Stopped(tokio::task::JoinError),
 }
 
+/// Until when Elasticsearch keeps a scroll without further requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeepAlive {
+    /// When it was asked to.
+    since: Instant,
+    /// For how long.
+    duration: Duration,
+}
+
+impl KeepAlive {
+    /// From now on for so many seconds.
+    fn from_now(seconds: u32) -> Self {
+        Self {
+            since: Instant::now(),
+            duration: Duration::from_secs(u64::from(seconds)),
+        }
+    }
+
+    /// Whether a client that asks now for so many seconds would find its scroll gone much sooner than that.
+    pub fn is_too_short_for(self, seconds: u32) -> bool {
+        let wanted = Duration::from_secs(u64::from(seconds));
+        let left = self.duration.saturating_sub(self.since.elapsed());
+        left + TOO_SOON.min(wanted / 20) < wanted
+    }
+}
+
 /// A step that was asked for. It is not waited for any more once this is dropped.
-pub(super) struct NextStep(JoinHandle<Result<ScrollStep, ElasticsearchError>>);
+pub(super) struct NextStep {
+    task: JoinHandle<Result<ScrollStep, ElasticsearchError>>,
+    keep_alive: KeepAlive,
+}
 
 impl NextStep {
     /// Asks for the next step of a scroll.
@@ -57,12 +90,15 @@ impl NextStep {
         let elasticsearch = exporter.0.elasticsearch.clone();
         let scroll_id = scroll_id.to_owned();
         let step = async move { elasticsearch.continue_scroll(&scroll_id, keep_alive).await };
-        Self(tokio::spawn(tracing::Instrument::in_current_span(step)))
+        Self {
+            keep_alive: KeepAlive::from_now(keep_alive),
+            task: tokio::spawn(step.in_current_span()),
+        }
     }
 
     /// Waits for it.
     pub async fn taken(mut self) -> Result<ScrollStep, StepError> {
-        match (&mut self.0).await {
+        match (&mut self.task).await {
             Ok(step) => Ok(step?),
             Err(error) => Err(StepError::Stopped(error)),
         }
@@ -71,7 +107,7 @@ impl NextStep {
 
 impl Drop for NextStep {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -84,28 +120,31 @@ pub(super) struct Ahead {
     pub exporter: Exporter,
     /// Its id.
     pub scroll_id: String,
-    /// How long the scroll stays open without further requests, in seconds.
+    /// How long the client may take to ask for the page, in seconds.
     pub keep_alive: u32,
     /// The step.
     pub step: NextStep,
-    /// Without room nothing of it is read before its client asks for it.
-    pub room: Option<Room>,
+    /// Where it waits.
+    pub room: Room,
+    /// Of the request that the page before answers.
+    pub span: Span,
 }
 
 /// A step that its client asked for.
 pub(super) struct Claimed {
-    /// The step, unless it did not come.
-    pub step: Result<ScrollStep, StepError>,
-    /// What it was asked for with, in seconds.
-    pub keep_alive: u32,
+    /// The step.
+    pub step: ScrollStep,
+    /// How long the scroll stays open, unless Elasticsearch is told anew.
+    pub keep_alive: KeepAlive,
+    /// Where it was; the next page may have to wait there.
+    pub room: Room,
 }
 
 /// A step that waits for its client, in a task of its own.
 struct Waiting {
     ask: oneshot::Sender<()>,
     /// Ends with the step once it is asked for, and without if the step was given up.
-    task: JoinHandle<Option<Result<ScrollStep, StepError>>>,
-    keep_alive: u32,
+    task: JoinHandle<Option<Result<Claimed, StepError>>>,
 }
 
 /// The steps that wait for their clients. Only who has the lease of a scroll may take or remove its step.
@@ -130,19 +169,12 @@ impl StepsAhead {
     }
 
     /// Takes the step that a scroll was moved by already.
-    pub async fn claim(&self, lease: &ScrollLease) -> Option<Claimed> {
-        let Waiting {
-            ask,
-            task,
-            keep_alive,
-        } = self.lock().remove(lease.digest())?;
-        // It only stops listening when it ends.
+    pub async fn claim(&self, lease: &ScrollLease) -> Option<Result<Claimed, StepError>> {
+        let Waiting { ask, task } = self.lock().remove(lease.digest())?;
+        // That fails only if the task has panicked, which is told when it is waited for.
         let _ = ask.send(());
-        let step = match task.await {
-            Ok(step) => step?,
-            Err(error) => Err(StepError::Stopped(error)),
-        };
-        Some(Claimed { step, keep_alive })
+        task.await
+            .unwrap_or_else(|error| Some(Err(StepError::Stopped(error))))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IdDigest, Waiting>> {
@@ -154,54 +186,56 @@ impl StepsAhead {
 impl Ahead {
     /// Keeps the step until its client asks for it, or until its keep-alive is over.
     ///
-    /// Called when the client can see the end of the page before, and before the lease of that page is released.
+    /// Called before the client can see the end of the page before, and before the lease of that page is released: whoever
+    /// asks next finds the step.
     pub fn wait_for_client(self) {
         let exporter = self.exporter.clone();
         let digest = digest(&self.scroll_id);
-        let keep_alive = self.keep_alive;
+        let span = self.span.clone();
         let (ask, asked) = oneshot::channel();
-        // Locked before the task begins, so that it can't be over before it is known.
+        // Locked before the task begins: it removes its entry when it gives up, so the entry has to be there by then.
         let mut waiting = exporter.0.steps_ahead.lock();
-        let task = tokio::spawn(tracing::Instrument::in_current_span(self.wait(asked)));
-        waiting.insert(
-            digest,
-            Waiting {
-                ask,
-                task,
-                keep_alive,
-            },
-        );
+        let task = tokio::spawn(self.wait(asked).instrument(span));
+        waiting.insert(digest, Waiting { ask, task });
     }
 
     /// Gives the step back when it is asked for; gives it up if it is not.
-    async fn wait(self, mut asked: oneshot::Receiver<()>) -> Option<Result<ScrollStep, StepError>> {
+    async fn wait(self, mut asked: oneshot::Receiver<()>) -> Option<Result<Claimed, StepError>> {
         let Self {
             exporter,
             scroll_id,
             keep_alive,
             step,
             room,
+            span: _,
         } = self;
         let mut deadline = Instant::now() + Duration::from_secs(u64::from(keep_alive));
-        let mut step = step.taken().await;
-        if let (Ok(answer), Some(_)) = (&mut step, &room) {
+        let keep_alive_of_step = step.keep_alive;
+        // What failed needs no room: only the client has still to be told.
+        let mut waiting = step.taken().await.map(|step| Claimed {
+            step,
+            keep_alive: keep_alive_of_step,
+            room,
+        });
+        if let Ok(claimed) = &mut waiting {
             let read = async {
                 sleep(UNREAD).await;
-                answer.read_ahead(MAX_BYTES_READ).await
+                claimed.step.read_ahead(MAX_BYTES_READ).await
             };
             let read = tokio::select! {
                 biased;
-                _ = &mut asked => return Some(step),
+                _ = &mut asked => return Some(waiting),
                 read = read => read,
             };
+            tracing::debug!(failed = read.is_err(), "read a page ahead");
             if let Err(error) = read {
-                step = Err(error.into());
+                waiting = Err(error.into());
             }
         }
         loop {
             tokio::select! {
                 biased;
-                _ = &mut asked => return Some(step),
+                _ = &mut asked => return Some(waiting),
                 () = sleep_until(deadline) => {}
             }
             // Who has the lease is about to ask.
@@ -212,9 +246,34 @@ impl Ahead {
             }
             deadline = Instant::now() + EXPIRE_AGAIN;
         }
-        drop(step);
+        drop(waiting);
         tracing::debug!("nobody asked for the page that was fetched ahead");
         exporter.clear_scroll(&scroll_id, keep_alive).await;
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_keep_alive_runs_out() {
+        let keep_alive = KeepAlive::from_now(60);
+        assert!(!keep_alive.is_too_short_for(60));
+        assert!(keep_alive.is_too_short_for(120));
+        tokio::time::advance(Duration::from_millis(900)).await;
+        assert!(!keep_alive.is_too_short_for(60));
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(keep_alive.is_too_short_for(60));
+        assert!(!keep_alive.is_too_short_for(30));
+        tokio::time::advance(Duration::from_secs(100)).await;
+        assert!(keep_alive.is_too_short_for(1));
+
+        let keep_alive = KeepAlive::from_now(2);
+        tokio::time::advance(Duration::from_millis(90)).await;
+        assert!(!keep_alive.is_too_short_for(2));
+        tokio::time::advance(Duration::from_millis(20)).await;
+        assert!(keep_alive.is_too_short_for(2));
     }
 }

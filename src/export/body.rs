@@ -5,7 +5,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -57,48 +56,52 @@ pub(super) struct Delivery {
     pub ahead: Option<Ahead>,
 }
 
-/// What happens at the moment the reader has everything.
-pub(super) struct PageEnd {
-    leases: Vec<ScrollLease>,
-    is_last: bool,
-    /// Gone once it is delivered.
-    of_next: Mutex<(Option<Slot>, Option<Ahead>)>,
-    is_revoked: AtomicBool,
-}
+/// The end of a page, which either reaches its reader or is revoked by its writer: whoever comes first takes the delivery.
+pub(super) struct PageEnd(Mutex<Option<Delivery>>);
 
 impl PageEnd {
     /// Holds the right to read from the scroll until the page is delivered.
     pub fn new(delivery: Delivery) -> Self {
-        Self {
-            leases: delivery.leases,
-            is_last: delivery.is_last,
-            of_next: Mutex::new((delivery.slot, delivery.ahead)),
-            is_revoked: AtomicBool::new(false),
-        }
+        Self(Mutex::new(Some(delivery)))
     }
 
-    /// Lets the next page begin. Called before the client can see the end of this one, so that its next request can't
-    /// come too early.
-    fn delivered(&self) {
-        let (slot, ahead) =
-            std::mem::take(&mut *self.of_next.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Lets the next page begin; `false` if this one is revoked. Called before the client can see the end of this one, so
+    /// that its next request can't come too early.
+    fn deliver(&self) -> bool {
+        let Some(delivery) = self.take() else {
+            return false;
+        };
+        let Delivery {
+            leases,
+            slot,
+            is_last,
+            ahead,
+        } = delivery;
         if let Some(ahead) = ahead {
             ahead.wait_for_client();
         }
-        for lease in &self.leases {
-            if self.is_last {
+        for lease in leases {
+            if is_last {
                 lease.end();
             }
             lease.release();
         }
         drop(slot);
+        true
     }
 
-    /// Makes sure that nobody continues a scroll whose page did not arrive.
-    pub fn end_scroll(&self) {
-        for lease in &self.leases {
-            lease.end();
-        }
+    /// Makes sure that nobody continues a scroll whose page did not arrive, and keeps nothing for a next one; `false` if it
+    /// did arrive.
+    fn revoke(&self) -> bool {
+        let Some(delivery) = self.take() else {
+            return false;
+        };
+        delivery.leases.iter().for_each(ScrollLease::end);
+        true
+    }
+
+    fn take(&self) -> Option<Delivery> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -174,17 +177,24 @@ impl BodyWriter {
     /// Ends the body properly, and waits until the reader has it.
     ///
     /// # Errors
-    /// Nobody reads; `end` was not [delivered](PageEnd).
-    pub(super) async fn finish(mut self, end: Arc<PageEnd>) -> Result<u64, Interrupted> {
+    /// Nobody reads; then the page is revoked, and its scroll has ended.
+    pub(super) async fn finish(mut self, delivery: Delivery) -> Result<u64, Interrupted> {
+        let end = Arc::new(PageEnd::new(delivery));
+        let finished = self.send_end(&end).await;
+        if finished.is_err() && !end.revoke() {
+            // It was delivered in this very moment.
+            return Ok(self.bytes);
+        }
+        finished.map(|()| self.bytes)
+    }
+
+    async fn send_end(&mut self, end: &Arc<PageEnd>) -> Result<(), Interrupted> {
         self.flush().await?;
-        self.send(Message::End(Arc::clone(&end))).await?;
+        self.send(Message::End(Arc::clone(end))).await?;
         match timeout(self.patience(), &mut self.delivered).await {
-            Ok(Ok(())) => Ok(self.bytes),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Interrupted::ClientGone),
-            Err(_) => {
-                end.is_revoked.store(true, Ordering::Release);
-                Err(Interrupted::ClientStalled)
-            }
+            Err(_) => Err(Interrupted::ClientStalled),
         }
     }
 
@@ -221,10 +231,9 @@ impl Stream for PageBody {
         }
         match ready!(self.receiver.poll_recv(context)) {
             Some(Message::Chunk(chunk)) => Poll::Ready(Some(Ok(chunk))),
-            Some(Message::End(end)) if !end.is_revoked.load(Ordering::Acquire) => {
-                end.delivered();
+            Some(Message::End(end)) if end.deliver() => {
                 if let Some(delivered) = self.delivered.take() {
-                    // The writer may have given up waiting in this very moment; then the next page is refused.
+                    // A writer that gives up waiting in this very moment finds that the page is delivered.
                     let _ = delivered.send(());
                 }
                 Poll::Ready(None)
@@ -247,7 +256,9 @@ mod tests {
     use futures_util::StreamExt;
 
     use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry};
+    use super::super::slots::ExportSlots;
     use super::*;
+    use crate::auth::Client;
 
     const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -266,13 +277,13 @@ mod tests {
     #[tokio::test]
     async fn the_scroll_is_free_again_when_the_reader_sees_the_end() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(Delivery {
+        let delivery = Delivery {
             leases: vec![lease(&registry)],
             ..Delivery::default()
-        }));
+        };
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
-        let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
+        let writing = tokio::spawn(writer.finish(delivery));
         assert_eq!(body.next().await.unwrap().unwrap(), "[]");
         assert!(registry.lease("id", 60).is_none());
         assert!(body.next().await.is_none());
@@ -284,35 +295,32 @@ mod tests {
     #[tokio::test]
     async fn after_the_last_page_the_scroll_has_ended() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(Delivery {
+        let delivery = Delivery {
             leases: vec![lease(&registry)],
             is_last: true,
             ..Delivery::default()
-        }));
+        };
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let writing = tokio::spawn(writer.finish(end));
+        let writing = tokio::spawn(writer.finish(delivery));
         assert!(body.next().await.is_none());
         assert_eq!(registry.recognize("id"), Recognition::Ended);
         assert_eq!(writing.await.unwrap(), Ok(0));
     }
 
     #[tokio::test]
-    async fn a_reader_that_leaves_before_the_end_keeps_the_scroll_locked() {
+    async fn a_reader_that_leaves_before_the_end_ends_the_scroll() {
         let registry = Arc::new(ScrollRegistry::default());
-        let end = Arc::new(PageEnd::new(Delivery {
+        let delivery = Delivery {
             leases: vec![lease(&registry)],
             ..Delivery::default()
-        }));
+        };
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
         writer.text.raw("[]");
-        let writing = tokio::spawn(writer.finish(Arc::clone(&end)));
+        let writing = tokio::spawn(writer.finish(delivery));
         assert!(body.next().await.is_some());
         drop(body);
         assert_eq!(writing.await.unwrap(), Err(Interrupted::ClientGone));
-        assert!(
-            registry.lease("id", 60).is_none(),
-            "until the writer has cleared it, nobody may continue it"
-        );
+        assert_eq!(registry.recognize("id"), Recognition::Ended);
     }
 
     #[tokio::test]
@@ -348,8 +356,19 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let end = Arc::new(PageEnd::new(Delivery::default()));
-        assert_eq!(writer.finish(end).await, Err(Interrupted::ClientStalled));
+        let slots = ExportSlots::new(1, 1);
+        let registry = Arc::new(ScrollRegistry::default());
+        let delivery = Delivery {
+            leases: vec![lease(&registry)],
+            slot: slots.take(&Client::named("c")).ok(),
+            ..Delivery::default()
+        };
+        assert_eq!(
+            writer.finish(delivery).await,
+            Err(Interrupted::ClientStalled)
+        );
+        assert_eq!(slots.under_way(), 0, "nothing waits with the reader");
+        assert_eq!(registry.recognize("id"), Recognition::Ended);
         assert!(
             body.next().await.unwrap().is_err(),
             "a revoked page must not look whole"

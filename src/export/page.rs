@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::ahead::{Ahead, NextStep, Room, StepError};
 use super::answer::Envelope;
-use super::body::{self, BodyWriter, Delivery, Interrupted, PageEnd};
+use super::body::{self, BodyWriter, Delivery, Interrupted};
 use super::raw_report::Columns;
 use super::rows::RowError;
 use super::scroll::{ScrollContents, ScrollLease};
@@ -16,9 +16,9 @@ use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
 use crate::raw_data::cursor::ReadError;
 
-/// With more pages under way than this, steps are not fetched ahead: Elasticsearch is busy enough then, and each step that
+/// With more exports under way than this, steps are not fetched ahead: Elasticsearch is busy enough then, and each step that
 /// is fetched ahead takes as much of its heap as the one that is read.
-const PAGES_FETCHED_AHEAD: usize = 4;
+const MOST_EXPORTS_TO_FETCH_AHEAD: usize = 4;
 
 /// A page whose first step has been taken.
 pub(super) struct Page {
@@ -40,9 +40,11 @@ pub(super) struct Page {
     pub step: ScrollStep,
     /// Rows of all pages before this one, if this process knows.
     pub rows_before: Option<u64>,
-    /// Whether the scroll would be gone too soon without a further step: its last one was asked for with a shorter keep-alive
-    /// than this page.
-    pub needs_prolonging: bool,
+    /// Room for the first step of the next page, if the scroll would be gone too soon without one: the step that this page
+    /// begins with was asked for long ago, or with a shorter keep-alive, and nothing else tells Elasticsearch of the new one.
+    pub prolong: Option<Room>,
+    /// Whether the scroll has had another id before, which its client may still use. What is fetched ahead is found under one.
+    pub was_renamed: bool,
     /// The right to read from the scroll.
     pub leases: Vec<ScrollLease>,
     /// Where it is told what becomes of the page.
@@ -56,7 +58,7 @@ enum Next {
     /// The next step of this page.
     Step,
     /// The first step of the next page.
-    Page(Option<Room>),
+    Page(Room),
     /// Nothing.
     Nothing,
 }
@@ -116,19 +118,14 @@ impl Page {
         let written = self.write_rows(&mut writer).await;
         let delivered = match written {
             Ok((rows, ahead)) => {
-                let end = Arc::new(PageEnd::new(Delivery {
+                let delivery = Delivery {
                     leases: std::mem::take(&mut self.leases),
                     slot: self.slot.take(),
                     is_last: rows == 0,
                     ahead,
-                }));
-                match writer.finish(Arc::clone(&end)).await {
-                    Ok(bytes) => Ok((rows, bytes)),
-                    Err(interrupted) => {
-                        end.end_scroll();
-                        Err(Broken::from(interrupted))
-                    }
-                }
+                };
+                let bytes = writer.finish(delivery).await;
+                bytes.map(|bytes| (rows, bytes)).map_err(Broken::from)
             }
             Err(broken) => {
                 self.leases.iter().for_each(ScrollLease::end);
@@ -160,6 +157,7 @@ impl Page {
         &mut self,
         writer: &mut BodyWriter,
     ) -> Result<(u32, Option<Ahead>), Broken> {
+        let mut prolong = self.prolong.take();
         let envelope = Envelope {
             search_request_id: Some(&self.scroll_id),
             message: self.message.as_deref(),
@@ -174,7 +172,7 @@ impl Page {
         let mut is_first = true;
         let ahead = loop {
             let rows_with_this_step = rows_written + self.contents.step;
-            let mut next = self.next_after(rows_with_this_step);
+            let next = self.next_after(rows_with_this_step, &mut prolong);
             let mut asked_for = None;
             while let Some(text) = self.step.next_hit().await? {
                 let (instance, length) = match rows.read(text) {
@@ -199,11 +197,8 @@ impl Page {
                 }
                 writer.flush_if_large().await?;
             }
-            let step = match (asked_for, &mut next) {
-                (Some(step), Next::Page(room)) => {
-                    let room = room.take();
-                    break Some(self.ahead(step, room));
-                }
+            let step = match (asked_for, next) {
+                (Some(step), Next::Page(room)) => break Some(self.ahead(step, room)),
                 (Some(step), _) => step,
                 (None, _)
                     if rows_written == rows_with_this_step && self.goes_on_after(rows_written) =>
@@ -213,6 +208,8 @@ impl Page {
                 (None, _) => break None,
             };
             let step = step.taken().await?;
+            // It was asked for with the keep-alive of this page.
+            prolong = None;
             if step.head.scroll_id != self.scroll_id {
                 return Err(Broken::IdChanged);
             }
@@ -235,25 +232,28 @@ impl Page {
             .is_some_and(|before| before + u64::from(rows) >= self.step.head.total)
     }
 
-    /// What to ask for while the step is written with which this page has so many rows.
-    fn next_after(&self, rows: u32) -> Next {
-        let has_few_pages = self.exporter.0.slots.under_way() <= PAGES_FETCHED_AHEAD;
+    /// What to ask for while the step under way is written; `rows` is what the page has after it, if it is a full one.
+    fn next_after(&self, rows: u32, prolong: &mut Option<Room>) -> Next {
+        let few_exports = self.exporter.0.slots.under_way() <= MOST_EXPORTS_TO_FETCH_AHEAD;
         if self.goes_on_after(rows) {
-            return if has_few_pages {
+            return if few_exports {
                 Next::Step
             } else {
                 Next::Nothing
             };
         }
-        if self.needs_prolonging {
-            return Next::Page(None);
+        if self.was_renamed {
+            return Next::Nothing;
+        }
+        if let Some(room) = prolong.take() {
+            return Next::Page(room);
         }
         // A client that has asked for one further page will ask for the others; one that looked at the first page may be done.
         let goes_on =
             self.rows_before.is_some_and(|before| before > 0) && !self.has_all_after(rows);
-        if goes_on && has_few_pages && !self.exporter.0.signer.accepts_foreign() {
+        if goes_on && few_exports && !self.exporter.0.signer.accepts_foreign() {
             return match self.exporter.0.steps_ahead.room() {
-                Some(room) => Next::Page(Some(room)),
+                Some(room) => Next::Page(room),
                 None => Next::Nothing,
             };
         }
@@ -264,13 +264,14 @@ impl Page {
         NextStep::fetch(&self.exporter, &self.scroll_id, self.keep_alive)
     }
 
-    fn ahead(&self, step: NextStep, room: Option<Room>) -> Ahead {
+    fn ahead(&self, step: NextStep, room: Room) -> Ahead {
         Ahead {
             exporter: self.exporter.clone(),
             scroll_id: self.scroll_id.clone(),
             keep_alive: self.keep_alive,
             step,
             room,
+            span: tracing::Span::current(),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::ahead::{Claimed, StepError};
+use super::ahead::{Room, StepError};
 use super::answer::Envelope;
 use super::error::{ExportError, start_over};
 use super::open_scrolls::Reservation;
@@ -60,7 +60,6 @@ impl Exporter {
         matches!(self.0.scrolls.recognize(scroll_id), Recognition::Issued(contents) if contents.report_id == report_id)
     }
 
-    /// Whether Elasticsearch has heap and time to spare, as far as this service is concerned.
     /// The first page, or the next one.
     pub(super) async fn export_raw_data(
         &self,
@@ -150,7 +149,8 @@ impl Exporter {
             scroll_id,
             step,
             rows_before: Some(0),
-            needs_prolonging: false,
+            prolong: None,
+            was_renamed: false,
             leases: vec![lease],
             audit: request.audit,
             slot: Some(slot),
@@ -177,8 +177,7 @@ impl Exporter {
         let known = self.known_contents(scroll_id, &request.report_id)?;
 
         lease.take_step();
-        let (step, asked_with) = self.next_step(scroll_id, &lease).await;
-        let mut step = match step {
+        let (mut step, prolong) = match self.next_step(scroll_id, &lease).await {
             Ok(step) => step,
             Err(StepError::Elasticsearch(error @ ElasticsearchError::NotConnected(_))) => {
                 lease.step_was_not_taken();
@@ -218,7 +217,6 @@ impl Exporter {
         // With a scroll key, replicas may have delivered pages that this process knows nothing of.
         let rows_before = (!self.0.signer.accepts_foreign())
             .then(|| u64::from(page_number.saturating_sub(1)) * u64::from(contents.limit));
-        let needs_prolonging = asked_with < keep_alive;
         let mut leases = vec![lease];
         let new_scroll_id = step.head.scroll_id.clone();
         if new_scroll_id != scroll_id {
@@ -230,7 +228,9 @@ impl Exporter {
             lease.take_step();
             lease.remember(Arc::clone(&contents));
             leases.push(lease);
+            leases.iter().for_each(ScrollLease::note_renaming);
         }
+        let was_renamed = leases.iter().any(ScrollLease::was_renamed);
         let columns = match self
             .columns_of_scroll(scroll_id, &new_scroll_id, &contents, report)
             .await
@@ -248,7 +248,8 @@ impl Exporter {
             scroll_id: new_scroll_id,
             step,
             rows_before,
-            needs_prolonging,
+            prolong,
+            was_renamed,
             leases,
             audit: request.audit,
             slot: Some(slot),
@@ -256,25 +257,27 @@ impl Exporter {
         Ok(page.start())
     }
 
-    /// The step that the next page begins with, and the keep-alive that it was asked for with.
+    /// The step that the next page begins with, and room for one more if the scroll has to be [prolonged](Page::prolong).
     async fn next_step(
         &self,
         scroll_id: &str,
         lease: &ScrollLease,
-    ) -> (Result<ScrollStep, StepError>, u32) {
-        match self.0.steps_ahead.claim(lease).await {
-            // Elasticsearch could not be reached when it was asked ahead, so the scroll has not moved.
-            Some(Claimed {
-                step: Err(StepError::Elasticsearch(ElasticsearchError::NotConnected(_))),
-                ..
-            })
-            | None => {}
-            Some(Claimed { step, keep_alive }) => return (step, keep_alive),
-        }
+    ) -> Result<(ScrollStep, Option<Room>), StepError> {
         let keep_alive = lease.keep_alive_seconds();
+        match self.0.steps_ahead.claim(lease).await {
+            Some(Ok(claimed)) => {
+                let needs_prolonging = claimed.keep_alive.is_too_short_for(keep_alive);
+                return Ok((claimed.step, needs_prolonging.then_some(claimed.room)));
+            }
+            // Elasticsearch could not be reached when it was asked ahead, so the scroll has not moved.
+            Some(Err(StepError::Elasticsearch(ElasticsearchError::NotConnected(_)))) | None => {}
+            Some(Err(error)) => return Err(error),
+        }
         let elasticsearch = &self.0.elasticsearch;
-        let step = elasticsearch.continue_scroll(scroll_id, keep_alive).await;
-        (step.map_err(StepError::from), keep_alive)
+        Ok((
+            elasticsearch.continue_scroll(scroll_id, keep_alive).await?,
+            None,
+        ))
     }
 
     /// Makes room for one more open scroll.

@@ -132,6 +132,8 @@ struct Known {
     keep_alive: Duration,
     /// Pages that this process was asked for.
     pages: u32,
+    /// Whether the scroll has another id too.
+    was_renamed: bool,
 }
 
 struct ByKeepAlive;
@@ -239,7 +241,8 @@ impl ScrollRegistry {
 /// The right to read from one scroll. It ends when it is dropped or released.
 ///
 /// Between [`ScrollLease::take_step`] and [`ScrollLease::release`] the hits of a step are on their way. A lease that is
-/// dropped in between, for whatever reason, ends the scroll with it: whoever continued it would miss those hits.
+/// dropped in between, for whatever reason, ends the scroll with it: whoever continued it would miss those hits. When it
+/// is released, the hits have reached the client, but for those of a step that waits for its request (`ahead`).
 pub struct ScrollLease {
     registry: Arc<ScrollRegistry>,
     digest: IdDigest,
@@ -273,6 +276,7 @@ impl ScrollLease {
     pub fn remember(&self, contents: Arc<ScrollContents>) -> u32 {
         let keep_alive = self.keep_alive;
         let before = self.registry.known.get(&self.digest);
+        let was_renamed = before.as_ref().is_some_and(|known| known.was_renamed);
         let pages = before.map_or(0, |known| known.pages).saturating_add(1);
         self.registry.open.remember(self.digest, keep_alive);
         self.registry.known.insert(
@@ -281,9 +285,30 @@ impl ScrollLease {
                 contents: Some(contents),
                 keep_alive,
                 pages,
+                was_renamed,
             },
         );
         pages
+    }
+
+    /// Notes that the scroll was issued under another id too, so that a client may use either.
+    pub fn note_renaming(&self) {
+        if let Some(known) = self.registry.known.get(&self.digest) {
+            let was_renamed = true;
+            self.registry.known.insert(
+                self.digest,
+                Known {
+                    was_renamed,
+                    ..known
+                },
+            );
+        }
+    }
+
+    /// Whether the scroll was issued under another id too.
+    pub fn was_renamed(&self) -> bool {
+        let known = self.registry.known.get(&self.digest);
+        known.is_some_and(|known| known.was_renamed)
     }
 
     /// Remembers that the scroll must not be continued any more, even if it was issued elsewhere.
@@ -296,11 +321,12 @@ impl ScrollLease {
                 contents: None,
                 keep_alive: known.map_or(self.keep_alive, |known| known.keep_alive),
                 pages: 0,
+                was_renamed: false,
             },
         );
     }
 
-    /// Gives the right back before the lease is dropped: all that was taken has reached the client.
+    /// Gives the right back before the lease is dropped: all that was taken has reached the client, or waits for it.
     pub fn release(&self) {
         if !self.is_released.swap(true, Ordering::AcqRel) {
             self.registry.lock().remove(&self.digest);
@@ -397,6 +423,21 @@ mod tests {
         lease.end();
         assert_eq!(registry.recognize("a"), Recognition::Ended);
     }
+
+    #[test]
+    fn a_scroll_that_was_renamed_stays_so_from_page_to_page() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let lease = registry.lease("a", 60).unwrap();
+        assert_eq!(lease.remember(Arc::new(contents("r"))), 1);
+        assert!(!lease.was_renamed());
+        lease.note_renaming();
+        assert_eq!(lease.remember(Arc::new(contents("r"))), 2);
+        assert!(lease.was_renamed());
+        let other = registry.lease("b", 60).unwrap();
+        other.remember(Arc::new(contents("r")));
+        assert!(!other.was_renamed());
+    }
+
     #[test]
     fn a_scroll_whose_step_was_lost_is_not_continued() {
         let registry = Arc::new(ScrollRegistry::default());

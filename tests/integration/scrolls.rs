@@ -129,8 +129,7 @@ fn a_scroll_expires_after_its_pagination_timeout() {
     let optimize = with_orders(3);
     let service = optimize.serve();
     let page = service.export("r", "limit=1&paginationTimeout=1").ok();
-    // Elasticsearch looks for expired scrolls once a minute.
-    thread::sleep(Duration::from_secs(65));
+    thread::sleep(Duration::from_secs(4) + optimize.expiry_interval());
     assert_start_over(&service, "r", &page);
 }
 

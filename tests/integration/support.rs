@@ -7,6 +7,7 @@ pub mod proxy;
 pub mod service;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 pub use service::{Service, TOKEN};
@@ -118,6 +119,21 @@ impl Optimize {
             .unwrap()
             .success()
             .unwrap()
+    }
+
+    /// How long an expired scroll may stay open before Elasticsearch looks for it.
+    pub fn expiry_interval(&self) -> Duration {
+        let client = self.installation.client();
+        let answer = client.get("/_nodes/settings?flat_settings=true").unwrap();
+        let nodes = &answer.success().unwrap()["nodes"];
+        let is_short = |node: &Value| node["settings"]["search.keep_alive_interval"] == "1s";
+        let seconds = if nodes.as_object().unwrap().values().all(is_short) {
+            1
+        } else {
+            // The default.
+            60
+        };
+        Duration::from_secs(seconds)
     }
 
     /// The service on this installation.

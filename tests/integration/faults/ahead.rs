@@ -1,17 +1,24 @@
 //! Pages that are fetched before their client asks for them: from its second page on, while it reads the one before.
 
-use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::support::documents::instances;
 
 const AWAY: (u16, &str) = (503, "elasticsearchConnectionError");
 const BUSY: (u16, &str) = (429, "tooManyRequestsError");
 
-/// Longer than a step is left unread while nobody asks for it.
-pub(super) const READ: Duration = Duration::from_millis(1_500);
+/// Shows in the log when what was fetched ahead has been read.
+const WITH_LOG: [&str; 2] = ["--log", "optimize_export=debug"];
+
+/// Waits until what was fetched ahead for the `count`th time has been read, or could not be.
+fn wait_until_read(service: &Service, count: usize) {
+    let began = Instant::now();
+    while service.log().matches("read a page ahead").count() < count {
+        assert!(began.elapsed() < Duration::from_secs(20), "not read");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
 
 impl Faulty {
     /// Waits until Elasticsearch was asked for so many further steps.
@@ -57,7 +64,8 @@ fn each_step_is_asked_for_once_and_none_beyond_the_last_row() {
         assert_eq!(page["totalNumberOfRecords"], 600);
         seen.extend(ids(&page).iter().map(ToString::to_string));
         faulty.wait_for_steps(steps);
-        thread::sleep(Duration::from_millis(20));
+        // One more would be seen by then.
+        thread::sleep(Duration::from_millis(500));
         assert_eq!(faulty.proxy.count(CONTINUE), steps, "at {}", seen.len());
         if !ids(&page).is_empty() {
             page = faulty.service.next_page("r", &page).ok();
@@ -70,26 +78,30 @@ fn each_step_is_asked_for_once_and_none_beyond_the_last_row() {
 #[test]
 fn large_pages_in_several_steps_lose_nothing() {
     let optimize = Optimize::install();
-    optimize.store_instances("order", instances("order", 4_100));
+    let order = |n: usize| instance("order", &format!("i-{n:04}"), json!({}));
+    optimize.store_instances("order", (0..9_000).map(order));
     optimize.store_report(raw_report("r", "order", json!({})));
-    let service = optimize.serve();
-    for limit in [500, 900, 1_100, 4_000] {
+    let proxy = Proxy::start(&optimize.url);
+    let service = Service::start(&proxy.url(), &optimize.prefix, &[], &[]);
+    // Pages of two steps, of three, and of one; four full pages and more.
+    for (limit, step) in [(2_200, 1_100), (2_100, 1_050), (1_300, 1_300)] {
+        let before = proxy.count(CONTINUE);
         let rows = service.all_rows("r", limit);
-        let seen: Vec<&str> = rows
-            .iter()
-            .map(|row| row["processInstanceId"].as_str().unwrap())
-            .collect();
-        assert_eq!(seen.len(), 4_100, "{limit}");
-        let distinct: HashSet<&str> = seen.into_iter().collect();
-        assert_eq!(distinct.len(), 4_100, "{limit}");
+        assert_eq!(rows.len(), 9_000, "{limit}");
+        for (n, row) in rows.iter().enumerate() {
+            assert_eq!(row["processInstanceId"], format!("i-{n:04}"), "{limit}");
+        }
+        // One step opens the scroll, and the empty one is asked for when its page is.
+        let steps = 9_000_usize.div_ceil(step);
+        assert_eq!(proxy.count(CONTINUE) - before, steps, "{limit}");
     }
 }
 
 #[test]
 fn a_page_that_was_fetched_ahead_comes_without_elasticsearch() {
-    let faulty = Faulty::new(&["--cache-ttl", "60"]);
+    let faulty = Faulty::new(&[["--cache-ttl", "60"], WITH_LOG].concat());
     let page = faulty.second_page();
-    thread::sleep(READ);
+    wait_until_read(&faulty.service, 1);
     faulty.proxy.refuse();
     let third = faulty.service.next_page("r", &page).ok();
     assert_eq!(ids(&third), names(200..300));
@@ -122,25 +134,45 @@ fn a_page_that_nobody_asks_for_in_time_is_given_up_with_its_scroll() {
     assert_works(&faulty.service);
 }
 
-#[test]
-fn a_longer_keep_alive_reaches_the_scroll_although_its_step_is_there_already() {
-    let faulty = Faulty::new(&[]);
+/// The fifth page of six; the sixth is there already, asked for with so many seconds.
+fn fifth_page(faulty: &Faulty, seconds: u32) -> Value {
     let mut page = faulty.service.first_page("r", 100).ok();
     for _ in 0..4 {
-        page = faulty.page_with_timeout(&page, 60).ok();
+        page = faulty.page_with_timeout(&page, seconds).ok();
     }
     assert_eq!(ids(&page), names(400..500));
     faulty.wait_for_steps(5);
-    // The last rows are here and nothing else is left; without one more step the scroll would end after 60 seconds.
+    page
+}
+
+#[test]
+fn a_longer_keep_alive_reaches_the_scroll_although_its_step_is_there_already() {
+    let faulty = Faulty::new(&[]);
+    let page = fifth_page(&faulty, 2);
+    // The last rows are here and nothing else is left; without one more step the scroll would end after two seconds.
     let last = faulty.page_with_timeout(&page, 600).ok();
     assert_eq!(ids(&last), names(500..600));
     faulty.wait_for_steps(6);
+    thread::sleep(Duration::from_secs(3) + faulty.optimize.expiry_interval());
     let empty = faulty.page_with_timeout(&last, 600).ok();
     assert_eq!(
         (&empty["data"], &empty["totalNumberOfRecords"]),
         (&json!([]), &json!(600))
     );
     assert_eq!(faulty.proxy.count(CONTINUE), 6);
+}
+
+#[test]
+fn a_client_may_take_its_time_before_every_page() {
+    let faulty = Faulty::new(&[]);
+    let seconds = 5;
+    let mut page = fifth_page(&faulty, seconds);
+    // Two pauses are longer than the keep-alive, each by itself is not: every page has to reach the scroll.
+    for expected in [names(500..600), Vec::new()] {
+        thread::sleep(Duration::from_secs(3));
+        page = faulty.page_with_timeout(&page, seconds).ok();
+        assert_eq!(ids(&page), expected);
+    }
 }
 
 #[test]
@@ -181,16 +213,16 @@ fn what_goes_wrong_ahead_is_told_when_the_page_is_asked_for() {
         (Mode::CutAfter(60), AWAY),
         (Mode::CutAfter(200_000), AWAY),
     ] {
-        let faulty = Faulty::new(&[]);
-        let mut page = faulty.service.first_page("r", 100).ok();
-        page = faulty.service.next_page("r", &page).ok();
-        faulty.wait_for_steps(2);
+        let faulty = Faulty::new(&WITH_LOG);
+        let mut page = faulty.second_page();
         faulty.proxy.set_for(CONTINUE, 1, mode.clone());
         page = faulty.service.next_page("r", &page).ok();
         assert_eq!(ids(&page), names(200..300), "the page before is whole");
         faulty.wait_for_steps(3);
         assert!(!faulty.proxy.is_armed());
-        thread::sleep(READ);
+        if let Mode::CutAfter(200_000) = mode {
+            wait_until_read(&faulty.service, 1);
+        }
         let answer = faulty.service.next_page("r", &page);
         assert_wait(&answer, expected);
         assert_told_to_start_over(&answer, expected);
@@ -207,12 +239,19 @@ fn what_goes_wrong_ahead_is_told_when_the_page_is_asked_for() {
 
 #[test]
 fn a_page_that_breaks_takes_the_one_that_is_fetched_ahead_with_it() {
-    let faulty = Faulty::new(&[]);
+    let faulty = Faulty::new(&["--max-pages-ahead", "1"]);
     let first = faulty.service.first_page("r", 100).ok();
     faulty.proxy.set_for(CONTINUE, 1, Mode::CutAfter(200_000));
     assert_broken(&faulty.service.next_page("r", &first));
+    assert_eq!(
+        faulty.proxy.count(CONTINUE),
+        2,
+        "the third page was asked for"
+    );
     assert_start_over(&faulty.service, &first);
     assert!(faulty.proxy.count(CLEAR) > 0, "the scroll was not cleared");
+    // There is room again.
+    faulty.second_page();
     assert_works(&faulty.service);
 }
 

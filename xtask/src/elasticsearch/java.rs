@@ -206,6 +206,7 @@ http.port: 0
 transport.port: 0
 discovery.type: single-node
 cluster.routing.allocation.disk.threshold_enabled: false
+search.keep_alive_interval: 1s
 ",
         data = layout.data.unwrap_or(&own).display(),
         folder = layout.folder.display()
