@@ -165,11 +165,11 @@ fn a_longer_keep_alive_reaches_the_scroll_although_its_step_is_there_already() {
 #[test]
 fn a_client_may_take_its_time_before_every_page() {
     let faulty = Faulty::new(&[]);
-    let seconds = 5;
+    let seconds = 8;
     let mut page = fifth_page(&faulty, seconds);
     // Two pauses are longer than the keep-alive, each by itself is not: every page has to reach the scroll.
     for expected in [names(500..600), Vec::new()] {
-        thread::sleep(Duration::from_secs(3));
+        thread::sleep(Duration::from_secs(6));
         page = faulty.page_with_timeout(&page, seconds).ok();
         assert_eq!(ids(&page), expected);
     }
