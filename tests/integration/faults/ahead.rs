@@ -136,7 +136,9 @@ fn a_page_that_nobody_asks_for_in_time_is_given_up_with_its_scroll() {
 
 /// The fifth page of six; the sixth is there already, asked for with so many seconds.
 fn fifth_page(faulty: &Faulty, seconds: u32) -> Value {
-    let mut page = faulty.service.first_page("r", 100).ok();
+    // All of them with so many seconds: Elasticsearch never shortens a keep-alive.
+    let query = format!("limit=100&paginationTimeout={seconds}");
+    let mut page = faulty.service.export("r", &query).ok();
     for _ in 0..4 {
         page = faulty.page_with_timeout(&page, seconds).ok();
     }
