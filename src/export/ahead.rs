@@ -1,10 +1,10 @@
 //! Steps of a scroll that are fetched before they are needed, so that Elasticsearch works while this service writes and
 //! the client reads.
 //!
-//! Within a page, the next step is asked for while one is written ([`NextStep`]). Between two pages, the step that the
-//! next page begins with is asked for while the last one of this page is written ([`Ahead`]), and kept until the client
-//! asks for that page ([`StepsAhead`]). Otherwise Elasticsearch has nothing to do from the last row of a page to the
-//! request for the next one, which at pages of one step is a fifth of the time (docs/PERFORMANCE.md).
+//! Within a page of several steps, the next step is asked for while one is written ([`NextStep`]). Where a page is one step,
+//! that of the next page is asked for while this one is written ([`Ahead`]), and kept until the client asks for that page
+//! ([`StepsAhead`]). Otherwise Elasticsearch has nothing to do from the last row of a page to the request for the next one,
+//! which is a fifth of the time (docs/PERFORMANCE.md).
 //!
 //! A step that was fetched has moved its scroll: whoever went on behind it would miss its hits. So
 //! * a page is only fetched ahead if nobody but this process can continue its scroll;

@@ -248,6 +248,10 @@ impl Page {
         if let Some(room) = prolong.take() {
             return Next::Page(room);
         }
+        // In a page of several steps Elasticsearch has hardly anything to wait for, and its steps are large ones.
+        if self.contents.step != self.contents.limit {
+            return Next::Nothing;
+        }
         // A client that has asked for one further page will ask for the others; one that looked at the first page may be done.
         let goes_on =
             self.rows_before.is_some_and(|before| before > 0) && !self.has_all_after(rows);

@@ -189,7 +189,6 @@ impl Bench<'_> {
     fn measure(&self, report: &mut Report) -> anyhow::Result<()> {
         let options = self.options;
         self.start_and_idle(report)?;
-        let services = self.start_services()?;
         let (peers, missing) = if options.without_peers {
             (Vec::new(), vec!["peers were left out".to_owned()])
         } else {
@@ -204,14 +203,17 @@ impl Bench<'_> {
             if options.only.contains(&part) {
                 for &page in &options.pages {
                     for &clients in &options.clients {
+                        // Services of its own for each, so that none pays for what clients before have left behind.
+                        let services = self.start_services()?;
                         let reading = self.read(subject, page, clients, &services, &peers)?;
                         report.raw_data.push(reading);
                     }
                 }
             }
         }
-        if let (true, Some(service)) = (options.only.contains(&Part::Aggregated), services.first())
-        {
+        if options.only.contains(&Part::Aggregated) {
+            let services = self.start_services()?;
+            let service = services.first().context("no service")?;
             heading("Aggregated reports, and the same searches by hand");
             let traced = self.start(
                 self.programs.first().context("no program")?,
@@ -225,10 +227,6 @@ impl Bench<'_> {
             report.aggregated = aggregated::measure(service, &traced, url, options.rounds)?;
             print!("{}", aggregated::table(&report.aggregated));
         }
-        for service in &services {
-            service.stop()?;
-        }
-        drop(services);
         if options.curve {
             let bench = Bench {
                 options,
