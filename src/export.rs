@@ -48,6 +48,9 @@ use slots::{Exhausted, ExportSlots, Slot};
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
 /// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
 const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
+/// With more exports under way than this, Elasticsearch is busy enough: each step that is fetched ahead takes as much of its
+/// heap as the one that is read.
+const FEW_EXPORTS: usize = 4;
 /// How often it is looked whether pages are still under way.
 const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 /// How long the columns of a scroll are kept that nobody continues.
@@ -223,6 +226,12 @@ impl Exporter {
             reason,
             retry_after: RETRY_AFTER_OWN_LIMIT,
         }
+    }
+
+    /// Whether Elasticsearch has heap and time to spare, as far as this service knows: then steps are fetched ahead, and are
+    /// larger ones.
+    fn has_few_exports(&self) -> bool {
+        self.0.slots.under_way() <= FEW_EXPORTS
     }
 
     /// How many scrolls are open, brought up to date for the metrics.

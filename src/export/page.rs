@@ -16,10 +16,6 @@ use crate::elasticsearch::ElasticsearchError;
 use crate::elasticsearch::pages::ScrollStep;
 use crate::raw_data::cursor::ReadError;
 
-/// With more exports under way than this, steps are not fetched ahead: Elasticsearch is busy enough then, and each step that
-/// is fetched ahead takes as much of its heap as the one that is read.
-const MOST_EXPORTS_TO_FETCH_AHEAD: usize = 4;
-
 /// A page whose first step has been taken.
 pub(super) struct Page {
     /// Who writes it.
@@ -234,7 +230,7 @@ impl Page {
 
     /// What to ask for while the step under way is written; `rows` is what the page has after it, if it is a full one.
     fn next_after(&self, rows: u32, prolong: &mut Option<Room>) -> Next {
-        let few_exports = self.exporter.0.slots.under_way() <= MOST_EXPORTS_TO_FETCH_AHEAD;
+        let few_exports = self.exporter.has_few_exports();
         if self.goes_on_after(rows) {
             return if few_exports {
                 Next::Step

@@ -6,6 +6,7 @@
 //! step may have been taken, because a repeated step skips hits; a page that breaks gives its scroll up, so that the
 //! client starts over instead of missing rows.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,9 @@ use crate::scope::Scope;
 use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
-const STEP_SIZES: std::ops::RangeInclusive<u32> = 500..=2_000;
+const STEP_SIZES: RangeInclusive<u32> = 500..=2_000;
+/// The same while many export: 32 steps of 2,000 documents of ten kilobytes are more than a heap of a gigabyte can bear.
+const STEP_SIZES_OF_MANY: RangeInclusive<u32> = 500..=1_000;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
 
@@ -44,11 +47,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const MAX_VERIFICATIONS: usize = 6;
 
 /// How many hits a step has, for pages of `limit` rows: a page must be a whole number of steps.
-fn step_size(limit: u32) -> u32 {
-    if STEP_SIZES.contains(&limit) {
+fn step_size(limit: u32, sizes: RangeInclusive<u32>) -> u32 {
+    if sizes.contains(&limit) {
         return limit;
     }
-    STEP_SIZES
+    sizes
         .rev()
         .find(|size| limit.is_multiple_of(*size))
         .unwrap_or(limit)
@@ -102,7 +105,14 @@ impl Exporter {
         let contents = Arc::new(ScrollContents {
             report_id: request.report_id.clone(),
             limit: request.limit,
-            step: step_size(request.limit),
+            step: step_size(
+                request.limit,
+                if self.has_few_exports() {
+                    STEP_SIZES
+                } else {
+                    STEP_SIZES_OF_MANY
+                },
+            ),
             now: now.as_millisecond(),
         });
         let search = json!({
@@ -538,18 +548,21 @@ mod tests {
 
     #[test]
     fn large_pages_are_fetched_in_steps() {
-        assert_eq!(step_size(1), 1);
-        assert_eq!(step_size(499), 499);
-        assert_eq!(step_size(1_000), 1_000);
-        assert_eq!(step_size(10_000), 2_000);
-        assert_eq!(step_size(9_000), 1_800);
-        assert_eq!(step_size(9_973), 9_973, "a prime has no steps");
+        assert_eq!(step_size(1, STEP_SIZES), 1);
+        assert_eq!(step_size(499, STEP_SIZES), 499);
+        assert_eq!(step_size(1_000, STEP_SIZES), 1_000);
+        assert_eq!(step_size(10_000, STEP_SIZES), 2_000);
+        assert_eq!(step_size(10_000, STEP_SIZES_OF_MANY), 1_000);
+        assert_eq!(step_size(2_000, STEP_SIZES_OF_MANY), 1_000);
+        assert_eq!(step_size(9_000, STEP_SIZES), 1_800);
+        assert_eq!(step_size(9_973, STEP_SIZES), 9_973, "a prime has no steps");
     }
 
     proptest! {
         #[test]
         fn a_page_is_a_whole_number_of_steps(limit in 1..=10_000_u32) {
-            prop_assert_eq!(limit % step_size(limit), 0);
+            prop_assert_eq!(limit % step_size(limit, STEP_SIZES), 0);
+            prop_assert_eq!(limit % step_size(limit, STEP_SIZES_OF_MANY), 0);
         }
     }
 }
