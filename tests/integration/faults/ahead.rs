@@ -150,12 +150,12 @@ fn fifth_page(faulty: &Faulty, seconds: u32) -> Value {
 #[test]
 fn a_longer_keep_alive_reaches_the_scroll_although_its_step_is_there_already() {
     let faulty = Faulty::new(&[]);
-    let page = fifth_page(&faulty, 2);
-    // The last rows are here and nothing else is left; without one more step the scroll would end after two seconds.
+    let page = fifth_page(&faulty, 5);
+    // The last rows are here and nothing else is left; without one more step the scroll would end after five seconds.
     let last = faulty.page_with_timeout(&page, 600).ok();
     assert_eq!(ids(&last), names(500..600));
     faulty.wait_for_steps(6);
-    thread::sleep(Duration::from_secs(3) + faulty.optimize.expiry_interval());
+    thread::sleep(Duration::from_secs(6) + faulty.optimize.expiry_interval());
     let empty = faulty.page_with_timeout(&last, 600).ok();
     assert_eq!(
         (&empty["data"], &empty["totalNumberOfRecords"]),
@@ -243,13 +243,14 @@ fn what_goes_wrong_ahead_is_told_when_the_page_is_asked_for() {
 fn a_page_that_breaks_takes_the_one_that_is_fetched_ahead_with_it() {
     let faulty = Faulty::new(&["--max-pages-ahead", "1"]);
     let first = faulty.service.first_page("r", 100).ok();
-    faulty.proxy.set_for(CONTINUE, 1, Mode::CutAfter(200_000));
-    assert_broken(&faulty.service.next_page("r", &first));
-    assert_eq!(
-        faulty.proxy.count(CONTINUE),
-        2,
-        "the third page was asked for"
-    );
+    faulty.proxy.set_for(CONTINUE, 1, Mode::HoldAfter(200_000));
+    thread::scope(|scope| {
+        let page = scope.spawn(|| faulty.service.next_page("r", &first));
+        // The third page has been asked for when the second one breaks.
+        faulty.wait_for_steps(2);
+        faulty.proxy.close_connections();
+        assert_broken(&page.join().unwrap());
+    });
     assert_start_over(&faulty.service, &first);
     assert!(faulty.proxy.count(CLEAR) > 0, "the scroll was not cleared");
     // There is room again.
