@@ -136,7 +136,12 @@ fn assert_works(service: &Service) {
 }
 
 fn all_ids() -> Vec<String> {
-    (0..INSTANCES).map(|n| format!("i-{n:03}")).collect()
+    names(0..INSTANCES)
+}
+
+/// The ids of so many instances.
+fn names(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("i-{n:03}")).collect()
 }
 
 fn ids(page: &Value) -> Vec<&str> {

@@ -11,24 +11,27 @@ const BUSY: (u16, &str) = (429, "tooManyRequestsError");
 /// Shows in the log when what was fetched ahead has been read.
 const WITH_LOG: [&str; 2] = ["--log", "optimize_export=debug"];
 
-/// Waits until what was fetched ahead for the `count`th time has been read, or could not be.
-fn wait_until_read(service: &Service, count: usize) {
-    let began = Instant::now();
-    while service.log().matches("read a page ahead").count() < count {
-        assert!(began.elapsed() < Duration::from_secs(20), "not read");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+/// Says in the log that what was fetched ahead has been read, or could not be.
+const READ: &str = "read a page ahead";
 
 impl Faulty {
+    /// Waits until Elasticsearch was asked so often for what begins like this.
+    #[track_caller]
+    fn wait_for_requests(&self, request: &str, count: usize) {
+        let began = Instant::now();
+        while self.proxy.count(request) < count {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "not {count} times {request}"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until Elasticsearch was asked for so many further steps.
     #[track_caller]
     fn wait_for_steps(&self, count: usize) {
-        let began = Instant::now();
-        while self.proxy.count(CONTINUE) < count {
-            assert!(began.elapsed() < Duration::from_secs(20), "no step {count}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.wait_for_requests(CONTINUE, count);
     }
 
     /// The second page of a hundred rows, when the third one has been asked for.
@@ -46,10 +49,6 @@ impl Faulty {
         let query = format!("limit=100&paginationTimeout={seconds}&searchRequestId={id}");
         self.service.export("r", &query)
     }
-}
-
-fn names(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| format!("i-{n:03}")).collect()
 }
 
 #[test]
@@ -101,7 +100,7 @@ fn large_pages_in_several_steps_lose_nothing() {
 fn a_page_that_was_fetched_ahead_comes_without_elasticsearch() {
     let faulty = Faulty::new(&[["--cache-ttl", "60"], WITH_LOG].concat());
     let page = faulty.second_page();
-    wait_until_read(&faulty.service, 1);
+    faulty.service.wait_for_log(READ);
     faulty.proxy.refuse();
     let third = faulty.service.next_page("r", &page).ok();
     assert_eq!(ids(&third), names(200..300));
@@ -120,10 +119,7 @@ fn a_page_that_nobody_asks_for_in_time_is_given_up_with_its_scroll() {
     let began = Instant::now();
     let page = faulty.page_with_timeout(&first, 1).ok();
     faulty.wait_for_steps(2);
-    while faulty.proxy.count(CLEAR) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "not cleared");
-        thread::sleep(Duration::from_millis(10));
-    }
+    faulty.wait_for_requests(CLEAR, 1);
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert_start_over(&faulty.service, &page);
     assert_eq!(
@@ -223,7 +219,7 @@ fn what_goes_wrong_ahead_is_told_when_the_page_is_asked_for() {
         faulty.wait_for_steps(3);
         assert!(!faulty.proxy.is_armed());
         if let Mode::CutAfter(200_000) = mode {
-            wait_until_read(&faulty.service, 1);
+            faulty.service.wait_for_log(READ);
         }
         let answer = faulty.service.next_page("r", &page);
         assert_wait(&answer, expected);
@@ -270,11 +266,7 @@ fn a_client_that_leaves_while_the_next_page_is_fetched_ahead_gives_the_scroll_up
     let (connection, _) = faulty.service.begin(&target, 20_000);
     faulty.wait_for_steps(2);
     drop(connection);
-    let began = Instant::now();
-    while faulty.proxy.count(CLEAR) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "not cleared");
-        thread::sleep(Duration::from_millis(10));
-    }
+    faulty.wait_for_requests(CLEAR, 1);
     assert_start_over(&faulty.service, &first);
     assert_works(&faulty.service);
 }
