@@ -15,6 +15,7 @@ pub mod output;
 pub mod page;
 pub mod service;
 
+use crate::utf16;
 use output::{Output, OutputError};
 use page::{Page, PageError, Receiver, read_page};
 use service::{PageRequest, RequestError, Service};
@@ -243,7 +244,7 @@ impl Reading<'_> {
         if page.message != self.message {
             self.message.clone_from(&page.message);
             if let Some(message) = &page.message {
-                self.progress.notice(message);
+                self.progress.notice(&utf16::for_people(message));
             }
         }
         let Some(scroll) = page.search_request_id else {

@@ -1,5 +1,7 @@
 //! What Java does that shows in a result: the text of a number, and the order of a `HashMap`.
 
+use crate::utf16;
+
 /// A number as `Double.toString` writes it: `1000.0`, `1.25E8`, `1.0E-4`.
 ///
 /// The keys of duration buckets are such texts (fact file D2, section 2.6). Digits are the shortest that read back as
@@ -46,7 +48,7 @@ pub fn hash_map_order<T>(entries: Vec<T>, key: impl Fn(&T) -> &str) -> Vec<T> {
 
 /// `String.hashCode`.
 fn string_hash(text: &str) -> u32 {
-    text.encode_utf16().fold(0_u32, |hash, unit| {
+    utf16::units(text).fold(0_u32, |hash, unit| {
         hash.wrapping_mul(31).wrapping_add(u32::from(unit))
     })
 }

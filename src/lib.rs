@@ -18,3 +18,4 @@ pub mod report;
 pub mod result;
 pub mod scope;
 pub mod telemetry;
+pub mod utf16;

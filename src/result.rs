@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::raw_data::json::JsonText;
 use crate::report::definition::{SortOrder, Sorting, VariableType};
+use crate::utf16;
 
 /// Key of instances that lack the variable they are grouped by (`MISSING_VARIABLE_KEY`); last in every order by key.
 pub const MISSING_KEY: &str = "missing";
@@ -153,7 +154,7 @@ enum Criterion {
 
 impl Criterion {
     fn text(text: &str) -> Self {
-        Self::Text(text.to_lowercase().encode_utf16().collect())
+        Self::Text(utf16::units(&text.to_lowercase()).collect())
     }
 
     fn compare(&self, other: &Self) -> Ordering {

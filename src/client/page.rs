@@ -13,6 +13,8 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
+use crate::utf16;
+
 /// An answer that arrived as a whole.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -135,7 +137,13 @@ impl<'de, R: Receiver> Visitor<'de> for PageReader<'_, R> {
         while let Some(member) = members.next_key()? {
             match member {
                 Member::SearchRequestId => page.search_request_id = members.next_value()?,
-                Member::Message => page.message = members.next_value()?,
+                Member::Message => {
+                    let message: Option<Box<RawValue>> = members.next_value()?;
+                    let text = |message: Box<RawValue>| {
+                        utf16::from_slice(message.get().as_bytes()).map_err(A::Error::custom)
+                    };
+                    page.message = message.map(text).transpose()?;
+                }
                 Member::NumberOfRecordsInResponse => page.records = members.next_value()?,
                 Member::TotalNumberOfRecords => {
                     page.total = members.next_value()?;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::auth::static_tokens;
+use crate::utf16;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -213,7 +214,7 @@ fn error_message(status: StatusCode, response: Response) -> String {
     let mut body = Vec::new();
     // An error without a readable body still has its status.
     let _ = response.take(MAX_ERROR_BYTES).read_to_end(&mut body);
-    let message = serde_json::from_slice(&body)
+    let message = utf16::from_slice(&body)
         .ok()
         .and_then(|body: ErrorBody| body.detailed_message.or(body.error_message));
     match message {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use comfy_table::{Cell, Color, ColumnConstraint};
 use optimize_export::elasticsearch::ElasticsearchError;
 use optimize_export::report::list::{ListedReport, ReportList};
+use optimize_export::utf16;
 
 use super::{Configured, connect, report_list, runtime, table};
 
@@ -94,7 +95,8 @@ async fn print_table(list: &ReportList) -> Result<(), ListError> {
 
 /// Names are what users typed; control characters in them are not for a terminal.
 fn printable(text: &str) -> String {
-    text.chars()
+    utf16::for_people(text)
+        .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
@@ -127,5 +129,5 @@ async fn print_json(
 
 fn print_one(out: &mut impl Write, before: &str, report: &ListedReport) -> io::Result<()> {
     write!(out, "{before}")?;
-    serde_json::to_writer(out, report).map_err(io::Error::from)
+    out.write_all(&utf16::to_vec(report))
 }

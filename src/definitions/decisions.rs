@@ -12,6 +12,7 @@ use crate::elasticsearch::{ElasticsearchError, Found};
 use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
 use crate::report::definition::{DecisionReportData, lenient};
 use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
+use crate::utf16;
 
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
 const MAX_DEFINITIONS: usize = 10_000;
@@ -112,7 +113,7 @@ fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<>
     let tenant_id = definition
         .tenant_id
         .as_deref()
-        .map(|id| id.encode_utf16().collect::<Vec<u16>>());
+        .map(|id| utf16::units(id).collect::<Vec<u16>>());
     (
         Reverse((version.parse::<u64>().ok(), position)),
         !is_of_only_tenant,

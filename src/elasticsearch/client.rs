@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use elasticsearch::http::request::JsonBody;
 use elasticsearch::http::response::Response;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use elasticsearch::http::{Method, headers::HeaderMap};
@@ -21,7 +20,7 @@ use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::nodes::{Node, Nodes};
 use super::tls::{self, TlsSettings};
-use crate::telemetry;
+use crate::{telemetry, utf16};
 
 /// Largest answer to an ordinary request, the limit of Optimize's own client (fact file C, section 10).
 const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
@@ -529,7 +528,7 @@ impl Connection {
             if let Some(authorization) = authorization {
                 headers.insert(AUTHORIZATION, authorization);
             }
-            let body = body.map(JsonBody::new);
+            let body = body.map(utf16::to_vec);
             let answer = official
                 .send(method, path, headers, None::<&()>, body, None)
                 .await;
@@ -544,7 +543,9 @@ impl Connection {
         };
         let mut builder = self.http.request(http_method, node.join(path)?);
         if let Some(body) = body {
-            builder = builder.json(body);
+            builder = builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(utf16::to_vec(body));
         }
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
@@ -557,7 +558,7 @@ impl Connection {
         &self,
         request: &StreamRequest<'_>,
     ) -> Result<(reqwest::Response, Option<HeaderValue>), ElasticsearchError> {
-        let body = bytes::Bytes::from(request.body.to_string());
+        let body = bytes::Bytes::from(utf16::to_vec(request.body));
         let send = |node, authorization| self.stream_from(node, request, &body, authorization);
         match request.scroll_id.and_then(|id| self.openers.get(id)) {
             None => self.send(request.repeatable, send).await,
@@ -667,7 +668,7 @@ fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, Elasticsear
     if !(200..300).contains(&status) {
         return Err(ElasticsearchError::from_answer(status, body));
     }
-    serde_json::from_slice(body).map_err(|error| ElasticsearchError::Unreadable(error.to_string()))
+    utf16::from_slice(body).map_err(|error| ElasticsearchError::Unreadable(error.to_string()))
 }
 
 /// Reads an answer of which nobody said how long it is.

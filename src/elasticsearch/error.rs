@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::utf16;
+
 /// Nesting of an error body that is looked at; Elasticsearch's own go four or five deep.
 const MAX_DEPTH: usize = 16;
 
@@ -93,7 +95,7 @@ impl ElasticsearchError {
 
     /// Reads the body of an answer with an error status.
     pub fn from_answer(status: u16, body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
+        match utf16::from_slice::<Value>(body) {
             Ok(body) => {
                 let error = body.get("error").unwrap_or(&body);
                 let refusal = classify(status, error);

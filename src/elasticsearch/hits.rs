@@ -14,6 +14,8 @@ use std::ops::Range;
 
 use memchr::{memchr2, memmem};
 
+use crate::utf16::{self, Damaged};
+
 /// Largest hit (and largest part before the first hit) that is read: the default of Elasticsearch's own
 /// `http.max_content_length`, which no stored document can exceed.
 const MAX_PIECE_BYTES: usize = 100 * 1024 * 1024;
@@ -142,19 +144,9 @@ impl HitSplitter {
     }
 
     fn push_text(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) if error.error_len().is_none() => {
-                let (valid, cut) = bytes
-                    .split_at_checked(error.valid_up_to())
-                    .unwrap_or_default();
-                self.cut_character = cut.to_vec();
-                // What is valid up to there is valid.
-                std::str::from_utf8(valid).unwrap_or_default()
-            }
-            Err(_) => return Err(SplitError::NotAnAnswer("it is not UTF-8")),
-        };
-        self.buffer.push_str(valid);
+        let cut = utf16::push_json(&mut self.buffer, bytes)
+            .map_err(|Damaged| SplitError::NotAnAnswer("it is not UTF-8"))?;
+        self.cut_character = cut.to_vec();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::client::{Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify};
 use super::error::ElasticsearchError;
 use super::hits::{HitSplitter, Piece, SplitError};
-use crate::telemetry;
+use crate::{telemetry, utf16};
 
 /// What stands before the hits of a scroll step.
 #[derive(Debug)]
@@ -304,7 +304,7 @@ fn unreadable(error: SplitError) -> ElasticsearchError {
 fn parse_head(text: &str) -> Result<StepHead, Broken> {
     // The head ends where the list of hits begins: an empty list closes what is open.
     let closed = [text, "[]}}"].concat();
-    let head: Head = serde_json::from_str(&closed)
+    let head: Head = utf16::from_slice(closed.as_bytes())
         .map_err(|error| ElasticsearchError::Unreadable(error.to_string()))?;
     if let Err(error) = check_whole(head.timed_out, head.terminated_early, &head.shards) {
         return Err(Broken {

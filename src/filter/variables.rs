@@ -10,6 +10,7 @@ use super::dates;
 use super::durations::range_operator;
 use super::query::{Bool, all_of, any_of, exists, nested, none_of, term, terms};
 use crate::report::definition::{VariableCondition, VariableFilter, VariableType};
+use crate::utf16;
 
 /// Length up to which every part of a text is in the index (`MAX_GRAM`; fact file E, section 2).
 const LONGEST_GRAM: usize = 10;
@@ -175,13 +176,11 @@ impl VariableQueries {
     fn contains(&self, text: &str) -> Value {
         let text = text.to_lowercase();
         let field = self.text_field();
-        if text.encode_utf16().count() <= LONGEST_GRAM {
+        if utf16::units(&text).count() <= LONGEST_GRAM {
             return term(&format!("{field}.nGramField"), text);
         }
         let can_stand_for_nothing = |unit: &u16| [u16::from(b'*'), u16::from(b'\\')].contains(unit);
-        let shortest_match = text
-            .encode_utf16()
-            .filter(|unit| !can_stand_for_nothing(unit));
+        let shortest_match = utf16::units(&text).filter(|unit| !can_stand_for_nothing(unit));
         if shortest_match.count() > LONGEST_VALUE {
             return json!({"match_none": {}});
         }

@@ -10,6 +10,7 @@ use warp::reply::Response;
 
 use crate::auth::AuthError;
 use crate::export::ExportError;
+use crate::utf16;
 
 /// Seconds after which a client may try again when Elasticsearch or the provider of tokens is away.
 const RETRY_AFTER_OUTAGE: u32 = 10;
@@ -129,7 +130,7 @@ pub fn respond(code: ErrorCode, detail: &str) -> Response {
         detailed_message: &detail,
         report_definition: None,
     };
-    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let body = utf16::to_vec(&body);
     let mut response = Response::new(bytes::Bytes::from(body).into());
     *response.status_mut() = code.status();
     response

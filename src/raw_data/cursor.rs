@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::utf16;
+
 /// Why something could not be read. Where that was is the [position](Cursor::position) of the cursor.
 ///
 /// It takes two bytes: it is part of what every step gives back, and there are some hundred steps in a document.
@@ -32,7 +34,7 @@ pub enum Expected {
     List,
     /// A quotation mark.
     String,
-    /// Escapes that stand for Unicode characters, and no control characters.
+    /// Escapes that JSON knows, and no control characters.
     Characters,
     /// `:` after a name.
     Colon,
@@ -56,7 +58,7 @@ impl fmt::Display for Expected {
             Self::Object => "an object",
             Self::List => "a list",
             Self::String => "a string",
-            Self::Characters => "a string of Unicode characters",
+            Self::Characters => "a string with valid escapes",
             Self::Colon => "a colon",
             Self::CommaOrEnd => "a comma or a closing bracket",
             Self::Scalar => "a value",
@@ -214,7 +216,8 @@ impl<'a> Cursor<'a> {
     fn string_with_escapes(&mut self, start: usize) -> Result<Cow<'a, str>, ReadError> {
         self.skip_string()?;
         let quoted = self.text.get(start - 1..self.position).unwrap_or_default();
-        match serde_json::from_str(quoted) {
+        // Escapes are common, halves of surrogate pairs are not.
+        match serde_json::from_str(quoted).or_else(|_| utf16::from_slice(quoted.as_bytes())) {
             Ok(text) => Ok(Cow::Owned(text)),
             Err(_) => Err(Expected::Characters.into()),
         }
@@ -462,6 +465,7 @@ pub(super) mod tests {
         assert_eq!(error.unwrap_err().to_string(), "a colon expected");
         assert_eq!(cursor.position(), 5);
         assert!(Cursor::new("\"a\nb\"").string().is_err());
-        assert!(Cursor::new(r#""\ud800""#).string().is_err());
+        assert!(Cursor::new(r#""\ud8zz""#).string().is_err());
+        assert!(Cursor::new(r#""\x""#).string().is_err());
     }
 }

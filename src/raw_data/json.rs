@@ -1,5 +1,7 @@
 //! Writing JSON text piece by piece.
 
+use crate::utf16::{self, FIRST_BYTE_OF_MARK};
+
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -44,9 +46,13 @@ impl JsonText {
 
     /// A string, quoted and escaped.
     pub fn string(&mut self, text: &str) {
-        let needs_no_escape = |byte: u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+        let needs_no_escape =
+            |byte: u8| !matches!(byte, b'"' | b'\\' | ..0x20 | FIRST_BYTE_OF_MARK);
         if text.bytes().all(needs_no_escape) {
             return self.string_without_escapes(text);
+        }
+        if text.as_bytes().contains(&FIRST_BYTE_OF_MARK) {
+            return self.bytes.extend_from_slice(&utf16::to_vec(&text));
         }
         // Writing a string to a vector can't fail: there is no I/O, and every `str` has a JSON form.
         let _ = serde_json::to_writer(&mut self.bytes, text);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::cursor::{Cursor, Read, ReadError};
 use super::document::{Text, Values};
 use super::json::JsonText;
+use crate::utf16;
 
 /// What older releases of Optimize show instead of the value of an object variable.
 const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
@@ -48,7 +49,7 @@ impl<'a> Read<'a> for Variable<'a> {
 
 /// The order of names in a row: that of Java strings, by UTF-16 code unit.
 fn java_order(a: &str, b: &str) -> Ordering {
-    a.encode_utf16().cmp(b.encode_utf16())
+    utf16::units(a).cmp(utf16::units(b))
 }
 
 /// The variable names of all instances that match a report, in the order of a row.

@@ -24,6 +24,7 @@ mod jwt;
 mod limits;
 mod many_clients;
 mod observability;
+mod odd_texts;
 mod openapi;
 mod paging;
 mod parameters;
