@@ -57,9 +57,9 @@ fn read_with(answer: &str, mut take: impl FnMut(&str) -> Option<usize>) -> usize
     loop {
         match splitter.next_piece().expect("it is an answer") {
             Piece::Head(_) => {}
-            Piece::Hit => match take(splitter.rest()) {
+            Piece::Hit => match take(splitter.rest().expect("it is at a hit")) {
                 Some(length) => {
-                    splitter.advance(length);
+                    splitter.advance(length).expect("it ends there");
                     hits += 1;
                 }
                 None => splitter.wait().expect("there is more"),
@@ -90,7 +90,7 @@ fn pages(criterion: &mut Criterion) {
         bencher.iter(|| {
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                black_box(cursor.read::<Hit<ProcessInstance<'_>>>().ok()?);
+                black_box(cursor.read::<Hit<'_, ProcessInstance<'_>>>().ok()?);
                 Some(cursor.position())
             })
         });
@@ -120,7 +120,7 @@ fn pages(criterion: &mut Criterion) {
             let mut out = JsonText::default();
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit: Hit<ProcessInstance<'_>> = cursor.read().ok()?;
+                let hit: Hit<'_, ProcessInstance<'_>> = cursor.read().ok()?;
                 writer.write(&mut out, &hit.source, &flow_node_names);
                 Some(cursor.position())
             });
@@ -145,7 +145,7 @@ fn decision_pages(criterion: &mut Criterion) {
             let mut out = JsonText::default();
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit: Hit<DecisionInstance<'_>> = cursor.read().ok()?;
+                let hit: Hit<'_, DecisionInstance<'_>> = cursor.read().ok()?;
                 writer.write(&mut out, &hit.source);
                 Some(cursor.position())
             });

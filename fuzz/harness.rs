@@ -208,7 +208,7 @@ pub fn instances(bytes: &[u8]) {
         (ObjectVariables::Placeholder, Some(&zone)),
     ] {
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = cursor.read::<Hit<ProcessInstance<'_>>>() {
+        if let Ok(hit) = cursor.read::<Hit<'_, ProcessInstance<'_>>>() {
             assert!(cursor.position() <= text.len() && text.is_char_boundary(cursor.position()));
             hit.source.definition();
             let mut out = JsonText::default();
@@ -223,7 +223,7 @@ pub fn instances(bytes: &[u8]) {
             is_proportionate(&out.take(), &text);
         }
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = cursor.read::<Hit<DecisionInstance<'_>>>() {
+        if let Ok(hit) = cursor.read::<Hit<'_, DecisionInstance<'_>>>() {
             let mut out = JsonText::default();
             let clauses = DecisionClauses::default();
             let mut writer = DecisionRowWriter {
@@ -269,13 +269,13 @@ fn split(pieces: &[&[u8]]) -> Option<(String, usize)> {
     let mut pieces = pieces.iter();
     loop {
         match splitter.next_piece().ok()? {
-            Piece::Head(range) => head = splitter.text(range).to_owned(),
+            Piece::Head(range) => head = splitter.text(range).unwrap_or_default().to_owned(),
             Piece::Hit => {
-                let mut cursor = Cursor::new(splitter.rest());
+                let mut cursor = Cursor::new(splitter.rest().ok()?);
                 match cursor.skip() {
                     Ok(()) => {
                         let length = cursor.position();
-                        splitter.advance(length);
+                        splitter.advance(length).ok()?;
                         hits += 1;
                     }
                     Err(optimize_export::raw_data::cursor::ReadError::Incomplete) => {

@@ -48,6 +48,11 @@ const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
 /// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
 const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
+/// Mebibytes of documents that Elasticsearch may hold for all exports: what 32 steps of 1,000 documents of ten kilobytes have,
+/// which a heap of one gigabyte bears.
+const DEFAULT_MAX_BATCH_MEMORY: u32 = 320;
+/// Bytes of a mebibyte.
+const MEBIBYTE: u64 = 1024 * 1024;
 /// Connections open at the same time. An idle one takes some kilobytes.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
@@ -404,7 +409,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports_per_client: Option<u32>,
 
-    /// Scrolls that this process keeps open at the same time; more are refused with status 429 [default: 400]
+    /// Scroll contexts that this process keeps open at the same time, one for each shard of a report; more are refused with
+    /// status 429 [default: 400]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_MAX_OPEN_SCROLLS",
@@ -424,6 +430,17 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages_ahead: Option<u32>,
+
+    /// Mebibytes of documents that Elasticsearch may have to hold for all exports at once; more wait. The default is made for
+    /// data nodes with a heap of 1 GB, of which it is a third [default: 320]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_BATCH_MEMORY",
+        value_name = "MEBIBYTES",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_batch_memory: Option<u32>,
 
     /// Connections open at the same time; more wait until one closes. The system's limit of open files may allow fewer
     /// [default: 10000]
@@ -664,6 +681,7 @@ impl Config {
                 settings.max_concurrent_exports_per_client.unwrap_or(1),
             ),
             ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
+            ("--max-batch-memory", settings.max_batch_memory.unwrap_or(1)),
             ("--aggregation-bucket-limit", aggregation_bucket_limit),
             ("--elasticsearch-timeout", timeout),
             ("--max-connections", settings.max_connections.unwrap_or(1)),
@@ -742,6 +760,11 @@ impl Config {
                 max_concurrent_exports_per_client: count(limit_per_client),
                 max_open_scrolls: count(max_open_scrolls),
                 max_pages_ahead: count(settings.max_pages_ahead.unwrap_or(DEFAULT_MAX_PAGES_AHEAD)),
+                max_batch_bytes: u64::from(
+                    settings
+                        .max_batch_memory
+                        .unwrap_or(DEFAULT_MAX_BATCH_MEMORY),
+                ) * MEBIBYTE,
                 stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
             },
             server: ServerLimits {

@@ -9,6 +9,7 @@ pub mod client;
 pub mod composite;
 pub mod credentials;
 pub mod error;
+mod hit_memory;
 pub mod hits;
 mod nodes;
 pub mod pages;

@@ -3,13 +3,14 @@
 //! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
 //! answer. Raw data goes on in `raw_data`, page by page; what aggregates in `aggregated`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 
 use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
@@ -24,12 +25,14 @@ mod aggregated;
 mod ahead;
 pub mod answer;
 pub mod audit;
+pub mod batches;
 pub mod body;
 pub mod error;
 pub mod open_scrolls;
 mod page;
 mod raw_data;
 mod raw_report;
+pub mod row_count;
 mod rows;
 pub mod scroll;
 pub mod slots;
@@ -40,6 +43,7 @@ pub use body::PageBody;
 pub use error::ExportError;
 
 use ahead::StepsAhead;
+use batches::BatchBudget;
 use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
 use slots::{Exhausted, ExportSlots, Slot};
@@ -51,8 +55,8 @@ const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
 /// With more exports under way than this, Elasticsearch is busy enough: each step that is fetched ahead takes as much of its
 /// heap as the one that is read.
 const FEW_EXPORTS: usize = 4;
-/// How often it is looked whether pages are still under way.
-const SETTLE_PAUSE: Duration = Duration::from_millis(20);
+/// How often it is looked for scrolls that have expired or could not be cleared.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the columns of a scroll are kept that nobody continues.
 const COLUMNS_IDLE: Duration = Duration::from_secs(15 * 60);
 
@@ -79,6 +83,8 @@ pub struct ExportSettings {
     pub max_open_scrolls: usize,
     /// Pages that may begin to be fetched before their clients ask for them.
     pub max_pages_ahead: usize,
+    /// Bytes of documents that Elasticsearch may have to hold for all exports at once.
+    pub max_batch_bytes: u64,
     /// How long a page waits for a client that reads nothing.
     pub stall_timeout: Duration,
 }
@@ -127,8 +133,9 @@ struct Parts {
     settings: ExportSettings,
     slots: ExportSlots,
     steps_ahead: StepsAhead,
-    /// Cloned for each task that has a scroll to care for.
-    under_way: Arc<()>,
+    batches: BatchBudget,
+    /// What has a scroll to care for, whether a client waits for it or not.
+    tasks: TaskTracker,
 }
 
 impl Exporter {
@@ -145,7 +152,7 @@ impl Exporter {
             .weigher(|_, columns: &Columns| u32::try_from(columns.weight()).unwrap_or(u32::MAX))
             .time_to_idle(COLUMNS_IDLE)
             .build();
-        Self(Arc::new(Parts {
+        let exporter = Self(Arc::new(Parts {
             reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
             definitions: Definitions::new(elasticsearch.clone(), names, time_to_live),
             elasticsearch,
@@ -157,17 +164,23 @@ impl Exporter {
                 settings.max_concurrent_exports_per_client,
             ),
             steps_ahead: StepsAhead::new(settings.max_pages_ahead),
+            batches: BatchBudget::new(settings.max_batch_bytes),
             settings,
-            under_way: Arc::default(),
-        }))
+            tasks: TaskTracker::new(),
+        }));
+        tokio::spawn(sweep(Arc::downgrade(&exporter.0)));
+        exporter
     }
 
-    /// Waits until no page is under way any more, so that each has given its scroll up or delivered it; at most so long.
+    /// Waits until no page is under way any more, so that each has given its scroll up or delivered it, and clears the scrolls
+    /// that nobody can go on with then; takes at most so long.
     pub async fn settle(&self, limit: Duration) {
         let settled = async {
-            while Arc::strong_count(&self.0.under_way) > 1 {
-                tokio::time::sleep(SETTLE_PAUSE).await;
-            }
+            // Pages that were fetched ahead wait for clients that can't come any more.
+            self.0.steps_ahead.forget_all();
+            self.0.tasks.close();
+            self.0.tasks.wait().await;
+            self.clear_scrolls_at_end().await;
         };
         if tokio::time::timeout(limit, settled).await.is_err() {
             tracing::warn!("some scrolls may stay open until they expire");
@@ -191,18 +204,21 @@ impl Exporter {
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
-        let under_way = Arc::clone(&self.0.under_way);
-        let task = tokio::spawn(tracing::Instrument::in_current_span(async move {
-            let _under_way = under_way;
-            let result = this.export_report(request, slot).await;
-            match &result {
-                Ok(Export::Whole { json, records }) => audit.delivered(*records, json.len() as u64),
-                // A page tells of its end itself.
-                Ok(Export::Page(_)) => {}
-                Err(error) => audit.refused(error),
-            }
-            result
-        }));
+        let task = self
+            .0
+            .tasks
+            .spawn(tracing::Instrument::in_current_span(async move {
+                let result = this.export_report(request, slot).await;
+                match &result {
+                    Ok(Export::Whole { json, records }) => {
+                        audit.delivered(*records, json.len() as u64)
+                    }
+                    // A page tells of its end itself.
+                    Ok(Export::Page(_)) => {}
+                    Err(error) => audit.refused(error),
+                }
+                result
+            }));
         task.await.unwrap_or_else(|error| {
             Err(ExportError::Internal(format!(
                 "the export stopped: {error}"
@@ -315,6 +331,16 @@ impl Exporter {
         now: Timestamp,
     ) -> Value {
         plan::decision::instance_query(data, scope, &self.filter_context(false, now))
+    }
+}
+
+/// Clears scrolls that nobody has continued in time, and those that could not be cleared when they were given up, for as long
+/// as there is an exporter.
+async fn sweep(parts: Weak<Parts>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(parts) = parts.upgrade() else { return };
+        Exporter(parts).clear_due_scrolls(false).await;
     }
 }
 

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
+use super::hit_memory::HitMemory;
 use super::nodes::{Node, Nodes};
 use super::tls::{self, TlsSettings};
 use crate::{telemetry, utf16};
@@ -64,6 +65,7 @@ pub(super) struct Connection {
     nodes: Nodes,
     connect_time: Duration,
     timeout: Duration,
+    hit_memory: HitMemory,
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
 }
@@ -236,6 +238,7 @@ impl Elasticsearch {
                 nodes: Nodes::new(nodes),
                 connect_time,
                 timeout: settings.timeout,
+                hit_memory: HitMemory::default(),
                 openers: moka::sync::Cache::builder()
                     .max_capacity(MAX_OPENERS)
                     .time_to_idle(LONGEST_SCROLL)
@@ -258,6 +261,8 @@ impl Elasticsearch {
         }
         #[derive(Deserialize)]
         struct Document<T> {
+            #[serde(rename = "_id")]
+            id: Option<String>,
             #[serde(default)]
             found: bool,
             #[serde(default = "none")]
@@ -274,6 +279,13 @@ impl Elasticsearch {
         let body = json!({"docs": docs});
         let path = MgetParts::None.url();
         let answer: Answer<T> = self.ask("mget", Method::Post, &path, Some(&body)).await?;
+        // What belongs to somebody else must not be taken for what was asked for.
+        let asked_for = index_and_id.iter().map(|(_, id)| Some(*id));
+        if !(answer.docs.iter().map(|document| document.id.as_deref())).eq(asked_for) {
+            return Err(ElasticsearchError::Unreadable(
+                "it has other documents than those that were asked for".to_owned(),
+            ));
+        }
         let document = |document: Document<T>| match &document.error {
             Some(error) => match ElasticsearchError::from_document_error(error) {
                 error if error.refusal() == Some(Refusal::IndexNotFound) => Ok(None),
@@ -334,12 +346,12 @@ impl Elasticsearch {
         answer.whole().map(|answer| answer.count)
     }
 
-    /// Gives up a scroll. One that is gone already is as good as given up.
+    /// Gives up scrolls. One that is gone already is as good as given up.
     ///
     /// # Errors
     /// Elasticsearch does not answer.
-    pub async fn clear_scroll(&self, scroll_id: &str) -> Result<(), ElasticsearchError> {
-        let body = json!({"scroll_id": [scroll_id]});
+    pub async fn clear_scrolls(&self, scroll_ids: &[&str]) -> Result<(), ElasticsearchError> {
+        let body = json!({"scroll_id": scroll_ids});
         let path = ClearScrollParts::None.url();
         let answer = self
             .ask::<Value>("scroll_clear", Method::Delete, &path, Some(&body))
@@ -601,6 +613,16 @@ impl Connection {
         Ok(builder.send().await?)
     }
 
+    /// Longest wait for an answer, and for more of one.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The memory that hits of scrolls share.
+    pub(super) fn hit_memory(&self) -> &HitMemory {
+        &self.hit_memory
+    }
+
     /// Keeps in mind with what authorization a scroll has to go on.
     pub(super) fn remember_opener(&self, scroll_id: &str, authorization: Option<HeaderValue>) {
         if let Some(opener) = authorization.filter(|_| self.authorization.may_change_owner()) {
@@ -734,6 +756,13 @@ pub(super) struct Shards {
     failed: u64,
     #[serde(default)]
     failures: Value,
+}
+
+impl Shards {
+    /// How many there are.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
 }
 
 /// An incomplete answer must never pass for a whole one.

@@ -14,11 +14,11 @@ use std::ops::Range;
 
 use memchr::{memchr2, memmem};
 
+use super::hit_memory::MAX_HIT_BYTES;
 use crate::utf16::{self, Damaged};
 
-/// Largest hit (and largest part before the first hit) that is read: the default of Elasticsearch's own
-/// `http.max_content_length`, which no stored document can exceed.
-const MAX_PIECE_BYTES: usize = 100 * 1024 * 1024;
+/// A buffer that has grown larger than this for one hit is made as small again for the next ones.
+const KEPT_BYTES: usize = 512 * 1024;
 /// How a hit begins on every supported version. It is only a hint that the hit before is complete: a document might hold
 /// the same.
 const BEGIN_OF_HIT: &[u8] = b"{\"_index\":";
@@ -31,12 +31,15 @@ pub enum SplitError {
     /// The bytes are not a search answer.
     #[error("it is not a search answer: {0}")]
     NotAnAnswer(&'static str),
-    /// A single hit is larger than any document can be.
-    #[error("one hit is larger than {MAX_PIECE_BYTES} bytes")]
+    /// A single hit is larger than there is memory for.
+    #[error("one hit is larger than {MAX_HIT_BYTES} bytes")]
     TooLarge,
     /// The answer has ended in the middle.
     #[error("it was cut off")]
     CutOff,
+    /// A fault of the reader: it was told of a place where there is none.
+    #[error("the reader lost its place in it")]
+    LostPlace,
 }
 
 /// What comes next out of a [`HitSplitter`].
@@ -122,10 +125,10 @@ impl HitSplitter {
     /// Takes more bytes of the answer.
     ///
     /// # Errors
-    /// The piece under way is larger than anything that Elasticsearch stores, or the bytes are no text.
+    /// The piece under way is larger than there is memory for, or the bytes are no text.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
         self.forget_what_was_given_out();
-        if self.buffer.len() + bytes.len() > MAX_PIECE_BYTES {
+        if self.buffer.len() + bytes.len() > MAX_HIT_BYTES {
             return Err(SplitError::TooLarge);
         }
         let begin_may_be_cut = self.buffer.len().saturating_sub(BEGIN_OF_HIT.len());
@@ -161,6 +164,14 @@ impl HitSplitter {
         self.string_start = self.string_start.saturating_sub(start);
         self.last_begin = self.last_begin.saturating_sub(start);
         self.piece_start = 0;
+        if self.buffer.len() < KEPT_BYTES && self.buffer.capacity() > 2 * KEPT_BYTES {
+            self.buffer.shrink_to(KEPT_BYTES);
+        }
+    }
+
+    /// How many bytes it holds that have not been given out.
+    pub fn bytes_waiting(&self) -> usize {
+        self.buffer.len().saturating_sub(self.piece_start)
     }
 
     /// Notes that nothing more will arrive.
@@ -182,24 +193,38 @@ impl HitSplitter {
     }
 
     /// The text of a piece that was just given out; it is there until more is pushed.
-    pub fn text(&self, piece: Range<usize>) -> &str {
-        self.buffer.get(piece).unwrap_or_default()
+    ///
+    /// # Errors
+    /// There is no such piece.
+    pub fn text(&self, piece: Range<usize>) -> Result<&str, SplitError> {
+        self.buffer.get(piece).ok_or(SplitError::LostPlace)
     }
 
     /// Everything from the beginning of the present hit on that has arrived.
-    pub fn rest(&self) -> &str {
-        self.buffer.get(self.piece_start..).unwrap_or_default()
+    ///
+    /// # Errors
+    /// It would begin within a character.
+    pub fn rest(&self) -> Result<&str, SplitError> {
+        self.buffer
+            .get(self.piece_start..)
+            .ok_or(SplitError::LostPlace)
     }
 
     /// Notes that the hit which [`HitSplitter::rest`] begins with has so many bytes.
-    pub fn advance(&mut self, length: usize) {
-        if self.stage == Stage::AtHit && self.buffer.is_char_boundary(self.piece_start + length) {
-            self.piece_start += length;
-            self.position = self.piece_start;
-            self.stage = Stage::BetweenHits;
-            self.is_waiting = false;
-            self.worth_a_try = FIRST_TRY_BYTES;
+    ///
+    /// # Errors
+    /// No hit is being read, or it can't end there. Going on all the same would give the same hit again.
+    pub fn advance(&mut self, length: usize) -> Result<(), SplitError> {
+        let end = self.piece_start + length;
+        if self.stage != Stage::AtHit || length == 0 || !self.buffer.is_char_boundary(end) {
+            return Err(SplitError::LostPlace);
         }
+        self.piece_start = end;
+        self.position = end;
+        self.stage = Stage::BetweenHits;
+        self.is_waiting = false;
+        self.worth_a_try = FIRST_TRY_BYTES;
+        Ok(())
     }
 
     /// Notes that [`HitSplitter::rest`] ends before the hit does.
@@ -211,7 +236,7 @@ impl HitSplitter {
             return Err(SplitError::CutOff);
         }
         // Each try goes over the hit from its beginning. Waiting for twice as much bounds what all of them take.
-        self.worth_a_try = 2 * self.rest().len().max(FIRST_TRY_BYTES);
+        self.worth_a_try = 2 * self.bytes_waiting().max(FIRST_TRY_BYTES);
         self.is_waiting = true;
         Ok(())
     }
@@ -288,7 +313,7 @@ impl HitSplitter {
     fn hit_if_worth_a_try(&self) -> Piece {
         let is_worth_a_try = self.is_complete
             || (self.last_begin > self.piece_start && !self.is_waiting)
-            || self.rest().len() >= self.worth_a_try;
+            || self.bytes_waiting() >= self.worth_a_try;
         if is_worth_a_try {
             Piece::Hit
         } else {
@@ -397,17 +422,17 @@ mod tests {
     ) -> Result<(), SplitError> {
         loop {
             match splitter.next_piece()? {
-                Piece::Head(range) => *head = Some(splitter.text(range).to_owned()),
+                Piece::Head(range) => *head = Some(splitter.text(range)?.to_owned()),
                 Piece::Hit => {
-                    let mut cursor = Cursor::new(splitter.rest());
+                    let mut cursor = Cursor::new(splitter.rest()?);
                     match cursor.skip() {
                         Ok(()) => {
                             let length = cursor.position();
-                            hits.push(splitter.rest()[..length].to_owned());
-                            splitter.advance(length);
+                            hits.push(splitter.rest()?[..length].to_owned());
+                            splitter.advance(length)?;
                         }
                         Err(ReadError::Incomplete) => splitter.wait()?,
-                        Err(ReadError::Expected(_)) => {
+                        Err(ReadError::Expected(_) | ReadError::LostPlace) => {
                             return Err(SplitError::NotAnAnswer("no JSON"));
                         }
                     }
@@ -502,6 +527,41 @@ mod tests {
         ] {
             assert!(split(bytes, &[]).is_err(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_reader_that_lost_its_place_is_told_and_no_hit_comes_twice() {
+        let mut splitter = HitSplitter::default();
+        splitter
+            .push("{\"hits\":{\"hits\":[{\"a\":\"é\"}]}}".as_bytes())
+            .unwrap();
+        assert_eq!(splitter.advance(1), Err(SplitError::LostPlace));
+        assert!(matches!(splitter.next_piece(), Ok(Piece::Head(_))));
+        assert_eq!(splitter.text(0..1_000), Err(SplitError::LostPlace));
+        splitter.complete().unwrap();
+        assert_eq!(splitter.next_piece(), Ok(Piece::Hit));
+        let within_a_character = r#"{"a":""#.len() + 1;
+        for impossible in [0, within_a_character, 1_000] {
+            assert_eq!(splitter.advance(impossible), Err(SplitError::LostPlace));
+        }
+        assert_eq!(splitter.next_piece(), Ok(Piece::Hit));
+        splitter.advance("{\"a\":\"é\"}".len()).unwrap();
+        assert_eq!(splitter.next_piece(), Ok(Piece::End));
+    }
+
+    #[test]
+    fn a_buffer_that_one_hit_has_made_large_is_given_back() {
+        let large = "x".repeat(4 * KEPT_BYTES);
+        let mut splitter = HitSplitter::default();
+        splitter
+            .push(format!(r#"{{"hits":{{"hits":[{{"a":"{large}"}},"#).as_bytes())
+            .unwrap();
+        while splitter.next_piece().unwrap() != Piece::Hit {}
+        assert!(splitter.bytes_waiting() > 4 * KEPT_BYTES);
+        splitter.advance(large.len() + r#"{"a":""}"#.len()).unwrap();
+        assert_eq!(splitter.next_piece(), Ok(Piece::Incomplete));
+        splitter.push(b"{}]}}").unwrap();
+        assert!(splitter.buffer.capacity() <= 2 * KEPT_BYTES);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify};
 use super::error::ElasticsearchError;
+use super::hit_memory::{HitMemory, Places};
 use super::hits::{HitSplitter, Piece, SplitError};
 use crate::{telemetry, utf16};
 
@@ -20,6 +21,8 @@ pub struct StepHead {
     pub scroll_id: String,
     /// How many hits the whole scroll has.
     pub total: u64,
+    /// How many shards it reads: each keeps a context open for it.
+    pub shards: u64,
 }
 
 /// One step of a scroll: its head is read, its hits arrive one by one.
@@ -32,6 +35,13 @@ pub struct ScrollStep {
     splitter: HitSplitter,
 }
 
+impl ScrollStep {
+    /// How many bytes of the answer have arrived.
+    pub fn bytes(&self) -> u64 {
+        self.answer.bytes
+    }
+}
+
 /// What arrives of an answer.
 struct Answer {
     response: Response,
@@ -40,6 +50,12 @@ struct Answer {
     ahead: VecDeque<Bytes>,
     /// Whether all of it has arrived.
     has_ended: bool,
+    /// How many bytes have arrived.
+    bytes: u64,
+    /// Longest wait for the head, and for each hit. One that arrives byte by byte would hold its export's place otherwise.
+    patience: Duration,
+    memory: HitMemory,
+    places: Places,
 }
 
 impl Answer {
@@ -55,10 +71,39 @@ impl Answer {
     async fn chunk_from_network(&mut self) -> Result<Option<Bytes>, ElasticsearchError> {
         let chunk = self.response.chunk().await;
         let chunk = chunk.map_err(|error| classify(&error, error.is_timeout()))?;
-        self.has_ended = chunk.is_none();
+        match &chunk {
+            Some(chunk) => self.bytes += chunk.len() as u64,
+            None => self.has_ended = true,
+        }
         Ok(chunk)
     }
+
+    /// Hands on what arrives by the deadline, once there is memory for it.
+    async fn read_more(
+        &mut self,
+        splitter: &mut HitSplitter,
+        deadline: &mut Option<Deadline>,
+    ) -> Result<(), ElasticsearchError> {
+        self.memory
+            .make_room(&mut self.places, splitter.bytes_waiting())
+            .await;
+        let deadline = *deadline.get_or_insert_with(|| tokio::time::Instant::now() + self.patience);
+        let chunk = tokio::time::timeout_at(deadline, self.chunk())
+            .await
+            .unwrap_or_else(|_| {
+                Err(ElasticsearchError::Timeout(
+                    "the next part of its answer took too long".to_owned(),
+                ))
+            })?;
+        match chunk {
+            Some(chunk) => splitter.push(&chunk).map_err(unreadable),
+            None => splitter.complete().map_err(unreadable),
+        }
+    }
 }
+
+/// When something has to be there at the latest; set when it is first waited for.
+type Deadline = tokio::time::Instant;
 
 /// A step that gave no hits, and the scroll that it may have left open.
 struct Broken {
@@ -103,7 +148,7 @@ impl Elasticsearch {
                 scroll_id: Some(scroll_id),
             }) => {
                 // The shards that did answer keep their contexts open, and nobody else will ever know this id.
-                if let Err(error) = self.clear_scroll(&scroll_id).await {
+                if let Err(error) = self.clear_scrolls(&[&scroll_id]).await {
                     tracing::warn!(%error, "a scroll that was opened in part can't be cleared");
                 }
                 Err(error)
@@ -154,7 +199,12 @@ impl Elasticsearch {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
-        let step = ScrollStep::read_head(response).await?;
+        let step = ScrollStep::read_head(
+            response,
+            self.connection.timeout(),
+            self.connection.hit_memory().clone(),
+        )
+        .await?;
         self.connection
             .remember_opener(&step.head.scroll_id, authorization);
         Ok(step)
@@ -214,23 +264,32 @@ struct Total {
 }
 
 impl ScrollStep {
-    async fn read_head(response: Response) -> Result<Self, Broken> {
+    async fn read_head(
+        response: Response,
+        patience: Duration,
+        memory: HitMemory,
+    ) -> Result<Self, Broken> {
         let mut answer = Answer {
             response,
             ahead: VecDeque::new(),
             has_ended: false,
+            bytes: 0,
+            patience,
+            memory,
+            places: Places::default(),
         };
         let mut splitter = HitSplitter::default();
+        let mut deadline = None;
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
-                let head = parse_head(splitter.text(range))?;
+                let head = parse_head(splitter.text(range).map_err(unreadable)?)?;
                 return Ok(Self {
                     head,
                     answer,
                     splitter,
                 });
             }
-            read_more(&mut answer, &mut splitter).await?;
+            answer.read_more(&mut splitter, &mut deadline).await?;
         }
     }
 
@@ -242,21 +301,28 @@ impl ScrollStep {
     /// # Errors
     /// The connection broke, or the answer is damaged; it never ends quietly.
     pub async fn next_hit(&mut self) -> Result<Option<&str>, ElasticsearchError> {
+        let mut deadline = None;
         loop {
             match self.splitter.next_piece().map_err(unreadable)? {
-                Piece::Hit => return Ok(Some(self.splitter.rest())),
+                Piece::Hit => return self.splitter.rest().map(Some).map_err(unreadable),
                 // A connection can be used again only if its answer was read to the very end.
                 Piece::End if self.splitter.is_complete() => return Ok(None),
                 Piece::End | Piece::Head(_) | Piece::Incomplete => {
-                    read_more(&mut self.answer, &mut self.splitter).await?;
+                    let Self {
+                        answer, splitter, ..
+                    } = self;
+                    answer.read_more(splitter, &mut deadline).await?;
                 }
             }
         }
     }
 
     /// Goes on after a hit of so many bytes.
-    pub fn advance(&mut self, length: usize) {
-        self.splitter.advance(length);
+    ///
+    /// # Errors
+    /// No hit can end there.
+    pub fn advance(&mut self, length: usize) -> Result<(), ElasticsearchError> {
+        self.splitter.advance(length).map_err(unreadable)
     }
 
     /// Lets [`ScrollStep::next_hit`] give the same hit again, with more text.
@@ -280,17 +346,6 @@ impl ScrollStep {
             self.answer.ahead.extend(chunk);
         }
         Ok(())
-    }
-}
-
-/// Waits for more of the answer.
-async fn read_more(
-    answer: &mut Answer,
-    splitter: &mut HitSplitter,
-) -> Result<(), ElasticsearchError> {
-    match answer.chunk().await? {
-        Some(chunk) => splitter.push(&chunk).map_err(unreadable),
-        None => splitter.complete().map_err(unreadable),
     }
 }
 
@@ -318,5 +373,6 @@ fn parse_head(text: &str) -> Result<StepHead, Broken> {
     Ok(StepHead {
         scroll_id,
         total: head.hits.total.value,
+        shards: head.shards.total(),
     })
 }

@@ -9,7 +9,8 @@
 //! A step that was fetched has moved its scroll: whoever went on behind it would miss its hits. So
 //! * a page is only fetched ahead if nobody but this process can continue its scroll;
 //! * whoever continues a scroll looks here first, under the scroll's lease;
-//! * a step that nobody asks for within its keep-alive is given up together with its scroll, under the same lease.
+//! * a step that nobody asks for within its keep-alive is given up together with its scroll, under the same lease;
+//! * a step is only fetched ahead if it can be read as a whole before anybody asks, so that Elasticsearch does not hold it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,23 +18,20 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span};
 
 use super::Exporter;
+use super::batches::{Batch, BatchPermit};
 use super::scroll::{IdDigest, ScrollLease, digest};
 use crate::elasticsearch::ElasticsearchError;
-use crate::elasticsearch::pages::ScrollStep;
 
 /// How long a step is left unread. Most clients ask for it much sooner, and then its rows are written while it arrives;
 /// collecting it first would take as long as fetching it.
 const UNREAD: Duration = Duration::from_millis(250);
 /// Bytes of a step that are read when nobody asks for it in that time, so that Elasticsearch gets its memory back. A page of a
-/// thousand documents of ten kilobytes fits; what is left of a larger one waits in Elasticsearch, as it does for a client
-/// that reads slowly.
-const MAX_BYTES_READ: usize = 12 * 1024 * 1024;
-/// When a step whose time is over is looked at again, because a request for it was under way.
-const EXPIRE_AGAIN: Duration = Duration::from_secs(1);
+/// thousand documents of ten kilobytes fits; what promises to be larger is not fetched ahead.
+pub(super) const MAX_BYTES_READ: usize = 12 * 1024 * 1024;
 
 /// How much sooner than its client wants a scroll may end; a twentieth of the keep-alive if that is less.
 const TOO_SOON: Duration = Duration::from_secs(1);
@@ -77,19 +75,29 @@ impl KeepAlive {
 
 /// A step that was asked for. It is not waited for any more once this is dropped.
 pub(super) struct NextStep {
-    task: JoinHandle<Result<ScrollStep, ElasticsearchError>>,
+    task: JoinHandle<Result<Batch, ElasticsearchError>>,
     keep_alive: KeepAlive,
 }
 
 impl NextStep {
-    /// Asks for the next step of a scroll.
+    /// Asks for the next step of a scroll, for which there are permits.
     ///
     /// Two requests at once would lose hits, but Elasticsearch has done with a step when it begins to answer: from its
     /// first hit on, the next one may be asked for.
-    pub fn fetch(exporter: &Exporter, scroll_id: &str, keep_alive: u32) -> Self {
+    pub fn fetch(
+        exporter: &Exporter,
+        scroll_id: &str,
+        keep_alive: u32,
+        permit: BatchPermit,
+    ) -> Self {
         let elasticsearch = exporter.0.elasticsearch.clone();
         let scroll_id = scroll_id.to_owned();
-        let step = async move { elasticsearch.continue_scroll(&scroll_id, keep_alive).await };
+        let step = async move {
+            let step = elasticsearch
+                .continue_scroll(&scroll_id, keep_alive)
+                .await?;
+            Ok(Batch { step, permit })
+        };
         Self {
             keep_alive: KeepAlive::from_now(keep_alive),
             task: tokio::spawn(step.in_current_span()),
@@ -97,9 +105,9 @@ impl NextStep {
     }
 
     /// Waits for it.
-    pub async fn taken(mut self) -> Result<ScrollStep, StepError> {
+    pub async fn taken(mut self) -> Result<Batch, StepError> {
         match (&mut self.task).await {
-            Ok(step) => Ok(step?),
+            Ok(batch) => Ok(batch?),
             Err(error) => Err(StepError::Stopped(error)),
         }
     }
@@ -120,8 +128,6 @@ pub(super) struct Ahead {
     pub exporter: Exporter,
     /// Its id.
     pub scroll_id: String,
-    /// How long the client may take to ask for the page, in seconds.
-    pub keep_alive: u32,
     /// The step.
     pub step: NextStep,
     /// Where it waits.
@@ -133,7 +139,7 @@ pub(super) struct Ahead {
 /// A step that its client asked for.
 pub(super) struct Claimed {
     /// The step.
-    pub step: ScrollStep,
+    pub batch: Batch,
     /// How long the scroll stays open, unless Elasticsearch is told anew.
     pub keep_alive: KeepAlive,
     /// Where it was; the next page may have to wait there.
@@ -177,6 +183,16 @@ impl StepsAhead {
             .unwrap_or_else(|error| Some(Err(StepError::Stopped(error))))
     }
 
+    /// Lets go of the step of a scroll that nobody may continue any more.
+    pub fn forget(&self, digest: &IdDigest) {
+        self.lock().remove(digest);
+    }
+
+    /// Lets go of all of them.
+    pub fn forget_all(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<IdDigest, Waiting>> {
         // A panic elsewhere leaves a map of tasks as good as it was.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,47 +200,38 @@ impl StepsAhead {
 }
 
 impl Ahead {
-    /// Keeps the step until its client asks for it, or until its keep-alive is over.
+    /// Keeps the step until its client asks for it, or until its scroll has expired.
     ///
     /// Called before the client can see the end of the page before, and before the lease of that page is released: whoever
     /// asks next finds the step.
     pub fn wait_for_client(self) {
-        let exporter = self.exporter.clone();
+        let parts = Arc::clone(&self.exporter.0);
         let digest = digest(&self.scroll_id);
         let span = self.span.clone();
         let (ask, asked) = oneshot::channel();
-        // Locked before the task begins: it removes its entry when it gives up, so the entry has to be there by then.
-        let mut waiting = exporter.0.steps_ahead.lock();
-        let task = tokio::spawn(self.wait(asked).instrument(span));
+        let task = parts.tasks.spawn(self.wait(asked).instrument(span));
+        let mut waiting = parts.steps_ahead.lock();
         waiting.insert(digest, Waiting { ask, task });
     }
 
-    /// Gives the step back when it is asked for; gives it up if it is not.
+    /// Gives the step back when it is asked for; ends without it if its scroll was given up.
     async fn wait(self, mut asked: oneshot::Receiver<()>) -> Option<Result<Claimed, StepError>> {
-        let Self {
-            exporter,
-            scroll_id,
-            keep_alive,
-            step,
-            room,
-            span: _,
-        } = self;
-        let mut deadline = Instant::now() + Duration::from_secs(u64::from(keep_alive));
-        let keep_alive_of_step = step.keep_alive;
+        let Self { step, room, .. } = self;
+        let keep_alive = step.keep_alive;
         // What failed needs no room: only the client has still to be told.
-        let mut waiting = step.taken().await.map(|step| Claimed {
-            step,
-            keep_alive: keep_alive_of_step,
+        let mut waiting = step.taken().await.map(|batch| Claimed {
+            batch,
+            keep_alive,
             room,
         });
         if let Ok(claimed) = &mut waiting {
             let read = async {
                 sleep(UNREAD).await;
-                claimed.step.read_ahead(MAX_BYTES_READ).await
+                claimed.batch.step.read_ahead(MAX_BYTES_READ).await
             };
             let read = tokio::select! {
                 biased;
-                _ = &mut asked => return Some(waiting),
+                asked = &mut asked => return asked.ok().map(|()| waiting),
                 read = read => read,
             };
             tracing::debug!(failed = read.is_err(), "read a page ahead");
@@ -232,24 +239,7 @@ impl Ahead {
                 waiting = Err(error.into());
             }
         }
-        loop {
-            tokio::select! {
-                biased;
-                _ = &mut asked => return Some(waiting),
-                () = sleep_until(deadline) => {}
-            }
-            // Who has the lease is about to ask.
-            if let Some(lease) = exporter.0.scrolls.lease(&scroll_id, keep_alive) {
-                exporter.0.steps_ahead.lock().remove(lease.digest());
-                lease.end();
-                break;
-            }
-            deadline = Instant::now() + EXPIRE_AGAIN;
-        }
-        drop(waiting);
-        tracing::debug!("nobody asked for the page that was fetched ahead");
-        exporter.clear_scroll(&scroll_id, keep_alive).await;
-        None
+        asked.await.ok().map(|()| waiting)
     }
 }
 

@@ -50,8 +50,8 @@ pub(super) struct Delivery {
     pub leases: Vec<ScrollLease>,
     /// The right to export, for the next one who asks.
     pub slot: Option<Slot>,
-    /// Whether the scroll is used up with this page.
-    pub is_last: bool,
+    /// How many rows it has. With a page that has none the scroll is used up.
+    pub rows: u64,
     /// What the next page begins with.
     pub ahead: Option<Ahead>,
 }
@@ -74,15 +74,17 @@ impl PageEnd {
         let Delivery {
             leases,
             slot,
-            is_last,
+            rows,
             ahead,
         } = delivery;
         if let Some(ahead) = ahead {
             ahead.wait_for_client();
         }
         for lease in leases {
-            if is_last {
+            if rows == 0 {
                 lease.end();
+            } else {
+                lease.add_rows(rows);
             }
             lease.release();
         }
@@ -169,9 +171,14 @@ impl BodyWriter {
         if self.text.is_empty() {
             return Ok(());
         }
-        let chunk = Bytes::from(self.text.take());
-        self.bytes += chunk.len() as u64;
-        self.send(Message::Chunk(chunk)).await
+        let mut text = Bytes::from(self.text.take());
+        self.bytes += text.len() as u64;
+        // A large row leaves piece by piece, so that the next one is not written before most of this one has left.
+        while text.len() > 2 * CHUNK_BYTES {
+            let chunk = text.split_to(CHUNK_BYTES);
+            self.send(Message::Chunk(chunk)).await?;
+        }
+        self.send(Message::Chunk(text)).await
     }
 
     /// Ends the body properly, and waits until the reader has it.
@@ -255,22 +262,28 @@ impl Stream for PageBody {
 mod tests {
     use futures_util::StreamExt;
 
-    use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry};
+    use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry, ScrollSigner};
     use super::super::slots::ExportSlots;
     use super::*;
     use crate::auth::Client;
+    use crate::elasticsearch::pages::StepHead;
 
     const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
     fn lease(registry: &Arc<ScrollRegistry>) -> ScrollLease {
         let lease = registry.lease("id", 60).unwrap();
-        let contents = ScrollContents {
+        let contents = ScrollSigner::of_this_process().seal(ScrollContents {
             report_id: "r".into(),
             limit: 1,
             step: 1,
             now: 0,
+        });
+        let head = StepHead {
+            scroll_id: "id".into(),
+            total: 1,
+            shards: 1,
         };
-        lease.remember(Arc::new(contents));
+        lease.remember(Arc::new(contents), "id", &head);
         lease
     }
 
@@ -279,6 +292,7 @@ mod tests {
         let registry = Arc::new(ScrollRegistry::default());
         let delivery = Delivery {
             leases: vec![lease(&registry)],
+            rows: 1,
             ..Delivery::default()
         };
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
@@ -297,7 +311,7 @@ mod tests {
         let registry = Arc::new(ScrollRegistry::default());
         let delivery = Delivery {
             leases: vec![lease(&registry)],
-            is_last: true,
+            rows: 0,
             ..Delivery::default()
         };
         let (writer, mut body) = channel(STALL_TIMEOUT);

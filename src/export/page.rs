@@ -1,19 +1,22 @@
 //! The writing of one page: from the hits of its steps to rows that leave while the next ones arrive.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tracing::Instrument;
 
-use super::ahead::{Ahead, NextStep, Room, StepError};
+use super::ahead::{Ahead, MAX_BYTES_READ, NextStep, Room, StepError};
 use super::answer::Envelope;
+use super::batches::{Batch, Exhausted};
 use super::body::{self, BodyWriter, Delivery, Interrupted};
 use super::raw_report::Columns;
+use super::row_count::{Miscount, RowCount};
 use super::rows::RowError;
-use super::scroll::{ScrollContents, ScrollLease};
+use super::scroll::{ScrollLease, SealedContents};
 use super::slots::Slot;
 use super::{Audit, Export, Exporter};
 use crate::elasticsearch::ElasticsearchError;
-use crate::elasticsearch::pages::ScrollStep;
 use crate::raw_data::cursor::ReadError;
 
 /// A page whose first step has been taken.
@@ -21,7 +24,7 @@ pub(super) struct Page {
     /// Who writes it.
     pub exporter: Exporter,
     /// What travels inside the scroll.
-    pub contents: Arc<ScrollContents>,
+    pub contents: Arc<SealedContents>,
     /// How long the scroll stays open for the next page, in seconds.
     pub keep_alive: u32,
     /// The zone that the client wants dates in.
@@ -33,9 +36,9 @@ pub(super) struct Page {
     /// The id to go on with.
     pub scroll_id: String,
     /// The step under way.
-    pub step: ScrollStep,
-    /// Rows of all pages before this one, if this process knows.
-    pub rows_before: Option<u64>,
+    pub batch: Batch,
+    /// What its rows are compared with.
+    pub count: RowCount,
     /// Room for the first step of the next page, if the scroll would be gone too soon without one: the step that this page
     /// begins with was asked for long ago, or with a shorter keep-alive, and nothing else tells Elasticsearch of the new one.
     pub prolong: Option<Room>,
@@ -59,6 +62,15 @@ enum Next {
     Nothing,
 }
 
+/// What was asked for.
+enum AskedFor {
+    Step(NextStep),
+    Page(NextStep, Room),
+}
+
+/// Longest wait for permits in the middle of a page. Others give theirs back as fast as their clients read.
+const PATIENCE_WITHIN_A_PAGE: Duration = Duration::from_secs(60);
+
 /// Why a page did not become whole.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -70,8 +82,18 @@ enum Broken {
     Interrupted(#[from] Interrupted),
     #[error("Elasticsearch changed the scroll id within a page")]
     IdChanged,
+    #[error("rows are missing, or there are some too many: {0}")]
+    Miscounted(#[from] Miscount),
+    #[error("Elasticsearch had no room for the next step for too long (--max-batch-memory)")]
+    NoRoom,
     #[error("the request for the next step stopped: {0}")]
     Stopped(tokio::task::JoinError),
+}
+
+impl From<Exhausted> for Broken {
+    fn from(_: Exhausted) -> Self {
+        Self::NoRoom
+    }
 }
 
 impl From<StepError> for Broken {
@@ -91,6 +113,8 @@ impl Broken {
             Self::Row(_) => "a stored instance could not be made a row",
             Self::Interrupted(_) => "the client did not read",
             Self::IdChanged => "the scroll id changed",
+            Self::Miscounted(_) => "rows are missing, or there are some too many",
+            Self::NoRoom => "Elasticsearch had no room for the next step",
             Self::Stopped(_) => "the request for the next step stopped",
         }
     }
@@ -99,13 +123,9 @@ impl Broken {
 impl Page {
     /// Begins to write rows; the answer can be sent while they arrive.
     pub fn start(self) -> Export {
-        let parts = &self.exporter.0;
+        let parts = Arc::clone(&self.exporter.0);
         let (writer, body) = body::channel(parts.settings.stall_timeout);
-        let under_way = Arc::clone(&parts.under_way);
-        tokio::spawn(tracing::Instrument::in_current_span(async move {
-            self.write(writer).await;
-            drop(under_way);
-        }));
+        (parts.tasks).spawn(self.write(writer).in_current_span());
         Export::Page(body)
     }
 
@@ -117,7 +137,7 @@ impl Page {
                 let delivery = Delivery {
                     leases: std::mem::take(&mut self.leases),
                     slot: self.slot.take(),
-                    is_last: rows == 0,
+                    rows: u64::from(rows),
                     ahead,
                 };
                 let bytes = writer.finish(delivery).await;
@@ -143,9 +163,7 @@ impl Page {
                 self.audit.broken(broken.kind());
             }
         }
-        self.exporter
-            .clear_scroll(&self.scroll_id, self.keep_alive)
-            .await;
+        self.exporter.clear_scroll(&self.scroll_id).await;
     }
 
     /// Writes everything up to the last bracket; gives back how many rows there were, and what the next page begins with.
@@ -157,7 +175,7 @@ impl Page {
         let envelope = Envelope {
             search_request_id: Some(&self.scroll_id),
             message: self.message.as_deref(),
-            total: self.step.head.total,
+            total: self.count.total,
             report_id: &self.contents.report_id,
         };
         envelope.write_head(&mut writer.text, None);
@@ -167,49 +185,54 @@ impl Page {
         let mut rows_written: u32 = 0;
         let mut is_first = true;
         let ahead = loop {
-            let rows_with_this_step = rows_written + self.contents.step;
-            let next = self.next_after(rows_with_this_step, &mut prolong);
+            self.count.check_total(self.batch.step.head.total)?;
+            let rows_of_steps_before = rows_written;
+            let next = self.next_after(rows_written + self.contents.step, &mut prolong);
+            let mut next = Some(next);
             let mut asked_for = None;
-            while let Some(text) = self.step.next_hit().await? {
-                let (instance, length) = match rows.read(text) {
+            while let Some(text) = self.batch.step.next_hit().await? {
+                let (instance, length) = match rows.read(text, self.contents.name()) {
                     Ok(read) => read,
-                    Err(ReadError::Incomplete) => {
-                        self.step.wait()?;
+                    Err(RowError::Document(ReadError::Incomplete)) => {
+                        self.batch.step.wait()?;
                         continue;
                     }
-                    Err(error) => return Err(RowError::Document(error).into()),
+                    Err(error) => return Err(error.into()),
                 };
+                (self.count)
+                    .check_one_more(rows_of_steps_before, rows_written - rows_of_steps_before)?;
                 writer.text.separator(&mut is_first);
                 rows.write(&instance, &mut writer.text).await?;
-                self.step.advance(length);
+                self.batch.step.advance(length)?;
                 rows_written += 1;
                 // Not before the first hit: a step without hits is the last one.
-                if asked_for.is_none() && !matches!(next, Next::Nothing) {
-                    asked_for = Some(self.fetch_next_step());
-                }
+                asked_for = asked_for.or_else(|| self.ask_for(next.take()?));
                 if rows_written == 1 {
                     // The client sees that it goes on, long before a chunk is full.
                     writer.flush().await?;
                 }
                 writer.flush_if_large().await?;
             }
-            let step = match (asked_for, next) {
-                (Some(step), Next::Page(room)) => break Some(self.ahead(step, room)),
-                (Some(step), _) => step,
-                (None, _)
-                    if rows_written == rows_with_this_step && self.goes_on_after(rows_written) =>
-                {
-                    self.fetch_next_step()
+            let hits = rows_written - rows_of_steps_before;
+            self.count.check_end(rows_of_steps_before, hits)?;
+            // What was read is out of Elasticsearch's heap; who waits for permits must not hold any.
+            self.batch.permit.give_back();
+            let bytes = self.batch.step.bytes();
+            (self.exporter.0.batches).learn(&self.contents.report_id, hits, bytes);
+            let batch = match asked_for {
+                Some(AskedFor::Page(step, room)) => break Some(self.ahead(step, room)),
+                Some(AskedFor::Step(step)) => step.taken().await?,
+                None if hits == self.contents.step && self.goes_on_after(rows_written) => {
+                    self.next_batch().await?
                 }
-                (None, _) => break None,
+                None => break None,
             };
-            let step = step.taken().await?;
             // It was asked for with the keep-alive of this page.
             prolong = None;
-            if step.head.scroll_id != self.scroll_id {
+            if batch.step.head.scroll_id != self.scroll_id {
                 return Err(Broken::IdChanged);
             }
-            self.step = step;
+            self.batch = batch;
         };
         writer.text.raw("],\"numberOfRecordsInResponse\":");
         writer.text.unsigned(u64::from(rows_written));
@@ -219,13 +242,7 @@ impl Page {
 
     /// Whether there may be more for this page when it has so many rows.
     fn goes_on_after(&self, rows: u32) -> bool {
-        rows < self.contents.limit && !self.has_all_after(rows)
-    }
-
-    /// Whether it is known that nothing is left of the scroll when this page has so many rows.
-    fn has_all_after(&self, rows: u32) -> bool {
-        self.rows_before
-            .is_some_and(|before| before + u64::from(rows) >= self.step.head.total)
+        rows < self.contents.limit && !self.count.has_all_after(rows)
     }
 
     /// What to ask for while the step under way is written; `rows` is what the page has after it, if it is a full one.
@@ -249,26 +266,59 @@ impl Page {
             return Next::Nothing;
         }
         // A client that has asked for one further page will ask for the others; one that looked at the first page may be done.
-        let goes_on =
-            self.rows_before.is_some_and(|before| before > 0) && !self.has_all_after(rows);
-        if goes_on && few_exports && !self.exporter.0.signer.accepts_foreign() {
-            return match self.exporter.0.steps_ahead.room() {
-                Some(room) => Next::Page(room),
-                None => Next::Nothing,
-            };
+        let goes_on = self.count.before.rows > 0 && !self.count.has_all_after(rows);
+        let parts = &self.exporter.0;
+        if goes_on && few_exports && !parts.signer.accepts_foreign() {
+            let bytes =
+                (parts.batches).expected_bytes(&self.contents.report_id, self.contents.step);
+            if bytes <= MAX_BYTES_READ as u64
+                && let Some(room) = parts.steps_ahead.room()
+            {
+                return Next::Page(room);
+            }
         }
         Next::Nothing
     }
 
-    fn fetch_next_step(&self) -> NextStep {
-        NextStep::fetch(&self.exporter, &self.scroll_id, self.keep_alive)
+    /// Asks for what comes next, if Elasticsearch has room for it beside the step under way.
+    fn ask_for(&self, next: Next) -> Option<AskedFor> {
+        let fetch = || {
+            let permit =
+                (self.exporter.0.batches).try_take(&self.contents.report_id, self.contents.step)?;
+            let scroll_id = &self.scroll_id;
+            let step = NextStep::fetch(&self.exporter, scroll_id, self.keep_alive, permit);
+            Some(step)
+        };
+        match next {
+            Next::Nothing => None,
+            Next::Step => fetch().map(AskedFor::Step),
+            Next::Page(room) => fetch().map(|step| AskedFor::Page(step, room)),
+        }
+    }
+
+    /// The next step of this page, asked for when the one before has been read to its end.
+    async fn next_batch(&self) -> Result<Batch, Broken> {
+        let parts = &self.exporter.0;
+        let permit = (parts.batches)
+            .take(
+                &self.contents.report_id,
+                self.contents.step,
+                PATIENCE_WITHIN_A_PAGE,
+            )
+            .await?;
+        let step = parts
+            .elasticsearch
+            .continue_scroll(&self.scroll_id, self.keep_alive);
+        Ok(Batch {
+            step: step.await?,
+            permit,
+        })
     }
 
     fn ahead(&self, step: NextStep, room: Room) -> Ahead {
         Ahead {
             exporter: self.exporter.clone(),
             scroll_id: self.scroll_id.clone(),
-            keep_alive: self.keep_alive,
             step,
             room,
             span: tracing::Span::current(),

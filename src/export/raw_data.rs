@@ -12,21 +12,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::ahead::{Room, StepError};
 use super::answer::Envelope;
+use super::batches::{Batch, BatchPermit, Exhausted};
 use super::error::{ExportError, start_over};
 use super::open_scrolls::Reservation;
 use super::page::Page;
 use super::raw_report::{Columns, RawReport};
-use super::scroll::{Recognition, ScrollContents, ScrollLease};
+use super::row_count::{Miscount, RowCount, RowsBefore};
+use super::scroll::{Progress, Recognition, ScrollContents, ScrollLease, SealedContents, digest};
 use super::slots::Slot;
 use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::raw_data::cursor::{Cursor, ReadError};
 use crate::raw_data::dates;
-use crate::raw_data::document::{MatchedQueries, Text};
+use crate::raw_data::document::{Hit, Skipped};
 use crate::scope::Scope;
 use crate::telemetry::{self, ScrollEvent};
 
@@ -36,25 +39,48 @@ const STEP_SIZES: RangeInclusive<u32> = 500..=2_000;
 const STEP_SIZES_OF_MANY: RangeInclusive<u32> = 500..=1_000;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
+/// Longest wait until Elasticsearch may hold the documents of one more step.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds after which a request may come again for which there was no such room.
+const RETRY_AFTER_NO_ROOM: u32 = 5;
+/// Scrolls that are cleared with one request.
+const SCROLLS_A_REQUEST: usize = 100;
 
-/// The same when too many scrolls are open: most are read to their end long before they expire.
+/// Seconds after which it may come again when too many scrolls are open: most are read to their end long before they expire.
 const RETRY_AFTER_OPEN_SCROLLS: u32 = 30;
 
-/// Pauses between attempts to clear a scroll.
+/// Pauses between attempts to find out whether a scroll is ours.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often a scroll that may be ours is asked for its proof: each time it is moved, whoever it belongs to.
 const MAX_VERIFICATIONS: usize = 6;
 
-/// How many hits a step has, for pages of `limit` rows: a page must be a whole number of steps.
-fn step_size(limit: u32, sizes: RangeInclusive<u32>) -> u32 {
-    if sizes.contains(&limit) {
+/// Bytes of a step that are enough: more at once is no faster, and is held in Elasticsearch's heap.
+const ENOUGH_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes that a step may have where a page can only be had as a whole or in very small steps.
+const MOST_BYTES: u64 = 4 * ENOUGH_BYTES;
+
+/// How many hits a step has, for pages of `limit` rows whose hits have so many bytes: a page must be a whole number of steps.
+fn step_size(limit: u32, sizes: RangeInclusive<u32>, hit_bytes: u64) -> u32 {
+    let hits_of = |bytes: u64| {
+        u32::try_from(bytes / hit_bytes.max(1))
+            .unwrap_or(u32::MAX)
+            .max(1)
+    };
+    let largest = (*sizes.end()).min(hits_of(ENOUGH_BYTES));
+    if limit <= largest {
         return limit;
     }
-    sizes
+    let divisor = (1..=largest)
         .rev()
         .find(|size| limit.is_multiple_of(*size))
-        .unwrap_or(limit)
+        .unwrap_or(1);
+    let is_too_small = divisor < largest.min(*sizes.start());
+    if is_too_small && limit <= hits_of(MOST_BYTES) {
+        limit
+    } else {
+        divisor
+    }
 }
 
 impl Exporter {
@@ -102,29 +128,23 @@ impl Exporter {
         if request.limit == 0 {
             return without_scroll(self.count(&scope, &query).await?);
         }
-        let contents = Arc::new(ScrollContents {
+        let contents = Arc::new(self.0.signer.seal(ScrollContents {
             report_id: request.report_id.clone(),
             limit: request.limit,
-            step: step_size(
-                request.limit,
-                if self.has_few_exports() {
-                    STEP_SIZES
-                } else {
-                    STEP_SIZES_OF_MANY
-                },
-            ),
+            step: self.step_size(&request),
             now: now.as_millisecond(),
-        });
+        }));
         let search = json!({
             "size": contents.step,
             "track_total_hits": true,
             // A whole source is copied, a filtered one would be parsed and written anew for every hit.
             "_source": true,
-            "query": {"bool": {"filter": [query, {"match_all": {"_name": self.0.signer.seal(&contents)}}]}},
+            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
             "sort": report.sort(contents.now),
         });
         let keep_alive = request.pagination_timeout;
-        let reservation = self.reserve_scroll()?;
+        let reservation = self.reserve_scroll().await?;
+        let permit = self.permit_for(&request, contents.step).await?;
         let (step, columns) = tokio::join!(
             self.open_scroll(&scope, keep_alive, &search),
             self.find_columns(report, &scope, &query),
@@ -137,7 +157,7 @@ impl Exporter {
         let columns = match columns {
             Ok(columns) => columns,
             Err(error) => {
-                self.clear_scroll(&scroll_id, keep_alive).await;
+                self.give_up_new(&scroll_id).await;
                 return Err(error);
             }
         };
@@ -146,9 +166,10 @@ impl Exporter {
             return Err(scroll_id_twice());
         };
         lease.take_step();
-        let page_number = lease.remember(Arc::clone(&contents));
+        let progress = lease.remember(Arc::clone(&contents), &scroll_id, &step.head);
         drop(reservation);
-        request.audit.set_page(page_number, lease.digest());
+        request.audit.set_page(progress.pages, lease.digest());
+        let count = self.row_count(progress, contents.step);
         let page = Page {
             exporter: self.clone(),
             contents,
@@ -157,8 +178,8 @@ impl Exporter {
             message,
             columns,
             scroll_id,
-            step,
-            rows_before: Some(0),
+            batch: Batch { step, permit },
+            count,
             prolong: None,
             was_renamed: false,
             leases: vec![lease],
@@ -186,23 +207,27 @@ impl Exporter {
         })?;
         let known = self.known_contents(scroll_id, &request.report_id)?;
 
-        lease.take_step();
-        let (mut step, prolong) = match self.next_step(scroll_id, &lease).await {
-            Ok(step) => step,
-            Err(StepError::Elasticsearch(error @ ElasticsearchError::NotConnected(_))) => {
+        let (mut batch, prolong) = match self.next_batch(scroll_id, &lease, &request).await {
+            Ok(batch) => batch,
+            Err(NotTaken::NoRoom(error)) => return Err(error.in_continuation(true)),
+            Err(NotTaken::Step(StepError::Elasticsearch(
+                error @ ElasticsearchError::NotConnected(_),
+            ))) => {
                 lease.step_was_not_taken();
                 return Err(ExportError::from(error).in_continuation(true));
             }
-            Err(StepError::Elasticsearch(error)) if known.is_none() => {
+            Err(NotTaken::Step(StepError::Elasticsearch(error))) if known.is_none() => {
                 self.give_up_unverified(scroll_id, &lease, keep_alive, &error);
                 return Err(ExportError::from(error).in_continuation(false));
             }
             // The step may have been taken; only giving the scroll up makes sure that nobody misses its hits.
-            Err(error) => return Err(self.give_up(scroll_id, &[lease], error.into()).await),
+            Err(NotTaken::Step(error)) => {
+                return Err(self.give_up(scroll_id, &[lease], error.into()).await);
+            }
         };
         let contents = match known {
             Some(contents) => contents,
-            None => match self.verified_contents(&mut step).await {
+            None => match self.verified_contents(&mut batch.step).await {
                 Ok(None) => {
                     lease.step_was_not_taken();
                     return self.unverified_empty_page(request, scroll_id, report).await;
@@ -211,7 +236,7 @@ impl Exporter {
                 Ok(Some(_)) => {
                     // It is one of ours, opened by a replica for another report, and this step took hits from it.
                     // Better that its reader has to start over than that it misses them.
-                    self.clear_scroll(scroll_id, keep_alive).await;
+                    self.give_up_new(scroll_id).await;
                     return Err(belongs_elsewhere());
                 }
                 Err(VerifyError::Foreign) => return Err(belongs_elsewhere()),
@@ -222,13 +247,11 @@ impl Exporter {
             },
         };
         telemetry::scrolls(ScrollEvent::Continued, 1);
-        let page_number = lease.remember(Arc::clone(&contents));
-        request.audit.set_page(page_number, lease.digest());
-        // With a scroll key, replicas may have delivered pages that this process knows nothing of.
-        let rows_before = (!self.0.signer.accepts_foreign())
-            .then(|| u64::from(page_number.saturating_sub(1)) * u64::from(contents.limit));
+        let progress = lease.remember(Arc::clone(&contents), scroll_id, &batch.step.head);
+        request.audit.set_page(progress.pages, lease.digest());
+        let count = self.row_count(progress, contents.step);
         let mut leases = vec![lease];
-        let new_scroll_id = step.head.scroll_id.clone();
+        let new_scroll_id = batch.step.head.scroll_id.clone();
         if new_scroll_id != scroll_id {
             let Some(lease) = self.0.scrolls.lease(&new_scroll_id, keep_alive) else {
                 return Err(self
@@ -236,9 +259,13 @@ impl Exporter {
                     .await);
             };
             lease.take_step();
-            lease.remember(Arc::clone(&contents));
+            lease.remember_renamed(Arc::clone(&contents), &new_scroll_id, progress);
             leases.push(lease);
             leases.iter().for_each(ScrollLease::note_renaming);
+        }
+        // What is wrong from its first hit on is told in place of a page.
+        if let Err(error) = first_hit_fits(&mut batch.step, count).await {
+            return Err(self.give_up(&new_scroll_id, &leases, error).await);
         }
         let was_renamed = leases.iter().any(ScrollLease::was_renamed);
         let columns = match self
@@ -256,8 +283,8 @@ impl Exporter {
             message: None,
             columns,
             scroll_id: new_scroll_id,
-            step,
-            rows_before,
+            batch,
+            count,
             prolong,
             was_renamed,
             leases,
@@ -268,34 +295,87 @@ impl Exporter {
     }
 
     /// The step that the next page begins with, and room for one more if the scroll has to be [prolonged](Page::prolong).
-    async fn next_step(
+    async fn next_batch(
         &self,
         scroll_id: &str,
         lease: &ScrollLease,
-    ) -> Result<(ScrollStep, Option<Room>), StepError> {
+        request: &ExportRequest,
+    ) -> Result<(Batch, Option<Room>), NotTaken> {
         let keep_alive = lease.keep_alive_seconds();
+        lease.take_step();
         match self.0.steps_ahead.claim(lease).await {
             Some(Ok(claimed)) => {
                 let needs_prolonging = claimed.keep_alive.is_too_short_for(keep_alive);
-                return Ok((claimed.step, needs_prolonging.then_some(claimed.room)));
+                return Ok((claimed.batch, needs_prolonging.then_some(claimed.room)));
             }
             // Elasticsearch could not be reached when it was asked ahead, so the scroll has not moved.
             Some(Err(StepError::Elasticsearch(ElasticsearchError::NotConnected(_)))) | None => {}
-            Some(Err(error)) => return Err(error),
+            Some(Err(error)) => return Err(NotTaken::Step(error)),
         }
-        let elasticsearch = &self.0.elasticsearch;
-        Ok((
-            elasticsearch.continue_scroll(scroll_id, keep_alive).await?,
-            None,
-        ))
+        lease.step_was_not_taken();
+        let step_size = match self.0.scrolls.recognize(scroll_id) {
+            Recognition::Issued(contents) => contents.step,
+            Recognition::Ended | Recognition::Unknown => *STEP_SIZES.end(),
+        };
+        let permit = self.permit_for(request, step_size).await;
+        let permit = permit.map_err(NotTaken::NoRoom)?;
+        lease.take_step();
+        let step = self.0.elasticsearch.continue_scroll(scroll_id, keep_alive);
+        let step = step.await.map_err(|error| NotTaken::Step(error.into()))?;
+        Ok((Batch { step, permit }, None))
+    }
+
+    /// How many hits the steps of a new scroll have.
+    fn step_size(&self, request: &ExportRequest) -> u32 {
+        let sizes = if self.has_few_exports() {
+            STEP_SIZES
+        } else {
+            STEP_SIZES_OF_MANY
+        };
+        let hit_bytes = self.0.batches.expected_bytes(&request.report_id, 1);
+        step_size(request.limit, sizes, hit_bytes)
+    }
+
+    /// Waits until Elasticsearch may hold one more step, while it holds those of other exports.
+    async fn permit_for(
+        &self,
+        request: &ExportRequest,
+        step_size: u32,
+    ) -> Result<BatchPermit, ExportError> {
+        let batches = &self.0.batches;
+        let permit = batches.take(&request.report_id, step_size, PATIENCE);
+        permit.await.map_err(|Exhausted| ExportError::Busy {
+            reason: "Elasticsearch holds as many documents for exports as it may (--max-batch-memory); pages of other \
+                     clients are not read fast enough"
+                .to_owned(),
+            retry_after: RETRY_AFTER_NO_ROOM,
+        })
+    }
+
+    /// What the rows of a page are compared with.
+    fn row_count(&self, progress: Progress, step: u32) -> RowCount {
+        RowCount {
+            before: RowsBefore {
+                rows: progress.rows,
+                // With a scroll key, replicas may have delivered pages that this process knows nothing of.
+                are_all: !self.0.signer.accepts_foreign(),
+            },
+            total: progress.total,
+            step,
+        }
     }
 
     /// Makes room for one more open scroll.
-    fn reserve_scroll(&self) -> Result<Reservation, ExportError> {
-        self.0.scrolls.open().reserve().map_err(|full| ExportError::Busy {
+    async fn reserve_scroll(&self) -> Result<Reservation, ExportError> {
+        let open = self.0.scrolls.open();
+        if let Ok(reservation) = open.reserve() {
+            return Ok(reservation);
+        }
+        self.clear_due_scrolls(true).await;
+        open.reserve().map_err(|full| ExportError::Busy {
             reason: format!(
-                "this service keeps {} scrolls open already (--max-open-scrolls); scrolls that nobody continues expire \
-                 after their paginationTimeout",
+                "this service keeps {} scroll contexts open already (--max-open-scrolls), one for each shard of a report; \
+                 scrolls that nobody continues expire after their paginationTimeout",
                 self.0.settings.max_open_scrolls
             ),
             retry_after: u32::try_from(full.next_free.as_secs())
@@ -309,7 +389,7 @@ impl Exporter {
         &self,
         scroll_id: &str,
         report_id: &str,
-    ) -> Result<Option<Arc<ScrollContents>>, ExportError> {
+    ) -> Result<Option<Arc<SealedContents>>, ExportError> {
         match self.0.scrolls.recognize(scroll_id) {
             Recognition::Issued(contents) if contents.report_id == report_id => Ok(Some(contents)),
             Recognition::Issued(_) => Err(belongs_elsewhere()),
@@ -325,18 +405,22 @@ impl Exporter {
     async fn verified_contents(
         &self,
         step: &mut ScrollStep,
-    ) -> Result<Option<ScrollContents>, VerifyError> {
+    ) -> Result<Option<SealedContents>, VerifyError> {
         while let Some(text) = step.next_hit().await? {
-            let matched = match Cursor::new(text).read::<MatchedQueries>() {
-                Ok(matched) => matched,
+            let hit = match Cursor::new(text).read::<Hit<'_, Skipped>>() {
+                Ok(hit) => hit,
                 Err(ReadError::Incomplete) => {
                     step.wait()?;
                     continue;
                 }
-                Err(ReadError::Expected(_)) => return Err(VerifyError::Foreign),
+                Err(ReadError::Expected(_) | ReadError::LostPlace) => {
+                    return Err(VerifyError::Foreign);
+                }
             };
-            let names = matched.0.iter().filter_map(Text::as_deref);
-            let contents = names.filter_map(|name| self.0.signer.open(name)).next();
+            let contents = hit
+                .matched
+                .names()
+                .find_map(|name| self.0.signer.open(name));
             return contents.map(Some).ok_or(VerifyError::Foreign);
         }
         Ok(None)
@@ -423,9 +507,7 @@ impl Exporter {
         error: ExportError,
     ) -> ExportError {
         leases.iter().for_each(ScrollLease::end);
-        let keep_alive = leases.iter().map(ScrollLease::keep_alive_seconds).max();
-        self.clear_scroll(scroll_id, keep_alive.unwrap_or_default())
-            .await;
+        self.clear_scroll(scroll_id).await;
         error.in_continuation(false)
     }
 
@@ -448,7 +530,7 @@ impl Exporter {
             return;
         }
         let (this, scroll_id) = (self.clone(), scroll_id.to_owned());
-        tokio::spawn(tracing::Instrument::in_current_span(async move {
+        let verify = async move {
             for pause in pauses(keep_alive).take(MAX_VERIFICATIONS) {
                 tokio::time::sleep(pause).await;
                 let step = (this.0.elasticsearch)
@@ -459,34 +541,98 @@ impl Exporter {
                     Err(error) => Err(error.into()),
                 };
                 match verified {
-                    Ok(Some(_)) => return this.clear_scroll(&scroll_id, keep_alive).await,
+                    Ok(Some(_)) => return this.give_up_new(&scroll_id).await,
                     Ok(None) | Err(VerifyError::Foreign) => return,
                     Err(VerifyError::Elasticsearch(error)) if error.refusal().is_some() => return,
                     Err(VerifyError::Elasticsearch(_)) => {}
                 }
             }
-        }));
+        };
+        self.0.tasks.spawn(verify.in_current_span());
     }
 
-    /// Gives up a scroll of ours. What can't be cleared now is cleared later: with a scroll key, a replica that knows nothing
-    /// of a page that broke would go on behind it.
-    pub(super) async fn clear_scroll(&self, scroll_id: &str, keep_alive: u32) {
+    /// Gives up a scroll of ours that is not remembered as open.
+    async fn give_up_new(&self, scroll_id: &str) {
+        let (open, digest) = (self.0.scrolls.open(), digest(scroll_id));
+        open.remember(digest, scroll_id, Duration::ZERO, 1);
+        open.give_up(&digest);
+        self.clear_scroll(scroll_id).await;
+    }
+
+    /// Gives up a scroll of ours. What can't be cleared now is cleared [later](Self::clear_due_scrolls): with a scroll key, a
+    /// replica that knows nothing of a page that broke would go on behind it.
+    pub(super) async fn clear_scroll(&self, scroll_id: &str) {
         telemetry::scrolls(ScrollEvent::Cleared, 1);
         self.0.columns.invalidate(scroll_id);
-        let Err(error) = self.0.elasticsearch.clear_scroll(scroll_id).await else {
-            return;
-        };
-        tracing::warn!(%error, "a scroll can't be cleared; it is tried again until it has expired");
-        let (this, scroll_id) = (self.clone(), scroll_id.to_owned());
-        tokio::spawn(tracing::Instrument::in_current_span(async move {
-            for pause in pauses(keep_alive) {
-                tokio::time::sleep(pause).await;
-                if this.0.elasticsearch.clear_scroll(&scroll_id).await.is_ok() {
-                    return;
-                }
-            }
-        }));
+        match self.0.elasticsearch.clear_scrolls(&[scroll_id]).await {
+            Ok(()) => self.0.scrolls.open().forget(&digest(scroll_id)),
+            Err(error) => tracing::warn!(
+                %error, "a scroll can't be cleared; it is tried again until it has expired"
+            ),
+        }
     }
+
+    /// Clears scrolls that were given up and could not be cleared then, and those that nobody has continued in time;
+    /// `is_urgent` if there is no room for others.
+    pub(super) async fn clear_due_scrolls(&self, is_urgent: bool) {
+        let mut cleared = Vec::new();
+        for due in self.0.scrolls.open().take_due(is_urgent) {
+            if due.has_expired {
+                // Who has the lease is reading.
+                let Some(lease) = self.0.scrolls.lease(&due.scroll_id, 0) else {
+                    continue;
+                };
+                lease.end();
+                self.0.steps_ahead.forget(&due.digest);
+                self.0.columns.invalidate(&due.scroll_id);
+                telemetry::scrolls(ScrollEvent::Expired, 1);
+            }
+            cleared.push(due);
+        }
+        for due in cleared.chunks(SCROLLS_A_REQUEST) {
+            let ids: Vec<&str> = due.iter().map(|due| due.scroll_id.as_str()).collect();
+            match self.0.elasticsearch.clear_scrolls(&ids).await {
+                Ok(()) => (due.iter()).for_each(|due| self.0.scrolls.open().forget(&due.digest)),
+                Err(error) => tracing::debug!(%error, "scrolls can't be cleared yet"),
+            }
+        }
+    }
+
+    /// Clears what nobody can go on with when this process ends.
+    pub(super) async fn clear_scrolls_at_end(&self) {
+        let others_may_go_on = self.0.signer.accepts_foreign();
+        let left = self.0.scrolls.open().take_all(others_may_go_on);
+        for ids in left.chunks(SCROLLS_A_REQUEST) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            if let Err(error) = self.0.elasticsearch.clear_scrolls(&ids).await {
+                tracing::warn!(%error, "some scrolls stay open until they expire");
+                return;
+            }
+        }
+    }
+}
+
+/// The first hit of a page is there if it must be, and the scroll goes on as it began.
+async fn first_hit_fits(step: &mut ScrollStep, count: RowCount) -> Result<(), ExportError> {
+    let moved = |miscount: Miscount| {
+        ExportError::BadRequest(start_over(&format!(
+            "somebody else has read from its scroll, or rows were lost on the way ({miscount})"
+        )))
+    };
+    count.check_total(step.head.total).map_err(moved)?;
+    // What is damaged breaks the page where it is.
+    if matches!(step.next_hit().await, Ok(None)) {
+        count.check_end(0, 0).map_err(moved)?;
+    }
+    Ok(())
+}
+
+/// Why the step of a page was not taken.
+enum NotTaken {
+    /// Elasticsearch may not hold one more; the scroll is where it was.
+    NoRoom(ExportError),
+    /// It was asked for.
+    Step(StepError),
 }
 
 /// Pauses that grow, up to the time when a scroll has expired by itself.
@@ -546,23 +692,48 @@ mod tests {
 
     use super::*;
 
+    const SMALL: u64 = 10_000;
+
     #[test]
     fn large_pages_are_fetched_in_steps() {
-        assert_eq!(step_size(1, STEP_SIZES), 1);
-        assert_eq!(step_size(499, STEP_SIZES), 499);
-        assert_eq!(step_size(1_000, STEP_SIZES), 1_000);
-        assert_eq!(step_size(10_000, STEP_SIZES), 2_000);
-        assert_eq!(step_size(10_000, STEP_SIZES_OF_MANY), 1_000);
-        assert_eq!(step_size(2_000, STEP_SIZES_OF_MANY), 1_000);
-        assert_eq!(step_size(9_000, STEP_SIZES), 1_800);
-        assert_eq!(step_size(9_973, STEP_SIZES), 9_973, "a prime has no steps");
+        assert_eq!(step_size(1, STEP_SIZES, SMALL), 1);
+        assert_eq!(step_size(499, STEP_SIZES, SMALL), 499);
+        assert_eq!(step_size(1_000, STEP_SIZES, SMALL), 1_000);
+        assert_eq!(step_size(10_000, STEP_SIZES, SMALL), 2_000);
+        assert_eq!(step_size(10_000, STEP_SIZES_OF_MANY, SMALL), 1_000);
+        assert_eq!(step_size(2_000, STEP_SIZES_OF_MANY, SMALL), 1_000);
+        assert_eq!(step_size(9_000, STEP_SIZES, SMALL), 1_800);
+        let prime = 9_973;
+        assert_eq!(
+            step_size(prime, STEP_SIZES, SMALL),
+            prime,
+            "it has no steps"
+        );
+    }
+
+    #[test]
+    fn large_hits_are_fetched_in_small_steps() {
+        let megabyte = 1 << 20;
+        assert_eq!(step_size(1_000, STEP_SIZES, megabyte), 25);
+        assert_eq!(step_size(20, STEP_SIZES, megabyte), 20);
+        assert_eq!(step_size(127, STEP_SIZES, megabyte), 127, "rather than 1");
+        assert_eq!(
+            step_size(9_973, STEP_SIZES, megabyte),
+            1,
+            "rather than 10 GB"
+        );
+        assert_eq!(step_size(9_973, STEP_SIZES, 0), 9_973);
+        assert_eq!(step_size(7, STEP_SIZES, u64::MAX), 1);
     }
 
     proptest! {
         #[test]
-        fn a_page_is_a_whole_number_of_steps(limit in 1..=10_000_u32) {
-            prop_assert_eq!(limit % step_size(limit, STEP_SIZES), 0);
-            prop_assert_eq!(limit % step_size(limit, STEP_SIZES_OF_MANY), 0);
+        fn a_page_is_a_whole_number_of_steps_that_are_not_too_large(limit in 1..=10_000_u32, hit_bytes in 0..3_000_000_u64) {
+            for sizes in [STEP_SIZES, STEP_SIZES_OF_MANY] {
+                let step = step_size(limit, sizes, hit_bytes);
+                prop_assert_eq!(limit % step, 0);
+                prop_assert!(step == 1 || u64::from(step) * hit_bytes <= MOST_BYTES);
+            }
         }
     }
 }

@@ -20,10 +20,13 @@ const MAX_AT_HAND: usize = 64;
 pub enum RowError {
     /// The document is not what Optimize writes.
     #[error("a stored instance can't be read: {0}")]
-    Document(ReadError),
+    Document(#[from] ReadError),
     /// A process instance in place of a decision instance, or the other way round.
     #[error("it is an instance of another kind than the report's")]
     OtherKind,
+    /// Its hit does not repeat the name of the scroll, so that it is none of the report's.
+    #[error("a hit of another scroll was among those of this one")]
+    Foreign,
     /// The names of its flow nodes can't be had.
     #[error(transparent)]
     Elasticsearch(#[from] Arc<ElasticsearchError>),
@@ -46,20 +49,26 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Reads the hit that a text begins with; gives back its instance and its length in bytes.
+    /// Reads the hit that a text begins with; gives back its instance and its length in bytes. `name` is the name of the
+    /// scroll, which every hit repeats.
     ///
     /// # Errors
-    /// The document can't be read, or the text ends before it does.
-    pub fn read<'t>(&self, text: &'t str) -> Result<(Instance<'t>, usize), ReadError> {
+    /// The document can't be read, the text ends before it does, or the hit has another name.
+    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Instance<'t>, usize), RowError> {
         let mut cursor = Cursor::new(text);
-        let instance = match self {
+        let (instance, matched) = match self {
             Self::Process(_) => {
-                Instance::Process(cursor.read::<Hit<ProcessInstance<'_>>>()?.source)
+                let hit = cursor.read::<Hit<'_, ProcessInstance<'_>>>()?;
+                (Instance::Process(hit.source), hit.matched)
             }
             Self::Decision(_) => {
-                Instance::Decision(cursor.read::<Hit<DecisionInstance<'_>>>()?.source)
+                let hit = cursor.read::<Hit<'_, DecisionInstance<'_>>>()?;
+                (Instance::Decision(hit.source), hit.matched)
             }
         };
+        if !matched.names().any(|matched| matched == name) {
+            return Err(RowError::Foreign);
+        }
         Ok((instance, cursor.position()))
     }
 

@@ -7,6 +7,7 @@
 //! itself loses hits then.
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::open_scrolls::OpenScrolls;
+use crate::elasticsearch::pages::StepHead;
 
 /// Begins the name of our named query; the number changes when its format does.
 const NAME_PREFIX: &str = "optimize-export-1";
@@ -43,6 +45,28 @@ pub struct ScrollContents {
     /// What running durations are measured against, in milliseconds since 1970.
     #[serde(rename = "n")]
     pub now: i64,
+}
+
+/// What belongs to a scroll, and the name of the named query that carries it, which every hit repeats.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SealedContents {
+    contents: ScrollContents,
+    name: String,
+}
+
+impl SealedContents {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Deref for SealedContents {
+    type Target = ScrollContents;
+
+    fn deref(&self) -> &ScrollContents {
+        &self.contents
+    }
 }
 
 /// Signs what travels inside a scroll.
@@ -85,10 +109,10 @@ impl ScrollSigner {
         self.is_shared
     }
 
-    /// The name of the named query that carries `contents`.
-    pub fn seal(&self, contents: &ScrollContents) -> String {
+    /// Makes the name of the named query that carries `contents`.
+    pub fn seal(&self, contents: ScrollContents) -> SealedContents {
         // A struct of strings and numbers always has a JSON form.
-        let payload = serde_json::to_vec(contents).unwrap_or_default();
+        let payload = serde_json::to_vec(&contents).unwrap_or_default();
         let signature = self
             .mac
             .clone()
@@ -96,11 +120,12 @@ impl ScrollSigner {
             .finalize()
             .into_bytes();
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        format!("{NAME_PREFIX}.{}.{}", encode(&payload), encode(&signature))
+        let name = format!("{NAME_PREFIX}.{}.{}", encode(&payload), encode(&signature));
+        SealedContents { contents, name }
     }
 
     /// What the name of a named query carries, if we signed it.
-    pub fn open(&self, name: &str) -> Option<ScrollContents> {
+    pub fn open(&self, name: &str) -> Option<SealedContents> {
         let (payload, signature) = name
             .strip_prefix(NAME_PREFIX)?
             .strip_prefix('.')?
@@ -112,7 +137,10 @@ impl ScrollSigner {
             .chain_update(&payload)
             .verify_slice(&signature)
             .ok()?;
-        serde_json::from_slice(&payload).ok()
+        Some(SealedContents {
+            contents: serde_json::from_slice(&payload).ok()?,
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -128,12 +156,25 @@ pub(super) fn digest(scroll_id: &str) -> IdDigest {
 #[derive(Debug, Clone)]
 struct Known {
     /// `None` once it must not be continued any more: it has ended, or a step of it was lost.
-    contents: Option<Arc<ScrollContents>>,
+    contents: Option<Arc<SealedContents>>,
     keep_alive: Duration,
-    /// Pages that this process was asked for.
-    pages: u32,
+    /// What this process has had of it.
+    progress: Progress,
     /// Whether the scroll has another id too.
     was_renamed: bool,
+}
+
+/// How far a scroll has come, as far as this process knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Pages that this process was asked for.
+    pub pages: u32,
+    /// Rows that it has delivered.
+    pub rows: u64,
+    /// Hits of the whole scroll.
+    pub total: u64,
+    /// Contexts that Elasticsearch keeps open for it: one for each shard.
+    pub contexts: u64,
 }
 
 struct ByKeepAlive;
@@ -193,7 +234,7 @@ impl ScrollRegistry {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recognition {
     /// This process issued it.
-    Issued(Arc<ScrollContents>),
+    Issued(Arc<SealedContents>),
     /// Its last page was delivered here, or it was given up here.
     Ended,
     /// Never seen here.
@@ -272,23 +313,67 @@ impl ScrollLease {
         self.is_step_lost.store(false, Ordering::Release);
     }
 
-    /// Remembers that this process issued the scroll, or that it was used again; gives back the number of the page.
-    pub fn remember(&self, contents: Arc<ScrollContents>) -> u32 {
-        let keep_alive = self.keep_alive;
+    /// Remembers that this process issued the scroll, or that it was used again; gives back how far it has come with the page
+    /// that begins. `head` is what Elasticsearch says of it, which counts where nothing was known before.
+    pub fn remember(
+        &self,
+        contents: Arc<SealedContents>,
+        scroll_id: &str,
+        head: &StepHead,
+    ) -> Progress {
         let before = self.registry.known.get(&self.digest);
         let was_renamed = before.as_ref().is_some_and(|known| known.was_renamed);
-        let pages = before.map_or(0, |known| known.pages).saturating_add(1);
-        self.registry.open.remember(self.digest, keep_alive);
+        let mut progress = before.map_or(
+            Progress {
+                total: head.total,
+                contexts: head.shards,
+                ..Progress::default()
+            },
+            |known| known.progress,
+        );
+        progress.pages = progress.pages.saturating_add(1);
+        self.keep(scroll_id, contents, progress, was_renamed);
+        progress
+    }
+
+    /// Remembers the scroll under another id that Elasticsearch gave it, with the progress that it has.
+    pub fn remember_renamed(
+        &self,
+        contents: Arc<SealedContents>,
+        scroll_id: &str,
+        progress: Progress,
+    ) {
+        self.keep(scroll_id, contents, progress, true);
+    }
+
+    fn keep(
+        &self,
+        scroll_id: &str,
+        contents: Arc<SealedContents>,
+        progress: Progress,
+        was_renamed: bool,
+    ) {
+        let keep_alive = self.keep_alive;
+        self.registry
+            .open
+            .remember(self.digest, scroll_id, keep_alive, progress.contexts);
         self.registry.known.insert(
             self.digest,
             Known {
                 contents: Some(contents),
                 keep_alive,
-                pages,
+                progress,
                 was_renamed,
             },
         );
-        pages
+    }
+
+    /// Adds rows that have been delivered.
+    pub fn add_rows(&self, rows: u64) {
+        if let Some(mut known) = self.registry.known.get(&self.digest) {
+            known.progress.rows += rows;
+            self.registry.known.insert(self.digest, known);
+        }
     }
 
     /// Notes that the scroll was issued under another id too, so that a client may use either.
@@ -312,15 +397,17 @@ impl ScrollLease {
     }
 
     /// Remembers that the scroll must not be continued any more, even if it was issued elsewhere.
+    ///
+    /// Elasticsearch still has it, so it counts as open until it has been cleared.
     pub fn end(&self) {
-        self.registry.open.forget(&self.digest);
+        self.registry.open.give_up(&self.digest);
         let known = self.registry.known.get(&self.digest);
         self.registry.known.insert(
             self.digest,
             Known {
                 contents: None,
                 keep_alive: known.map_or(self.keep_alive, |known| known.keep_alive),
-                pages: 0,
+                progress: Progress::default(),
                 was_renamed: false,
             },
         );
@@ -329,6 +416,8 @@ impl ScrollLease {
     /// Gives the right back before the lease is dropped: all that was taken has reached the client, or waits for it.
     pub fn release(&self) {
         if !self.is_released.swap(true, Ordering::AcqRel) {
+            // From now on its client has the whole keep-alive again.
+            self.registry.open.prolong(&self.digest, self.keep_alive);
             self.registry.lock().remove(&self.digest);
         }
     }
@@ -348,6 +437,23 @@ impl Drop for ScrollLease {
 mod tests {
     use super::*;
 
+    fn sealed(report_id: &str) -> Arc<SealedContents> {
+        Arc::new(ScrollSigner::with_key(b"key").seal(contents(report_id)))
+    }
+
+    /// What Elasticsearch says of a scroll with 2,500 hits in 3 shards.
+    fn head(id: &str) -> StepHead {
+        StepHead {
+            scroll_id: id.to_owned(),
+            total: 2_500,
+            shards: 3,
+        }
+    }
+
+    fn remember(lease: &ScrollLease) -> Progress {
+        lease.remember(sealed("r"), "id", &head("id"))
+    }
+
     fn contents(report_id: &str) -> ScrollContents {
         ScrollContents {
             report_id: report_id.to_owned(),
@@ -361,21 +467,24 @@ mod tests {
     fn a_seal_opens_with_the_same_key_only() {
         let contents = contents("r\"é/1");
         let signer = ScrollSigner::with_key(b"secret");
-        let name = signer.seal(&contents);
-        assert_eq!(signer.open(&name), Some(contents.clone()));
+        let sealed = signer.seal(contents.clone());
+        assert_eq!(*sealed, contents);
+        let name = sealed.name();
+        assert_eq!(signer.open(name).as_ref(), Some(&sealed));
         assert_eq!(
-            ScrollSigner::with_key(b"secret").open(&name),
-            Some(contents)
+            ScrollSigner::with_key(b"secret").open(name).as_ref(),
+            Some(&sealed)
         );
-        assert_eq!(ScrollSigner::with_key(b"other").open(&name), None);
-        assert_eq!(ScrollSigner::of_this_process().open(&name), None);
+        assert_eq!(ScrollSigner::with_key(b"other").open(name), None);
+        assert_eq!(ScrollSigner::of_this_process().open(name), None);
     }
 
     #[test]
     fn a_seal_can_not_be_altered() {
         let signer = ScrollSigner::with_key(b"secret");
-        let name = signer.seal(&contents("mine"));
-        let foreign = ScrollSigner::with_key(b"other").seal(&contents("theirs"));
+        let name = signer.seal(contents("mine")).name().to_owned();
+        let foreign = ScrollSigner::with_key(b"other").seal(contents("theirs"));
+        let foreign = foreign.name();
         let parts: Vec<&str> = name.split('.').collect();
         let foreign_parts: Vec<&str> = foreign.split('.').collect();
         let forged = [
@@ -415,11 +524,8 @@ mod tests {
         let registry = Arc::new(ScrollRegistry::default());
         assert_eq!(registry.recognize("a"), Recognition::Unknown);
         let lease = registry.lease("a", 60).unwrap();
-        lease.remember(Arc::new(contents("r")));
-        assert_eq!(
-            registry.recognize("a"),
-            Recognition::Issued(Arc::new(contents("r")))
-        );
+        remember(&lease);
+        assert_eq!(registry.recognize("a"), Recognition::Issued(sealed("r")));
         lease.end();
         assert_eq!(registry.recognize("a"), Recognition::Ended);
     }
@@ -428,14 +534,37 @@ mod tests {
     fn a_scroll_that_was_renamed_stays_so_from_page_to_page() {
         let registry = Arc::new(ScrollRegistry::default());
         let lease = registry.lease("a", 60).unwrap();
-        assert_eq!(lease.remember(Arc::new(contents("r"))), 1);
+        assert_eq!(remember(&lease).pages, 1);
         assert!(!lease.was_renamed());
         lease.note_renaming();
-        assert_eq!(lease.remember(Arc::new(contents("r"))), 2);
+        assert_eq!(remember(&lease).pages, 2);
         assert!(lease.was_renamed());
         let other = registry.lease("b", 60).unwrap();
-        other.remember(Arc::new(contents("r")));
+        remember(&other);
         assert!(!other.was_renamed());
+    }
+
+    #[test]
+    fn rows_are_added_up_and_the_first_total_counts() {
+        let registry = Arc::new(ScrollRegistry::default());
+        let lease = registry.lease("a", 60).unwrap();
+        let first = remember(&lease);
+        assert_eq!((first.rows, first.total, first.contexts), (0, 2_500, 3));
+        lease.add_rows(1_000);
+        let changed = StepHead {
+            total: 7,
+            ..head("a")
+        };
+        let second = lease.remember(sealed("r"), "a", &changed);
+        assert_eq!((second.pages, second.rows, second.total), (2, 1_000, 2_500));
+        let renamed = registry.lease("b", 60).unwrap();
+        renamed.remember_renamed(sealed("r"), "b", second);
+        renamed.add_rows(1_000);
+        assert!(renamed.was_renamed());
+        assert_eq!(remember(&renamed).rows, 2_000);
+        renamed.end();
+        renamed.add_rows(1);
+        assert_eq!(registry.recognize("b"), Recognition::Ended);
     }
 
     #[test]
@@ -443,7 +572,7 @@ mod tests {
         let registry = Arc::new(ScrollRegistry::default());
         let take = |id: &str| {
             let lease = registry.lease(id, 60).unwrap();
-            lease.remember(Arc::new(contents("r")));
+            remember(&lease);
             lease.take_step();
             lease
         };

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use crate::utf16;
 
@@ -23,6 +24,9 @@ pub enum ReadError {
     /// The text is not what it should be.
     #[error("{0} expected")]
     Expected(Expected),
+    /// A fault of the reader: it came to a place that is none in the text.
+    #[error("the reader lost its place")]
+    LostPlace,
 }
 
 /// What should have been there.
@@ -146,7 +150,7 @@ impl<'a> Cursor<'a> {
             let with_escapes;
             let name = if self.text.as_bytes().get(end) == Some(&b'"') {
                 self.position = end + 1;
-                self.text.get(start..end).unwrap_or_default()
+                self.slice(start..end)?
             } else {
                 with_escapes = self.string_with_escapes(start)?;
                 with_escapes.as_ref()
@@ -198,9 +202,15 @@ impl<'a> Cursor<'a> {
         let (start, end) = self.open_string()?;
         if self.text.as_bytes().get(end) == Some(&b'"') {
             self.position = end + 1;
-            return Ok(Cow::Borrowed(self.text.get(start..end).unwrap_or_default()));
+            return Ok(Cow::Borrowed(self.slice(start..end)?));
         }
         self.string_with_escapes(start)
+    }
+
+    /// A part of the text. What has been read ends at brackets, quotation marks and the like, and never within a character.
+    #[inline]
+    fn slice(&self, range: Range<usize>) -> Result<&'a str, ReadError> {
+        self.text.get(range).ok_or(ReadError::LostPlace)
     }
 
     /// Goes into a string; gives back where it begins, and where it ends or is interrupted.
@@ -215,7 +225,7 @@ impl<'a> Cursor<'a> {
     #[cold]
     fn string_with_escapes(&mut self, start: usize) -> Result<Cow<'a, str>, ReadError> {
         self.skip_string()?;
-        let quoted = self.text.get(start - 1..self.position).unwrap_or_default();
+        let quoted = self.slice(start - 1..self.position)?;
         // Escapes are common, halves of surrogate pairs are not.
         match serde_json::from_str(quoted).or_else(|_| utf16::from_slice(quoted.as_bytes())) {
             Ok(text) => Ok(Cow::Owned(text)),
@@ -230,14 +240,14 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn scalar(&mut self) -> Result<&'a str, ReadError> {
         self.peek()?;
-        let rest = self.text.get(self.position..).unwrap_or_default();
+        let rest = self.text.get(self.position..).ok_or(ReadError::LostPlace)?;
         let is_part =
             |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         match rest.bytes().position(|byte| !is_part(&byte)) {
             Some(0) => Err(Expected::Scalar.into()),
             Some(length) => {
                 self.position += length;
-                Ok(rest.get(..length).unwrap_or_default())
+                rest.get(..length).ok_or(ReadError::LostPlace)
             }
             None => Err(ReadError::Incomplete),
         }

@@ -10,41 +10,65 @@ use super::json::JsonText;
 
 /// One hit of a scroll.
 #[derive(Debug)]
-pub struct Hit<T> {
+pub struct Hit<'a, T> {
     /// The stored document.
     pub source: T,
+    /// Which named queries it matched.
+    pub matched: MatchedQueries<'a>,
 }
 
-impl<'a, T: Read<'a>> Read<'a> for Hit<T> {
+impl<'a, T: Read<'a>> Read<'a> for Hit<'a, T> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
         let mut source = None;
+        let mut matched = MatchedQueries::default();
         cursor.object(|name, cursor| {
             match name {
                 "_source" => source = Some(cursor.read()?),
+                "matched_queries" => matched = cursor.read()?,
                 _ => cursor.skip()?,
             }
             Ok(())
         })?;
         let source = source.ok_or(Expected::Document)?;
-        Ok(Self { source })
+        Ok(Self { source, matched })
     }
 }
 
 /// The names of the queries that a hit matched; empty where no query has a name.
-#[derive(Debug, Default)]
-pub struct MatchedQueries<'a>(pub Vec<Text<'a>>);
+#[derive(Debug)]
+pub struct MatchedQueries<'a>(OneOrMore<Text<'a>>);
+
+impl Default for MatchedQueries<'_> {
+    fn default() -> Self {
+        Self(OneOrMore::AtMostOne(None))
+    }
+}
+
+impl MatchedQueries<'_> {
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.as_slice().iter().filter_map(Text::as_deref)
+    }
+}
 
 impl<'a> Read<'a> for MatchedQueries<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut names = Vec::new();
-        cursor.object(|name, cursor| match name {
-            "matched_queries" => cursor.list(|cursor| {
-                names.push(cursor.read()?);
-                Ok(())
-            }),
-            _ => cursor.skip(),
+        let mut names = OneOrMore::AtMostOne(None);
+        cursor.list(|cursor| {
+            names.push(cursor.read()?);
+            Ok(())
         })?;
         Ok(Self(names))
+    }
+}
+
+/// A document that is passed over.
+#[derive(Debug)]
+pub struct Skipped;
+
+impl<'a> Read<'a> for Skipped {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        cursor.skip().map(|()| Self)
     }
 }
 
@@ -350,10 +374,24 @@ mod tests {
 
     #[test]
     fn a_hit_has_a_document() {
-        let id = |json: &str| read(json, |hit: &Hit<Element>| hit.source.0.clone());
+        let id = |json: &str| {
+            let json = format!("{json} ");
+            Cursor::new(&json)
+                .read::<Hit<'_, Element>>()
+                .map(|hit| hit.source.0)
+        };
         let hit = r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#;
         assert_eq!(id(hit), Ok(Some("a".to_owned())));
         assert!(id(r#"{"_id":"x"}"#).is_err());
+    }
+
+    #[test]
+    fn a_hit_tells_which_queries_it_matched() {
+        let json = r#"{"_id":"x","_source":{},"matched_queries":["a","b\n"],"sort":[1]} "#;
+        let hit: Hit<'_, Skipped> = Cursor::new(json).read().unwrap();
+        assert_eq!(hit.matched.names().collect::<Vec<_>>(), ["a", "b\n"]);
+        let hit: Hit<'_, Skipped> = Cursor::new(r#"{"_source":{}} "#).read().unwrap();
+        assert_eq!(hit.matched.names().count(), 0);
     }
 
     /// What is shown of any value where a text is usual; `None` where that is an error.

@@ -2,6 +2,9 @@
 
 use crate::utf16::{self, FIRST_BYTE_OF_MARK};
 
+/// Largest room, in bytes, that is made before anything is written.
+const MAX_ROOM: usize = 256 * 1024;
+
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -24,9 +27,9 @@ impl JsonText {
         self.bytes.is_empty()
     }
 
-    /// Takes the text and leaves an empty one with room for as much again.
+    /// Takes the text and leaves an empty one with room for as much again, within reason.
     pub fn take(&mut self) -> Vec<u8> {
-        let capacity = self.bytes.capacity();
+        let capacity = self.bytes.capacity().min(MAX_ROOM);
         std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity))
     }
 

@@ -7,6 +7,8 @@ mod ahead;
 mod answers;
 mod changes;
 mod connections;
+mod contexts;
+mod counts;
 mod replicas;
 mod restart;
 mod shards;

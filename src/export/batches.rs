@@ -1,0 +1,154 @@
+//! How many documents Elasticsearch has to hold at once for all exports.
+//!
+//! A step of a scroll is in Elasticsearch's heap until it has been sent, and its size is that of the client's choice where
+//! `limit` has no divisor to make steps of. So each step takes permits for the bytes that it will have: as many as its hits
+//! had in the steps before of the same report. The permits are given back when all of it has arrived.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::elasticsearch::pages::ScrollStep;
+
+/// What a hit is taken to have before one of its report was seen.
+const UNSEEN_HIT_BYTES: u64 = 10_000;
+/// A permit stands for so many bytes.
+const BYTES_A_PERMIT: u64 = 1_024;
+/// Reports of which the size of a hit is kept in mind.
+const MAX_REPORTS: u64 = 10_000;
+
+/// The bytes that may be under way. Cloning is cheap; clones share them.
+#[derive(Clone)]
+pub struct BatchBudget {
+    permits: Arc<Semaphore>,
+    all: u32,
+    /// Bytes of a hit, by report.
+    hit_bytes: Cache<String, u64>,
+}
+
+/// The right to have one step under way.
+pub struct BatchPermit(Option<OwnedSemaphorePermit>);
+
+impl BatchPermit {
+    /// Ends the right before the permit is dropped: all of the step has arrived.
+    pub fn give_back(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// A step of a scroll that is under way, with its permits.
+pub(super) struct Batch {
+    /// The step.
+    pub step: ScrollStep,
+    /// Given back with it.
+    pub permit: BatchPermit,
+}
+
+/// There were not enough permits in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl BatchBudget {
+    /// So many bytes at the same time.
+    pub fn new(bytes: u64) -> Self {
+        let all = u32::try_from(bytes / BYTES_A_PERMIT).unwrap_or(u32::MAX);
+        let all = all.clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
+        Self {
+            permits: Arc::new(Semaphore::new(all as usize)),
+            all,
+            hit_bytes: Cache::new(MAX_REPORTS),
+        }
+    }
+
+    /// How many bytes so many hits of a report will have.
+    pub fn expected_bytes(&self, report_id: &str, hits: u32) -> u64 {
+        let hit_bytes = self.hit_bytes.get(report_id).unwrap_or(UNSEEN_HIT_BYTES);
+        u64::from(hits).saturating_mul(hit_bytes)
+    }
+
+    /// Learns from a step how large the hits of a report are.
+    pub fn learn(&self, report_id: &str, hits: u32, bytes: u64) {
+        let Some(seen) = bytes.checked_div(u64::from(hits)) else {
+            return;
+        };
+        // Growing at once and shrinking slowly: what is too large is dearer than what is too small.
+        let hit_bytes = match self.hit_bytes.get(report_id) {
+            Some(before) if before > seen => before - (before - seen) / 4,
+            _ => seen,
+        };
+        self.hit_bytes.insert(report_id.to_owned(), hit_bytes);
+    }
+
+    /// Permits for one step: of what is larger than the whole budget, all.
+    fn permits_for(&self, report_id: &str, hits: u32) -> u32 {
+        let permits = self.expected_bytes(report_id, hits) / BYTES_A_PERMIT;
+        u32::try_from(permits)
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.all)
+    }
+
+    /// Takes the permits for a step of so many hits if they are there.
+    pub fn try_take(&self, report_id: &str, hits: u32) -> Option<BatchPermit> {
+        let permits = self.permits_for(report_id, hits);
+        let permit = Arc::clone(&self.permits).try_acquire_many_owned(permits);
+        permit.ok().map(|permit| BatchPermit(Some(permit)))
+    }
+
+    /// Waits for the permits, in the order of those who ask. Who waits must not hold any.
+    ///
+    /// # Errors
+    /// They are not there in time.
+    pub async fn take(
+        &self,
+        report_id: &str,
+        hits: u32,
+        patience: Duration,
+    ) -> Result<BatchPermit, Exhausted> {
+        let permits = self.permits_for(report_id, hits);
+        let permit = Arc::clone(&self.permits).acquire_many_owned(permits);
+        match tokio::time::timeout(patience, permit).await {
+            Ok(Ok(permit)) => Ok(BatchPermit(Some(permit))),
+            // Nobody closes the semaphore.
+            Ok(Err(_)) | Err(_) => Err(Exhausted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_is_bounded_by_bytes() {
+        let budget = BatchBudget::new(100_000_000);
+        let first = budget.try_take("r", 6_000).unwrap();
+        assert!(budget.try_take("r", 6_000).is_none());
+        assert_eq!(budget.take("r", 6_000, SECOND).await.err(), Some(Exhausted));
+        let small = budget.try_take("r", 1_000).unwrap();
+        drop((first, small));
+        // More than all there is runs alone.
+        let alone = budget.take("r", u32::MAX, SECOND).await.ok();
+        assert!(budget.try_take("other", 1).is_none());
+        drop(alone);
+        assert!(budget.try_take("other", 1).is_some());
+    }
+
+    #[test]
+    fn sizes_are_learned_from_what_came_before() {
+        let budget = BatchBudget::new(100_000_000);
+        assert_eq!(budget.expected_bytes("r", 10), 100_000);
+        budget.learn("r", 0, 700);
+        assert_eq!(budget.expected_bytes("r", 10), 100_000);
+        budget.learn("r", 10, 500_000);
+        assert_eq!(budget.expected_bytes("r", 10), 500_000);
+        assert_eq!(budget.expected_bytes("other", 10), 100_000);
+        budget.learn("r", 10, 100_000);
+        assert_eq!(budget.expected_bytes("r", 10), 400_000);
+        budget.learn("r", 10, 900_000);
+        assert_eq!(budget.expected_bytes("r", 10), 900_000);
+    }
+}
