@@ -8,7 +8,9 @@ use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify};
+use super::client::{
+    Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify, measured,
+};
 use super::error::ElasticsearchError;
 use super::hit_memory::{HitMemory, Places};
 use super::hits::{HitSplitter, Piece, SplitError};
@@ -155,6 +157,43 @@ impl Elasticsearch {
             }
             other => other.map_err(|broken| broken.error),
         }
+    }
+
+    /// How many bytes the answer to a search has. It is read and not kept.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer, or refuses.
+    pub async fn size_of_answer(
+        &self,
+        indices: &[String],
+        body: &Value,
+    ) -> Result<u64, ElasticsearchError> {
+        let path = format!("{}/_search", encode_names(indices));
+        let request = StreamRequest {
+            path: &path,
+            query: &[],
+            body,
+            repeatable: Repeatable::Yes,
+            scroll_id: None,
+        };
+        let size = async {
+            let (mut response, _) = self.connection.post_for_stream(&request).await?;
+            let status = response.status();
+            if !status.is_success() {
+                let body = read_error_body(response).await;
+                return Err(ElasticsearchError::from_answer(status.as_u16(), &body));
+            }
+            let mut bytes = 0;
+            let next = async |response: &mut Response| {
+                let chunk = response.chunk().await;
+                chunk.map_err(|error| classify(&error, error.is_timeout()))
+            };
+            while let Some(chunk) = next(&mut response).await? {
+                bytes += chunk.len() as u64;
+            }
+            Ok(bytes)
+        };
+        measured("sample", size).await
     }
 
     /// Goes one step on. Never repeated once it may have been sent: a repeated step skips hits.

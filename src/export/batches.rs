@@ -2,11 +2,13 @@
 //!
 //! A step of a scroll is in Elasticsearch's heap until it has been sent, and its size is that of the client's choice where
 //! `limit` has no divisor to make steps of. So each step takes permits for the bytes that it will have: as many as its hits
-//! had in the steps before of the same report. The permits are given back when all of it has arrived.
+//! had in the steps before of the same report, or in a small sample before the first one. The permits are given back when
+//! all of it has arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,6 +28,8 @@ pub struct BatchBudget {
     all: u32,
     /// Bytes of a hit, by report.
     hit_bytes: Cache<String, u64>,
+    /// Reports of which a sample is being taken, or was taken.
+    sampled: FutureCache<String, ()>,
 }
 
 /// The right to have one step under way.
@@ -59,7 +63,26 @@ impl BatchBudget {
             permits: Arc::new(Semaphore::new(all as usize)),
             all,
             hit_bytes: Cache::new(MAX_REPORTS),
+            sampled: FutureCache::new(MAX_REPORTS),
         }
+    }
+
+    /// Lets a sample be taken of a report of which no hit was seen yet; it gives hits and their bytes. Many who begin with a
+    /// report at the same time take one.
+    pub async fn take_sample(
+        &self,
+        report_id: &str,
+        sample: impl Future<Output = Option<(u32, u64)>>,
+    ) {
+        if self.hit_bytes.contains_key(report_id) {
+            return;
+        }
+        let sampled = async {
+            if let Some((hits, bytes)) = sample.await {
+                self.learn(report_id, hits, bytes);
+            }
+        };
+        self.sampled.get_with(report_id.to_owned(), sampled).await;
     }
 
     /// How many bytes so many hits of a report will have.

@@ -43,6 +43,8 @@ const RETRY_AFTER_UNDER_WAY: u32 = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Seconds after which a request may come again for which there was no such room.
 const RETRY_AFTER_NO_ROOM: u32 = 5;
+/// Hits of a sample. Where a report has fewer, its hits are taken to be smaller than they are, and there are few of them.
+const SAMPLE: u32 = 3;
 /// Scrolls that are cleared with one request.
 const SCROLLS_A_REQUEST: usize = 100;
 
@@ -128,6 +130,10 @@ impl Exporter {
         if request.limit == 0 {
             return without_scroll(self.count(&scope, &query).await?);
         }
+        let sample = self.sample(&scope, &query);
+        (self.0.batches)
+            .take_sample(&request.report_id, sample)
+            .await;
         let contents = Arc::new(self.0.signer.seal(ScrollContents {
             report_id: request.report_id.clone(),
             limit: request.limit,
@@ -323,6 +329,18 @@ impl Exporter {
         let step = self.0.elasticsearch.continue_scroll(scroll_id, keep_alive);
         let step = step.await.map_err(|error| NotTaken::Step(error.into()))?;
         Ok((Batch { step, permit }, None))
+    }
+
+    /// Some hits of a report and their bytes; `None` where Elasticsearch does not give them, which the export itself will tell.
+    async fn sample(&self, scope: &Scope, query: &Value) -> Option<(u32, u64)> {
+        let elasticsearch = &self.0.elasticsearch;
+        let body =
+            &json!({"size": SAMPLE, "track_total_hits": false, "query": query, "sort": ["_doc"]});
+        let sample = |indices: Vec<String>| async move {
+            elasticsearch.size_of_answer(&indices, body).await
+        };
+        let bytes = ask_scope(scope, sample).await.ok()??;
+        Some((SAMPLE, bytes))
     }
 
     /// How many hits the steps of a new scroll have.

@@ -76,3 +76,47 @@ fn a_page_of_ten_thousand_large_instances_takes_little_memory_and_begins_at_once
     );
     assert!(peak < MAX_MEMORY, "{peak} bytes");
 }
+
+/// Memory that the service may take, whatever clients ask for.
+const ALL_MEMORY: u64 = 256 * 1024 * 1024;
+const CLIENTS: usize = 32;
+
+/// Half of the instances of this definition have 1.6 MB, two have ten.
+fn store_large_instances(optimize: &Optimize) {
+    let text = |bytes: usize| "lorem ipsum ".repeat(bytes / 12);
+    for number in 0..20 {
+        let bytes = match number {
+            5 | 15 => 10_000_000,
+            _ if number % 2 == 0 => 1_600_000,
+            _ => 10_000,
+        };
+        let changes = json!({"businessKey": format!("k-{number}"), "variables": [
+            {"id": "v", "name": "text", "type": "Object", "value": [text(bytes)], "version": 1}]});
+        optimize.store_instances(
+            "huge",
+            [instance("huge", &format!("i-{number:02}"), changes)],
+        );
+    }
+    optimize.store_report(raw_report("r", "huge", json!({})));
+}
+
+#[test]
+fn many_clients_with_very_large_instances_share_the_memory() {
+    let optimize = Optimize::install();
+    store_large_instances(&optimize);
+    let service = optimize.serve();
+    let rows = || {
+        let page = service.first_page("r", 1_000);
+        assert!(page.status == 200 && page.is_complete);
+        page.text().matches(r#""processInstanceId":"i-"#).count()
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(rows)).collect();
+        for client in clients {
+            assert_eq!(client.join().unwrap(), 20);
+        }
+    });
+    let peak = service.peak_memory();
+    println!("{CLIENTS} clients, instances of up to 10 MB: {peak} bytes at its peak");
+    assert!(peak < ALL_MEMORY, "{peak} bytes");
+}
