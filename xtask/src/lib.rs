@@ -7,7 +7,8 @@
 //! * [`demo`]: the main job of the service, shown to a human;
 //! * [`mod@bench`]: the service beside what else reads the same data;
 //! * [`proxy`]: a proxy that injects faults;
-//! * [`soak`]: many exports while everything around them fails.
+//! * [`soak`]: many exports while everything around them fails;
+//! * [`siege`]: many exports while attackers try to end the service.
 
 pub mod bench;
 pub mod certificates;
@@ -21,4 +22,5 @@ mod progress;
 pub mod proxy;
 pub mod sample;
 mod service;
+pub mod siege;
 pub mod soak;

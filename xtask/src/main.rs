@@ -15,6 +15,7 @@ use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use xtask::indices::Installation;
 use xtask::nested;
 use xtask::sample::{self, InstanceSize, Sample};
+use xtask::siege;
 use xtask::soak;
 
 /// What a developer of optimize-export runs.
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Options),
     /// Let many clients export while the service, Elasticsearch and the network between them fail, and compare every record.
     Soak(soak::Options),
+    /// Let attackers try to end the service, in a memory cgroup of 256 MiB, while ordinary clients export.
+    Siege(siege::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -190,6 +193,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::Demo { exit } => demo::run(exit),
         Command::Bench(options) => bench::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Siege(options) => siege::run(&options),
     }
 }
 

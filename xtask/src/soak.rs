@@ -6,7 +6,7 @@
 //! that a page which did not arrive whole means starting over. After an error that was answered they mostly ask for the next
 //! page with the old `searchRequestId` as if nothing had happened, which must never get them a page too far.
 
-mod clients;
+pub(crate) mod clients;
 mod faults;
 
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 /// The instances of each report, as the index has them: in order, each once.
-type Expected = BTreeMap<String, Vec<String>>;
+pub(crate) type Expected = BTreeMap<String, Vec<String>>;
 
 /// Runs it.
 ///
@@ -180,7 +180,7 @@ fn print(options: &Options, tally: &Tally, faults: &BTreeMap<&'static str, usize
 }
 
 /// Stores definitions of no kind, reports, and instances; gives back what was stored.
-fn store(installation: &Installation) -> anyhow::Result<Expected> {
+pub(crate) fn store(installation: &Installation) -> anyhow::Result<Expected> {
     for index in [
         Index::ProcessDefinition,
         Index::DecisionDefinition,
@@ -214,7 +214,8 @@ fn store(installation: &Installation) -> anyhow::Result<Expected> {
     Ok(expected)
 }
 
-fn instance(key: &str, id: &str) -> Value {
+/// A process instance.
+pub(crate) fn instance(key: &str, id: &str) -> Value {
     json!({
         "processDefinitionKey": key, "processDefinitionVersion": "1", "processDefinitionId": format!("{key}:1"),
         "processInstanceId": id, "businessKey": "x".repeat(1_000),
@@ -225,7 +226,7 @@ fn instance(key: &str, id: &str) -> Value {
 }
 
 /// Every second one has an order of its own.
-fn report(key: &str, number: usize) -> Value {
+pub(crate) fn report(key: &str, number: usize) -> Value {
     let configuration = match number % 2 {
         0 => json!({"sorting": {"by": "processInstanceId", "order": "asc"}}),
         _ => json!({}),

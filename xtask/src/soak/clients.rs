@@ -22,7 +22,7 @@ const PAGE_TIME: Duration = Duration::from_secs(30);
 
 /// What all clients have found.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Exports that ended with an empty page.
     pub completed: u64,
     /// Records of those.
@@ -44,7 +44,7 @@ pub(super) struct Tally {
 }
 
 /// One client.
-pub(super) struct Client {
+pub(crate) struct Client {
     client: client::Client,
     random: Random,
 }
