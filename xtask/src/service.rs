@@ -95,7 +95,9 @@ impl Service {
                 command.env_remove(&name);
             }
         }
-        command.env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN);
+        if !arguments.contains(&"--access-token-file") {
+            command.env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN);
+        }
 
         let began = Instant::now();
         let mut child = command.spawn().context("can't start the service")?;
