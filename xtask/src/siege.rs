@@ -64,6 +64,7 @@ pub struct Options {
 #[derive(Debug, Default, Clone)]
 struct Load {
     largest_heap: u64,
+    most_contexts: u64,
     breakers_tripped: BTreeMap<String, u64>,
 }
 
@@ -175,6 +176,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         "Elasticsearch, largest heap in use",
         mebibytes(load.largest_heap),
     );
+    row(
+        "most contexts that were open in Elasticsearch",
+        load.most_contexts,
+    );
     for (breaker, trips) in &load.breakers_tripped {
         row(
             &format!("trips of Elasticsearch's breaker `{breaker}`"),
@@ -212,13 +217,15 @@ fn watch(elasticsearch: &Killable, service: &Service, minutes: f64) -> anyhow::R
             service.last_log_lines()
         );
         let stats = client
-            .get("/_nodes/stats/jvm,breaker")
+            .get("/_nodes/stats/jvm,breaker,indices/search")
             .and_then(crate::client::Answer::success)
             .context("Elasticsearch does not answer any more")?;
         let nodes = stats.get("nodes").and_then(Value::as_object);
         for node in nodes.into_iter().flat_map(|nodes| nodes.values()) {
             let number = |place: &str| node.pointer(place).and_then(Value::as_u64).unwrap_or(0);
             load.largest_heap = load.largest_heap.max(number("/jvm/mem/heap_used_in_bytes"));
+            let contexts = number("/indices/search/open_contexts");
+            load.most_contexts = load.most_contexts.max(contexts);
             let breakers = node.get("breakers").and_then(Value::as_object);
             for name in breakers.into_iter().flat_map(|breakers| breakers.keys()) {
                 let trips = number(&format!("/breakers/{name}/tripped"));
