@@ -19,7 +19,7 @@ use optimize_export::auth::JwtVerifier;
 use optimize_export::auth::jwt::JwtSettings;
 use optimize_export::filter::{self, FilterContext, ImplicitFilter};
 use optimize_export::plan::context::{PlanContext, ProcessModels};
-use optimize_export::plan::{Plan, Ranges};
+use optimize_export::plan::{Plan, Ranges, Room};
 use optimize_export::report::definition::{ProcessReportData, StoredReport};
 use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ fn plans(criterion: &mut Criterion) {
                 models: &models,
             };
             let plan = Plan::of(&planned, context.filter).expect("it can be planned");
-            plan.search(&context, Ranges::default())
+            plan.search(&context, Ranges::default(), &Room::unlimited())
                 .expect("it can be searched")
         });
     });

@@ -48,6 +48,8 @@ const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
 /// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
 const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
+/// MiB for answers that are held as a whole; the service as a whole is to do with 256.
+const DEFAULT_MAX_AGGREGATION_MEMORY: u32 = 96;
 /// Connections open at the same time. An idle one takes some kilobytes.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
@@ -404,6 +406,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports_per_client: Option<u32>,
 
+    /// Memory for results that aggregate and other answers that are held as a whole, all together, in MiB; each may have half of
+    /// it. Larger ones are refused with status 400, others wait or are refused with status 429 [default: 96]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_AGGREGATION_MEMORY",
+        value_name = "MEBIBYTES",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_aggregation_memory: Option<u32>,
+
     /// Scrolls that this process keeps open at the same time; more are refused with status 429 [default: 400]
     #[arg(
         long,
@@ -664,6 +677,10 @@ impl Config {
                 settings.max_concurrent_exports_per_client.unwrap_or(1),
             ),
             ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
+            (
+                "--max-aggregation-memory",
+                settings.max_aggregation_memory.unwrap_or(1),
+            ),
             ("--aggregation-bucket-limit", aggregation_bucket_limit),
             ("--elasticsearch-timeout", timeout),
             ("--max-connections", settings.max_connections.unwrap_or(1)),
@@ -983,6 +1000,12 @@ fn connection(
         secret_file,
         tls: elasticsearch_tls(settings)?,
         timeout: Duration::from_secs(u64::from(timeout)),
+        memory: count(
+            settings
+                .max_aggregation_memory
+                .unwrap_or(DEFAULT_MAX_AGGREGATION_MEMORY),
+        )
+        .saturating_mul(1024 * 1024),
     })
 }
 

@@ -26,6 +26,7 @@ pub mod answer;
 pub mod audit;
 pub mod body;
 pub mod error;
+pub mod held;
 pub mod open_scrolls;
 mod page;
 mod raw_data;
@@ -38,6 +39,7 @@ mod variable_names;
 pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
+pub use held::Held;
 
 use ahead::StepsAhead;
 use raw_report::{Columns, RawReport};
@@ -108,6 +110,8 @@ pub enum Export {
         json: Vec<u8>,
         /// How many records it has.
         records: u64,
+        /// What is given back when it was delivered.
+        held: Held,
     },
     /// A page whose rows are still arriving.
     Page(PageBody),
@@ -196,7 +200,9 @@ impl Exporter {
             let _under_way = under_way;
             let result = this.export_report(request, slot).await;
             match &result {
-                Ok(Export::Whole { json, records }) => audit.delivered(*records, json.len() as u64),
+                Ok(Export::Whole { json, records, .. }) => {
+                    audit.delivered(*records, json.len() as u64)
+                }
                 // A page tells of its end itself.
                 Ok(Export::Page(_)) => {}
                 Err(error) => audit.refused(error),

@@ -93,7 +93,7 @@ impl Elasticsearch {
         let request = StreamRequest {
             path: &path,
             query: &query,
-            body,
+            body: body.to_string().into(),
             repeatable: Repeatable::OnAnotherNode,
             scroll_id: None,
         };
@@ -125,7 +125,7 @@ impl Elasticsearch {
         let request = StreamRequest {
             path: "_search/scroll",
             query: &[],
-            body: &body,
+            body: body.to_string().into(),
             repeatable: Repeatable::No,
             scroll_id: Some(scroll_id),
         };
