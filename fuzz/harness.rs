@@ -185,7 +185,7 @@ fn evaluate(evaluation: &impl Evaluation, answer: &str) {
     evaluation.result_without_index();
     let answer = serde_json::from_str(answer).ok();
     match evaluation.search(answer.as_ref(), &Room::unlimited()) {
-        Ok(search) => is_json(search.text().expect("it has a text").as_bytes()),
+        Ok(search) => is_json(search.into_text().as_bytes()),
         Err(error) => explain(&error.into()),
     }
     if let Some(answer) = &answer {

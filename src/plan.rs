@@ -59,15 +59,6 @@ pub enum PlanError {
     /// There is no memory for the search, or for the result.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
-    /// The search has no text.
-    #[error("the search can't be written: {0}")]
-    Unwritten(String),
-}
-
-impl From<serde_json::Error> for PlanError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Unwritten(error.to_string())
-    }
 }
 
 /// What kind of result a report has (fact file D2, section 0.3).

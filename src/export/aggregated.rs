@@ -137,8 +137,7 @@ fn written(
 ) -> Result<Bytes, PlanError> {
     let room = Room::new(|bytes| Ok(share.grow_blocking(bytes)?));
     let search = evaluation.search(statistics, &room)?;
-    let text = search.text()?;
-    Ok(Bytes::from(text))
+    Ok(Bytes::from(search.into_text()))
 }
 
 fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult, held: Held) -> Export {
@@ -178,7 +177,6 @@ impl From<PlanError> for ExportError {
             PlanError::Definition(error) => error.into(),
             PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
             PlanError::NoMemory(error) => error.into(),
-            PlanError::Unwritten(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -58,6 +58,9 @@ impl Inner<'_> {
 
     /// The parts of a group, with all their measures.
     pub fn measured_parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Part> {
+        if self.room.is_used_up() {
+            return Vec::new();
+        }
         self.distribution
             .parts(self.context, group, expected, self.view)
     }
@@ -69,6 +72,9 @@ impl Inner<'_> {
 
     /// The parts of a group that Elasticsearch has no bucket for.
     pub fn parts_of_nothing(&self, expected: &[Key]) -> Vec<Entry<Measure>> {
+        if self.room.is_used_up() {
+            return Vec::new();
+        }
         let parts = self
             .distribution
             .parts_of_nothing(self.context, expected, self.view);

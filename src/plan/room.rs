@@ -45,7 +45,7 @@ impl<'r> Room<'r> {
 
     /// Takes so many bytes; `false` if there are none.
     pub fn take(&self, bytes: usize) -> bool {
-        if self.refused.borrow().is_some() {
+        if self.is_used_up() {
             return false;
         }
         let mut left = self.left.get();
@@ -59,6 +59,11 @@ impl<'r> Room<'r> {
         }
         self.left.set(left - bytes);
         true
+    }
+
+    /// Whether something was refused; then it is not worth going on.
+    pub fn is_used_up(&self) -> bool {
+        self.refused.borrow().is_some()
     }
 
     /// Whether there was room for everything.

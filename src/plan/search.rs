@@ -1,11 +1,7 @@
 //! What Elasticsearch is asked.
 
-use serde::Serialize;
-use serde::ser::SerializeMap as _;
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::PlanError;
 use super::aggregations::Aggregations;
 
 /// A search for aggregations of all that it finds.
@@ -18,13 +14,12 @@ pub struct Search {
 }
 
 /// The aggregations outside of all others.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Outermost {
     /// Aggregations.
     Tree(Aggregations),
     /// So many that a tree of them would be large: their JSON.
-    Written(Box<RawValue>),
+    Written(String),
 }
 
 impl Default for Outermost {
@@ -40,22 +35,20 @@ impl From<Aggregations> for Outermost {
 }
 
 impl Search {
-    /// Its text.
-    ///
-    /// # Errors
-    /// It has none; all that is in it has one.
-    pub fn text(&self) -> Result<String, PlanError> {
-        Ok(serde_json::to_string(self)?)
-    }
-}
-
-impl Serialize for Search {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("size", &0)?;
-        members.serialize_entry("track_total_hits", &true)?;
-        members.serialize_entry("query", &self.query)?;
-        members.serialize_entry("aggs", &self.aggregations)?;
-        members.end()
+    /// Its text. What is written already is not copied.
+    pub fn into_text(self) -> String {
+        let mut text = match self.aggregations {
+            Outermost::Tree(aggregations) => Value::Object(aggregations).to_string(),
+            Outermost::Written(text) => text,
+        };
+        let mut head =
+            json!({"size": 0, "track_total_hits": true, "query": self.query}).to_string();
+        // Where its last bracket was, the aggregations go on.
+        head.pop();
+        head.push_str(",\"aggs\":");
+        text.reserve_exact(head.len() + 1);
+        text.insert_str(0, &head);
+        text.push('}');
+        text
     }
 }

@@ -122,7 +122,10 @@ impl World {
         let room = Room::unlimited();
         let ranges = ranges.unwrap_or_default();
         let search = plan.search(&context, ranges, &room).unwrap();
-        let answer = self.ask(&scope.indices, &json!(search));
+        let answer = self.ask(
+            &scope.indices,
+            &serde_json::from_str(&search.into_text()).unwrap(),
+        );
         plan.result(&context, &answer, &room).unwrap()
     }
 

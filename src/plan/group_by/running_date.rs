@@ -1,7 +1,6 @@
 //! By the time in which process instances were running (fact file D2, section 1.3;
 //! `ProcessGroupByProcessInstanceRunningDateInterpreterES`).
 
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::{Group, Grouping};
@@ -17,15 +16,17 @@ use crate::plan::inner::Inner;
 use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of_fields};
 use crate::raw_data::dates::format;
-use crate::raw_data::json::JsonText;
 use crate::report::definition::DateUnit;
 
 const DATES: &str = "runningDates";
 
-/// Memory of an interval: itself, and twice its filter as text.
-const BYTES_OF_INTERVAL: usize = 1_024;
+/// Memory of an interval: itself, and its filter as text.
+const BYTES_OF_INTERVAL: usize = 512;
 /// More intervals than these are refused anyway.
 const MOST_INTERVALS: f64 = 65_536.0;
+
+/// Text around the filters, about.
+const ENDS: usize = 1_024;
 
 /// By interval; an instance counts in each one that it was running in for a moment. Instances that are still running
 /// don't make the range reach to the present.
@@ -66,27 +67,32 @@ fn expected_intervals(unit: DateUnit, range: Range) -> usize {
 
 /// A filter for each interval by its start, with the same aggregations in each. They are written one after the other: as a tree
 /// of values each of them takes some kilobytes.
-fn written(
-    intervals: Vec<DateInterval>,
-    inner: &Aggregations,
-) -> serde_json::Result<Box<RawValue>> {
-    let mut text = JsonText::default();
-    text.raw("{\"");
-    text.raw(DATES);
-    text.raw("\":{\"filters\":{\"filters\":{");
-    let mut first = true;
+fn written(intervals: Vec<DateInterval>, inner: Aggregations) -> Outermost {
+    let mut filters = String::new();
+    let count = intervals.len();
     for interval in intervals {
-        text.name(&format(&interval.from), &mut first);
-        text.raw(&was_running(&interval).to_string());
+        let start = format(&interval.from);
+        let filter = was_running(&interval).to_string();
+        if filters.is_empty() {
+            // They are all as long as the first one.
+            filters.reserve_exact(count * (filter.len() + start.len() + 4) + ENDS);
+            filters.push_str("{\"");
+            filters.push_str(DATES);
+            filters.push_str("\":{\"filters\":{\"filters\":{");
+        } else {
+            filters.push(',');
+        }
+        filters.push_str(&Value::from(start).to_string());
+        filters.push(':');
+        filters.push_str(&filter);
     }
-    text.raw("}}");
+    filters.push_str("}}");
     if !inner.is_empty() {
-        text.raw(",\"aggs\":");
-        text.raw(to_raw_value(inner)?.get());
+        filters.push_str(",\"aggs\":");
+        filters.push_str(&Value::Object(inner).to_string());
     }
-    text.raw("}}");
-    let text = String::from_utf8(text.into_bytes()).map_err(serde::ser::Error::custom)?;
-    RawValue::from_string(text)
+    filters.push_str("}}");
+    Outermost::Written(filters)
 }
 
 impl Grouping for ByRunningDate {
@@ -105,8 +111,7 @@ impl Grouping for ByRunningDate {
         if intervals.is_empty() {
             return Ok(Outermost::default());
         }
-        let written = written(intervals, &inner.aggregations()?)?;
-        Ok(Outermost::Written(written))
+        Ok(written(intervals, inner.aggregations()?))
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
