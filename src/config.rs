@@ -48,8 +48,8 @@ const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
 /// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
 const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
-/// MiB for answers that are held as a whole; the service as a whole is to do with 256.
-const DEFAULT_MAX_AGGREGATION_MEMORY: u32 = 96;
+/// MiB for results that aggregate; the service as a whole is to do with 256. The filters of 65,536 intervals take 32.
+const DEFAULT_MAX_AGGREGATION_MEMORY: u32 = 80;
 /// Connections open at the same time. An idle one takes some kilobytes.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
@@ -406,8 +406,9 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports_per_client: Option<u32>,
 
-    /// Memory for results that aggregate and other answers that are held as a whole, all together, in MiB; each may have half of
-    /// it. Larger ones are refused with status 400, others wait or are refused with status 429 [default: 96]
+    /// Memory for results that aggregate, all together, in MiB; each may have half of it. Larger ones are refused with status
+    /// 400, others wait a little and are refused with status 429 then. Other answers that are held as a whole (reports,
+    /// definitions, names) have half as much again [default: 80]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_MAX_AGGREGATION_MEMORY",

@@ -11,21 +11,24 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+const MIB: usize = 1024 * 1024;
 /// What every request may take without asking: it is not worth waiting for.
 const FREE: usize = 64 * 1024;
 /// Permits are taken for so many bytes at a time.
 const STEP: usize = 256 * 1024;
 /// How long a request waits for memory.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Requests whose answers are worked on at the same time, where that takes long. Nobody waits for memory meanwhile.
+const TURNS: usize = 2;
 /// Work on more bytes than these is done where it keeps no connection waiting.
-const LARGE: usize = 256 * 1024;
+const LARGE: usize = 64 * 1024;
 
 /// Why there is no memory for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoMemory {
     /// It alone is more than one request may have.
     #[error(
-        "its answer takes more than the {0} MiB of memory that one answer may have, half of --max-aggregation-memory"
+        "its answer takes more than the {0} MiB of memory that one answer may have (--max-aggregation-memory)"
     )]
     TooLarge(usize),
     /// Other requests have it.
@@ -43,17 +46,20 @@ struct Pools {
     common: Arc<Semaphore>,
     /// For one at a time.
     reserve: Arc<Semaphore>,
+    /// For work that takes long.
+    turns: Semaphore,
     /// What one request may have at most; the reserve has as much.
     most: usize,
 }
 
 impl Memory {
-    /// So many bytes: one half for whoever comes first, the other is the reserve.
+    /// So many bytes, two MiB at least: one half for whoever comes first, the other is the reserve.
     pub fn new(bytes: usize) -> Self {
-        let most = (bytes / 2).max(STEP);
+        let most = (bytes / 2).max(MIB);
         Self(Arc::new(Pools {
             common: Arc::new(Semaphore::new(steps(most).min(Semaphore::MAX_PERMITS))),
             reserve: Arc::new(Semaphore::new(1)),
+            turns: Semaphore::new(TURNS),
             most,
         }))
     }
@@ -136,16 +142,41 @@ impl Share {
     /// The same where nothing can be awaited.
     ///
     /// # Errors
-    /// There is none.
-    pub fn grow_blocking(&self, bytes: usize) -> Result<(), NoMemory> {
-        if self.try_grow(bytes)?.is_none() {
+    /// There is none at the moment.
+    pub fn grow_at_once(&self, bytes: usize) -> Result<(), NoMemory> {
+        match self.try_grow(bytes)? {
+            None => Ok(()),
+            Some(_) => Err(NoMemory::Busy),
+        }
+    }
+
+    /// Waits for the reserve; then there is as much as one request may have.
+    ///
+    /// # Errors
+    /// Others have it.
+    pub async fn wait_for_reserve(&self) -> Result<(), NoMemory> {
+        if self.lock().reserve.is_some() {
             return Ok(());
         }
-        match Handle::try_current() {
-            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
-                tokio::task::block_in_place(|| runtime.block_on(self.grow(bytes)))
-            }
-            _ => Err(NoMemory::Busy),
+        let reserve = Arc::clone(&self.memory.0.reserve).acquire_owned();
+        let reserve = timeout(PATIENCE, reserve).await;
+        self.lock().reserve = reserve.map_err(|_| NoMemory::Busy)?.ok();
+        Ok(())
+    }
+
+    /// Works on so many bytes. Where they are many, connections are served by other threads meanwhile; there are only a few of
+    /// those, because the allocator keeps memory for each thread that ever had some.
+    pub async fn work_on<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        if bytes <= LARGE {
+            return work();
+        }
+        let _turn = self.memory.0.turns.acquire().await;
+        let has_other_threads = Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if has_other_threads {
+            tokio::task::block_in_place(work)
+        } else {
+            work()
         }
     }
 
@@ -155,7 +186,7 @@ impl Share {
         let mut taken = self.lock();
         let wanted = taken.bytes.saturating_add(bytes);
         if wanted > *most {
-            return Err(NoMemory::TooLarge(most / (1024 * 1024)));
+            return Err(NoMemory::TooLarge(most / MIB));
         }
         let missing = u32::try_from(taken.missing(wanted)).unwrap_or(u32::MAX);
         if missing > 0 {
@@ -215,24 +246,11 @@ fn steps(bytes: usize) -> usize {
     bytes.div_ceil(STEP)
 }
 
-/// Works on so many bytes. Where they are many, connections are served by other threads meanwhile.
-pub fn work_on<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    let has_other_threads = || {
-        Handle::try_current()
-            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
-    };
-    if bytes > LARGE && has_other_threads() {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    const MIB: usize = 1024 * 1024;
+    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn what_is_taken_is_bounded_and_comes_back() {
@@ -285,28 +303,69 @@ mod tests {
         assert_eq!(memory.0.common.available_permits(), 0);
     }
 
+    proptest! {
+        #[test]
+        fn no_order_of_taking_and_giving_back_takes_more_than_there_is(
+            steps_taken in proptest::collection::vec((0..4_usize, any::<bool>(), 0..3 * MIB), 0..60)
+        ) {
+            let memory = Memory::new(8 * MIB);
+            let mut shares: Vec<Share> = (0..4).map(|_| memory.share()).collect();
+            for (which, grows, bytes) in steps_taken {
+                let before = shares[which].bytes();
+                if grows {
+                    let grown = shares[which].grow_at_once(bytes);
+                    let expected = if grown.is_ok() { before + bytes } else { before };
+                    prop_assert_eq!(shares[which].bytes(), expected);
+                    prop_assert!(expected <= 4 * MIB);
+                } else if bytes % 5 == 0 {
+                    shares[which] = memory.share();
+                } else {
+                    shares[which].shrink(bytes);
+                    prop_assert_eq!(shares[which].bytes(), before.saturating_sub(bytes));
+                }
+                let all: usize = shares.iter().map(Share::bytes).sum();
+                prop_assert!(all <= 8 * MIB + 4 * FREE, "{} bytes", all);
+            }
+            drop(shares);
+            prop_assert_eq!(memory.0.common.available_permits(), steps(4 * MIB));
+            prop_assert_eq!(memory.0.reserve.available_permits(), 1);
+        }
+    }
+
     #[test]
     fn outside_of_a_runtime_nobody_waits() {
         let memory = Memory::new(8 * MIB);
         let (first, second) = (memory.share(), memory.share());
-        first.grow_blocking(4 * MIB).unwrap();
-        assert_eq!(second.grow_blocking(MIB), Err(NoMemory::Busy));
+        first.grow_at_once(4 * MIB).unwrap();
+        assert_eq!(second.grow_at_once(MIB), Err(NoMemory::Busy));
         first.shrink_to(0);
-        second.grow_blocking(MIB).unwrap();
-        assert_eq!(work_on(MIB, || 7), 7);
+        second.grow_at_once(MIB).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reserve_is_enough_for_one() {
+        let memory = Memory::new(8 * MIB);
+        let (first, second) = (memory.share(), memory.share());
+        first.grow(4 * MIB).await.unwrap();
+        second.wait_for_reserve().await.unwrap();
+        second.grow_at_once(4 * MIB).unwrap();
+        let third = memory.share();
+        assert_eq!(third.wait_for_reserve().await, Err(NoMemory::Busy));
+        drop(second);
+        third.wait_for_reserve().await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn plain_code_waits_too() {
+    async fn large_work_keeps_nobody_waiting() {
         let memory = Memory::new(8 * MIB);
-        let (first, second, third) = (memory.share(), memory.share(), memory.share());
-        first.grow(4 * MIB).await.unwrap();
-        second.grow(4 * MIB).await.unwrap();
-        let release = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            drop(first);
+        let (go, wait) = std::sync::mpsc::channel();
+        let other = tokio::spawn(async move { go.send(7) });
+        // It waits for a task that needs a thread.
+        let work = tokio::spawn(async move {
+            let share = memory.share();
+            share.work_on(MIB, move || wait.recv()).await
         });
-        work_on(MIB, || third.grow_blocking(MIB)).unwrap();
-        release.await.unwrap();
+        assert_eq!(work.await.unwrap(), Ok(7));
+        other.await.unwrap().unwrap();
     }
 }

@@ -21,8 +21,9 @@ use url::Url;
 use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::nodes::{Node, Nodes};
+use super::pages::MAX_ERROR_BYTES;
 use super::tls::{self, TlsSettings};
-use crate::memory::{Memory, Share, work_on};
+use crate::memory::{Memory, Share};
 use crate::telemetry;
 
 /// Largest answer to a request that asks for little, such as one that gives up a scroll.
@@ -55,7 +56,8 @@ pub struct ConnectionSettings {
     pub tls: TlsSettings,
     /// Longest wait for an answer, and for more of one.
     pub timeout: Duration,
-    /// Bytes of memory for answers that are held as a whole, all together.
+    /// Bytes of memory for results that aggregate, all together. Other answers that are held as a whole (reports, definitions,
+    /// names) have half as much again, so that they don't wait for those.
     pub memory: usize,
 }
 
@@ -72,7 +74,10 @@ pub(super) struct Connection {
     nodes: Nodes,
     connect_time: Duration,
     timeout: Duration,
+    /// For results that aggregate.
     memory: Memory,
+    /// For everything else.
+    memory_for_others: Memory,
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
 }
@@ -246,6 +251,7 @@ impl Elasticsearch {
                 connect_time,
                 timeout: settings.timeout,
                 memory: Memory::new(settings.memory),
+                memory_for_others: Memory::new(settings.memory / 2),
                 openers: moka::sync::Cache::builder()
                     .max_capacity(MAX_OPENERS)
                     .time_to_idle(LONGEST_SCROLL)
@@ -283,7 +289,7 @@ impl Elasticsearch {
             .collect();
         let body = json!({"docs": docs});
         let path = MgetParts::None.url();
-        let share = self.share();
+        let share = self.small_share();
         let answer: Answer<T> =
             measured("mget", self.read_whole(&path, text(&body), &share)).await?;
         let document = |document: Document<T>| match &document.error {
@@ -305,7 +311,8 @@ impl Elasticsearch {
         indices: &[String],
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
-        self.search_within(indices, text(body), &self.share()).await
+        self.search_within(indices, text(body), &self.small_share())
+            .await
     }
 
     /// The same, with a body that is text already. What the answer takes is added to `share`.
@@ -345,14 +352,19 @@ impl Elasticsearch {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let body = text(&json!({"query": query}));
         let path = CountParts::Index(&indices).url();
-        let share = self.share();
+        let share = self.small_share();
         let answer: Count = measured("count", self.complete(&path, body, &share)).await?;
         Ok(answer.count)
     }
 
-    /// A share of the memory for answers.
+    /// A share of the memory for results that aggregate.
     pub fn share(&self) -> Share {
         self.connection.memory.share()
+    }
+
+    /// A share of the memory for other answers.
+    pub(super) fn small_share(&self) -> Share {
+        self.connection.memory_for_others.share()
     }
 
     /// Asks for what may be long, and reads it as a whole.
@@ -363,7 +375,7 @@ impl Elasticsearch {
         share: &Share,
     ) -> Result<T, ElasticsearchError> {
         let (status, answer) = self.bytes_of(path, body, share).await?;
-        work_on(answer.len(), || parse(status, &answer))
+        share.work_on(answer.len(), || parse(status, &answer)).await
     }
 
     /// The same for an answer that says whether it is whole.
@@ -374,11 +386,12 @@ impl Elasticsearch {
         share: &Share,
     ) -> Result<T, ElasticsearchError> {
         let (status, answer) = self.bytes_of(path, body, share).await?;
-        work_on(answer.len(), || {
+        let read = || {
             // Twice, since reading both at once makes a tree of all that there is.
             parse::<Completeness>(status, &answer)?.check()?;
             parse(status, &answer)
-        })
+        };
+        share.work_on(answer.len(), read).await
     }
 
     async fn bytes_of(
@@ -746,9 +759,13 @@ async fn read_bounded(
         let chunk = response.chunk().await;
         chunk.map_err(|error| classify(&error, error.is_timeout()))
     };
+    let is_refusal = !response.status().is_success();
     while let Some(chunk) = next(&mut response).await? {
         share.grow(COST_OF_A_BYTE * chunk.len()).await?;
         body.extend_from_slice(&chunk);
+        if is_refusal && body.len() > MAX_ERROR_BYTES {
+            break;
+        }
     }
     Ok(body)
 }

@@ -50,7 +50,7 @@ impl Elasticsearch {
         sources: &Value,
     ) -> Result<Vec<K>, ElasticsearchError> {
         let mut keys = Vec::new();
-        let share = self.share();
+        let share = self.small_share();
         let mut after = Value::Null;
         loop {
             let mut composite = Map::new();

@@ -162,7 +162,7 @@ impl Elasticsearch {
 }
 
 /// Largest error body that is read; Elasticsearch's own are a few kilobytes.
-const MAX_ERROR_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_ERROR_BYTES: usize = 1024 * 1024;
 
 /// Longest time for reading one. What has arrived by then has to do: the status alone says enough.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use super::{Export, ExportRequest, Exporter, Held, ask_scope, message_about};
 use bytes::Bytes;
 
 use crate::elasticsearch::ElasticsearchError;
-use crate::memory::{Share, work_on};
+use crate::memory::{NoMemory, Share};
 use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
 use crate::plan::decision::{DecisionContext, DecisionPlan};
@@ -73,14 +73,7 @@ impl Exporter {
     ) -> Result<Export, ExportError> {
         let scope = evaluation.scope();
         let share = self.0.elasticsearch.share();
-        let without_index = || {
-            whole(
-                request,
-                scope,
-                evaluation.result_without_index(),
-                Held::default(),
-            )
-        };
+        let without_index = || whole(request, scope, evaluation.result_without_index());
         if scope.is_known_to_be_empty() {
             return Ok(without_index());
         }
@@ -93,7 +86,13 @@ impl Exporter {
             }
             share.shrink_to(0);
         }
-        let search = written(evaluation, statistics.as_ref(), &share)?;
+        // What had to know its range first may have very many buckets.
+        let many = statistics.as_ref().map_or(0, |_| usize::MAX);
+        let search = with_room(&share, many, |room| {
+            let search = evaluation.search(statistics.as_ref(), room)?;
+            Ok(Bytes::from(search.into_text()))
+        });
+        let search = search.await?;
         drop(statistics);
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
@@ -102,14 +101,10 @@ impl Exporter {
         };
         let bytes = answer.bytes();
         share.shrink_to(bytes);
-        let export = work_on(bytes, || -> Result<Export, ExportError> {
-            let result = {
-                let room = Room::new(|bytes| Ok(share.grow_blocking(bytes)?));
-                evaluation.result(&answer, &room)?
-            };
-            drop(answer);
-            Ok(whole(request, scope, result, Held::default()))
-        })?;
+        let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
+        let result = result.await?;
+        drop(answer);
+        let export = share.work_on(bytes, || whole(request, scope, result)).await;
         Ok(held_until_delivered(export, share))
     }
 
@@ -129,18 +124,29 @@ impl Exporter {
     }
 }
 
-/// The text of the search for a result.
-fn written(
-    evaluation: &impl Evaluation,
-    statistics: Option<&Answer>,
+/// Makes something out of so many bytes, and takes the memory for it. Where there is none at the moment, it is made once more as
+/// soon as there is: nobody waits with it half made.
+async fn with_room<T>(
     share: &Share,
-) -> Result<Bytes, PlanError> {
-    let room = Room::new(|bytes| Ok(share.grow_blocking(bytes)?));
-    let search = evaluation.search(statistics, &room)?;
-    Ok(Bytes::from(search.into_text()))
+    bytes: usize,
+    make: impl Fn(&Room<'_>) -> Result<T, PlanError>,
+) -> Result<T, PlanError> {
+    let before = share.bytes();
+    let attempt = || {
+        let room = Room::new(|bytes| Ok(share.grow_at_once(bytes)?));
+        make(&room)
+    };
+    match share.work_on(bytes, attempt).await {
+        Err(PlanError::NoMemory(NoMemory::Busy)) => {
+            share.shrink_to(before);
+            share.wait_for_reserve().await?;
+            share.work_on(bytes, attempt).await
+        }
+        made => made,
+    }
 }
 
-fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult, held: Held) -> Export {
+fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Export {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
     let messages: Vec<String> = message_about(scope)
@@ -157,7 +163,7 @@ fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult, held: Hel
     Export::Whole {
         json: envelope.with_result(result),
         records,
-        held,
+        held: Held::default(),
     }
 }
 
