@@ -11,15 +11,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use optimize_export::auth::JwtVerifier;
 use optimize_export::auth::jwt::JwtSettings;
 use optimize_export::filter::{self, FilterContext, ImplicitFilter};
+use optimize_export::plan::answer::Answer;
 use optimize_export::plan::context::{PlanContext, ProcessModels};
-use optimize_export::plan::{Plan, Ranges};
+use optimize_export::plan::{Plan, Ranges, Room};
 use optimize_export::report::definition::{ProcessReportData, StoredReport};
 use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope};
 use serde_json::{Value, json};
@@ -88,8 +89,43 @@ fn plans(criterion: &mut Criterion) {
                 models: &models,
             };
             let plan = Plan::of(&planned, context.filter).expect("it can be planned");
-            plan.search(&context, Ranges::default())
+            plan.search(&context, Ranges::default(), &Room::unlimited())
                 .expect("it can be searched")
+        });
+    });
+    group.finish();
+}
+
+/// A hyper map of 250 days and 256 flow nodes, as Elasticsearch answers.
+fn large_answer() -> String {
+    let flow_node = |n: usize| json!({"key": format!("flow-node-{n}"), "doc_count": n});
+    let flow_nodes: Vec<Value> = (0..256).map(flow_node).collect();
+    let day = |n: usize| {
+        json!({"key_as_string": "2024-03-01T00:00:00.000+0000", "key": n * 86_400_000, "doc_count": 256, "modelElements": {
+            "doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": flow_nodes}})
+    };
+    let days: Vec<Value> = (0..250).map(day).collect();
+    json!({"hits": {"total": {"value": 64_000}}, "aggregations": {"dates": {"buckets": days}}})
+        .to_string()
+}
+
+fn answers(criterion: &mut Criterion) {
+    let text = large_answer();
+    let mut group = criterion.benchmark_group("answer of 64,000 buckets");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("parse", |bencher| {
+        bencher.iter(|| serde_json::from_str::<Answer>(black_box(&text)).expect("it is one"));
+    });
+    let answer: Answer = serde_json::from_str(&text).expect("it is one");
+    group.bench_function("read all keys and counts", |bencher| {
+        bencher.iter(|| {
+            let days = black_box(&answer).root().sub("dates");
+            let days = days.expect("there are some").buckets().into_iter();
+            let flow_nodes = days.filter_map(|day| Some(day.sub("modelElements")?.buckets()));
+            let counts = flow_nodes
+                .flatten()
+                .map(|node| (node.key(), node.doc_count()));
+            counts.filter(|(key, _)| key.is_some()).count()
         });
     });
     group.finish();
@@ -151,5 +187,5 @@ fn tokens(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, plans, tokens);
+criterion_group!(benches, plans, answers, tokens);
 criterion_main!(benches);

@@ -53,6 +53,8 @@ const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
 const DEFAULT_MAX_BATCH_MEMORY: u32 = 320;
 /// Bytes of a mebibyte.
 const MEBIBYTE: u64 = 1024 * 1024;
+/// MiB for results that aggregate; the service as a whole is to do with 256. The filters of 65,536 intervals take 32.
+const DEFAULT_MAX_AGGREGATION_MEMORY: u32 = 80;
 /// Connections open at the same time. An idle one takes some kilobytes.
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
@@ -409,6 +411,18 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports_per_client: Option<u32>,
 
+    /// Memory for results that aggregate, all together, in MiB; each may have half of it. Larger ones are refused with status
+    /// 400, others wait a little and are refused with status 429 then. Other answers that are held as a whole (reports,
+    /// definitions, names) have half as much again [default: 80]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_AGGREGATION_MEMORY",
+        value_name = "MEBIBYTES",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_aggregation_memory: Option<u32>,
+
     /// Scroll contexts that this process keeps open at the same time, one for each shard of a report; more are refused with
     /// status 429 [default: 400]
     #[arg(
@@ -682,6 +696,10 @@ impl Config {
             ),
             ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
             ("--max-batch-memory", settings.max_batch_memory.unwrap_or(1)),
+            (
+                "--max-aggregation-memory",
+                settings.max_aggregation_memory.unwrap_or(1),
+            ),
             ("--aggregation-bucket-limit", aggregation_bucket_limit),
             ("--elasticsearch-timeout", timeout),
             ("--max-connections", settings.max_connections.unwrap_or(1)),
@@ -1006,6 +1024,12 @@ fn connection(
         secret_file,
         tls: elasticsearch_tls(settings)?,
         timeout: Duration::from_secs(u64::from(timeout)),
+        memory: count(
+            settings
+                .max_aggregation_memory
+                .unwrap_or(DEFAULT_MAX_AGGREGATION_MEMORY),
+        )
+        .saturating_mul(1024 * 1024),
     })
 }
 

@@ -1,8 +1,8 @@
 //! Talking to Elasticsearch.
 //!
-//! Ordinary requests go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]), and a
-//! search's answer is read up to a limit; the official client can do neither, so both go through `reqwest`, with the same
-//! nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
+//! Requests with small answers go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]),
+//! and of searches, documents and counts no more is read than there is memory for ([`crate::memory`]); the official client can
+//! do neither, so both go through `reqwest`, with the same nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
 //! ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
 
 pub mod client;

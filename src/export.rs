@@ -28,6 +28,7 @@ pub mod audit;
 pub mod batches;
 pub mod body;
 pub mod error;
+pub mod held;
 pub mod open_scrolls;
 mod page;
 mod raw_data;
@@ -41,6 +42,7 @@ mod variable_names;
 pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
+pub use held::Held;
 
 use ahead::StepsAhead;
 use batches::BatchBudget;
@@ -114,6 +116,8 @@ pub enum Export {
         json: Vec<u8>,
         /// How many records it has.
         records: u64,
+        /// What is given back when it was delivered.
+        held: Held,
     },
     /// A page whose rows are still arriving.
     Page(PageBody),
@@ -210,7 +214,7 @@ impl Exporter {
             .spawn(tracing::Instrument::in_current_span(async move {
                 let result = this.export_report(request, slot).await;
                 match &result {
-                    Ok(Export::Whole { json, records }) => {
+                    Ok(Export::Whole { json, records, .. }) => {
                         audit.delivered(*records, json.len() as u64)
                     }
                     // A page tells of its end itself.

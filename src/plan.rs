@@ -10,6 +10,7 @@
 use serde_json::{Value, json};
 
 use crate::filter::{self, FilterContext, ImplicitFilter};
+use crate::memory::NoMemory;
 use crate::report::definition::{DefinitionError, DistributedBy, GroupBy, ProcessReportData};
 use crate::result::{Entry, ReportResult};
 use crate::scope::Scope;
@@ -27,7 +28,9 @@ mod hidden_flow_nodes;
 mod identities;
 pub mod inner;
 mod model_groups;
+mod room;
 pub mod scripts;
+pub mod search;
 pub mod statistics;
 mod variable_buckets;
 pub mod view;
@@ -35,10 +38,12 @@ pub mod view;
 use aggregations::{Aggregations, filter as keep, with};
 use answer::Answer;
 use context::PlanContext;
-use distributed_by::{Distribution, Part};
+use distributed_by::Distribution;
 use evaluation::Evaluation;
 use group_by::{Group, Grouping};
 use inner::Inner;
+pub use room::Room;
+use search::Search;
 use statistics::Range;
 use view::{Measure, View};
 
@@ -51,6 +56,9 @@ pub enum PlanError {
     /// The result would have more buckets than Elasticsearch makes.
     #[error("{0}")]
     TooManyBuckets(String),
+    /// There is no memory for the search, or for the result.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
 }
 
 /// What kind of result a report has (fact file D2, section 0.3).
@@ -143,9 +151,15 @@ impl Plan {
         }
     }
 
-    fn inner<'a>(&'a self, context: &'a PlanContext<'a>, ranges: Ranges) -> Inner<'a> {
+    fn inner<'a>(
+        &'a self,
+        context: &'a PlanContext<'a>,
+        ranges: Ranges,
+        room: &'a Room<'a>,
+    ) -> Inner<'a> {
         Inner {
             context,
+            room,
             distribution: &*self.distribution,
             view: &*self.view,
             range: ranges.distribution,
@@ -155,29 +169,41 @@ impl Plan {
     /// The search whose answer is the result.
     ///
     /// # Errors
-    /// The report asks for impossible buckets.
-    pub fn search(&self, context: &PlanContext<'_>, ranges: Ranges) -> Result<Value, PlanError> {
-        let inner = self.inner(context, ranges);
+    /// The report asks for impossible buckets, or for more than there is room for.
+    pub fn search(
+        &self,
+        context: &PlanContext<'_>,
+        ranges: Ranges,
+        room: &Room<'_>,
+    ) -> Result<Search, PlanError> {
+        let inner = self.inner(context, ranges, room);
         let aggregations = self.grouping.aggregations(ranges.grouping, &inner)?;
         let mut clauses = vec![base_query(context)];
         clauses.extend(self.view.clauses());
         clauses.extend(self.grouping.clauses());
-        Ok(json!({
-            "size": 0,
-            "track_total_hits": true,
-            "query": {"bool": {"filter": clauses}},
-            "aggs": aggregations,
-        }))
+        Ok(Search {
+            query: json!({"bool": {"filter": clauses}}),
+            aggregations,
+        })
     }
 
     /// The result: of the measures, the first.
-    pub fn result(&self, context: &PlanContext<'_>, answer: &Answer) -> ReportResult {
-        let inner = self.inner(context, Ranges::default());
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn result(
+        &self,
+        context: &PlanContext<'_>,
+        answer: &Answer,
+        room: &Room<'_>,
+    ) -> Result<ReportResult, PlanError> {
+        let inner = self.inner(context, Ranges::default(), room);
         if self.view.kinds().is_empty() {
-            return ReportResult::Number(None);
+            return Ok(ReportResult::Number(None));
         }
         let groups = self.grouping.groups(answer.root(), &inner);
-        match self.kind {
+        room.check()?;
+        Ok(match self.kind {
             ResultKind::Number => ReportResult::Number(number(&groups)),
             ResultKind::Map => {
                 let mut entries: Vec<_> = groups.into_iter().filter_map(map_entry).collect();
@@ -187,7 +213,7 @@ impl Plan {
             ResultKind::HyperMap => {
                 let order = self.distribution.order(context);
                 let entry = |group: Group| {
-                    let mut parts: Vec<_> = group.parts.into_iter().map(part_entry).collect();
+                    let mut parts = group.parts;
                     order.sort_map(&mut parts);
                     Entry::new(group.key.key, group.key.label, parts)
                 };
@@ -195,7 +221,7 @@ impl Plan {
                 self.grouping.order(context).sort_hyper_map(&mut entries);
                 ReportResult::HyperMap(entries)
             }
-        }
+        })
     }
 
     /// The result where there is no index of instances (fact file D1, section 3.5).
@@ -228,13 +254,13 @@ impl Evaluation for ProcessEvaluation<'_> {
         self.plan.statistics(&self.context)
     }
 
-    fn search(&self, statistics: Option<&Answer>) -> Result<Value, PlanError> {
+    fn search(&self, statistics: Option<&Answer>, room: &Room<'_>) -> Result<Search, PlanError> {
         let ranges = statistics.map_or_else(Ranges::default, |answer| self.plan.ranges(answer));
-        self.plan.search(&self.context, ranges)
+        self.plan.search(&self.context, ranges, room)
     }
 
-    fn result(&self, answer: &Answer) -> ReportResult {
-        self.plan.result(&self.context, answer)
+    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError> {
+        self.plan.result(&self.context, answer, room)
     }
 
     fn result_without_index(&self) -> ReportResult {
@@ -253,23 +279,13 @@ fn base_query(context: &PlanContext<'_>) -> Value {
     ))
 }
 
-fn first(measures: &[Measure]) -> Measure {
-    measures.first().copied().flatten()
-}
-
 fn number(groups: &[Group]) -> Measure {
-    let part = groups.first().and_then(|group| group.parts.first());
-    first(&part?.measures)
+    groups.first()?.parts.first()?.value
 }
 
 fn map_entry(group: Group) -> Option<Entry<Measure>> {
-    let value = first(&group.parts.first()?.measures);
+    let value = group.parts.first()?.value;
     Some(Entry::new(group.key.key, group.key.label, value))
-}
-
-fn part_entry(part: Part) -> Entry<Measure> {
-    let value = first(&part.measures);
-    Entry::new(part.key.key, part.key.label, value)
 }
 
 #[cfg(test)]

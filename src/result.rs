@@ -4,6 +4,7 @@
 //! `HyperMapResultEntryDto`).
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::raw_data::json::JsonText;
 use crate::report::definition::{SortOrder, Sorting, VariableType};
@@ -26,10 +27,10 @@ pub enum ReportResult {
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry<V> {
-    /// The key.
-    pub key: String,
+    /// The key. Entries of several groups share it.
+    pub key: Arc<str>,
     /// What people read instead of the key.
-    pub label: String,
+    pub label: Arc<str>,
     /// The value.
     pub value: V,
 }
@@ -37,10 +38,10 @@ pub struct Entry<V> {
 impl<V> Entry<V> {
     /// An entry. A label is never empty: the key stands in for it.
     pub fn new(key: String, label: Option<String>, value: V) -> Self {
+        let key: Arc<str> = key.into();
+        let label = label.filter(|label| !label.is_empty());
         Self {
-            label: label
-                .filter(|label| !label.is_empty())
-                .unwrap_or_else(|| key.clone()),
+            label: label.map_or_else(|| Arc::clone(&key), Arc::from),
             key,
             value,
         }
@@ -116,7 +117,7 @@ impl Order {
     fn sort<V>(&self, entries: &mut [Entry<V>], number: impl Fn(&V) -> Option<f64>) {
         entries.sort_by_cached_key(|entry| {
             let criterion = match self.by {
-                OrderBy::Key if entry.key == MISSING_KEY => None,
+                OrderBy::Key if &*entry.key == MISSING_KEY => None,
                 OrderBy::Key if self.numeric_keys => entry.key.parse().ok().map(Criterion::Number),
                 OrderBy::Key => Some(Criterion::text(&entry.key)),
                 OrderBy::Label => Some(Criterion::text(&entry.label)),
@@ -211,28 +212,42 @@ impl ReportResult {
         }
     }
 
-    /// Writes `data`; nothing for no number, because the member is left out then.
-    pub fn write_data(&self, out: &mut JsonText) {
-        if *self == Self::Number(None) {
+    /// How long its JSON is, about.
+    fn expected_bytes(&self) -> usize {
+        fn of_entries<V>(entries: &[Entry<V>], value: impl Fn(&V) -> usize) -> usize {
+            let entry = |entry: &Entry<V>| 30 + entry.key.len() + entry.label.len();
+            let entries = entries.iter();
+            entries.map(|e| entry(e) + value(&e.value)).sum()
+        }
+        let number = |_: &Option<f64>| 16;
+        match self {
+            Self::Number(_) => 32,
+            Self::Map(entries) => of_entries(entries, number),
+            Self::HyperMap(entries) => of_entries(entries, |parts| of_entries(parts, number)),
+        }
+    }
+
+    /// Writes `data`; nothing for no number, because the member is left out then. What is written is let go at once.
+    pub fn write_data(self, out: &mut JsonText) {
+        if self == Self::Number(None) {
             return;
         }
+        out.reserve(self.expected_bytes());
         out.raw(",\"data\":");
         match self {
-            Self::Number(number) => out.optional_double(*number),
+            Self::Number(number) => out.optional_double(number),
             Self::Map(entries) => write_map(entries, out),
-            Self::HyperMap(entries) => {
-                write_entries(entries, out, |value, out| write_map(value, out));
-            }
+            Self::HyperMap(entries) => write_entries(entries, out, write_map),
         }
     }
 }
 
-fn write_map(entries: &[Entry<Option<f64>>], out: &mut JsonText) {
-    write_entries(entries, out, |value, out| out.optional_double(*value));
+fn write_map(entries: Vec<Entry<Option<f64>>>, out: &mut JsonText) {
+    write_entries(entries, out, |value, out| out.optional_double(value));
 }
 
 /// Writes entries with their members in the order of Optimize: key, value, label.
-fn write_entries<V>(entries: &[Entry<V>], out: &mut JsonText, value: impl Fn(&V, &mut JsonText)) {
+fn write_entries<V>(entries: Vec<Entry<V>>, out: &mut JsonText, value: impl Fn(V, &mut JsonText)) {
     out.raw("[");
     let mut first = true;
     for entry in entries {
@@ -240,7 +255,7 @@ fn write_entries<V>(entries: &[Entry<V>], out: &mut JsonText, value: impl Fn(&V,
         out.raw("{\"key\":");
         out.string(&entry.key);
         out.raw(",\"value\":");
-        value(&entry.value, out);
+        value(entry.value, out);
         out.raw(",\"label\":");
         out.string(&entry.label);
         out.raw("}");
@@ -261,7 +276,7 @@ mod tests {
     fn sorted(order: Order, list: &[(&str, Option<f64>)]) -> String {
         let mut entries = entries(list);
         order.sort_map(&mut entries);
-        let keys: Vec<String> = entries.into_iter().map(|entry| entry.key).collect();
+        let keys: Vec<Arc<str>> = entries.into_iter().map(|entry| entry.key).collect();
         keys.join(" ")
     }
 

@@ -100,9 +100,14 @@ fn push_half(held: &mut Vec<u8>, half: u16) {
     held.extend_from_slice(stand_in.encode_utf8(&mut [0; STAND_IN_BYTES]).as_bytes());
 }
 
+/// Whether [`restore`] would change something.
+pub fn needs_restoring(json: &[u8]) -> bool {
+    memmem::find(json, MARK_BYTES).is_some()
+}
+
 /// JSON in which what stands for half a pair is an escape again, as Jackson writes it.
 pub fn restore(json: Vec<u8>) -> Vec<u8> {
-    if memmem::find(&json, MARK_BYTES).is_none() {
+    if !needs_restoring(&json) {
         return json;
     }
     let mut restored = Vec::with_capacity(json.len());

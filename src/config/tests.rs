@@ -276,6 +276,7 @@ fn several_tokens_come_from_one_file() {
 fn limits_have_defaults_and_bounds() {
     let config = load(Settings::default(), &[]).unwrap();
     assert_eq!(config.export.max_open_scrolls, 400);
+    assert_eq!(config.elasticsearch.memory, 80 * 1024 * 1024);
     assert_eq!(config.export.max_pages_ahead, 4);
     let nothing_ahead = Settings {
         max_pages_ahead: Some(0),

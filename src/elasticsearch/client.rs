@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use elasticsearch::http::response::Response;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use elasticsearch::http::{Method, headers::HeaderMap};
@@ -20,11 +21,16 @@ use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::hit_memory::HitMemory;
 use super::nodes::{Node, Nodes};
+use super::pages::MAX_ERROR_BYTES;
 use super::tls::{self, TlsSettings};
+use crate::memory::{Memory, Share};
 use crate::{telemetry, utf16};
 
-/// Largest answer to an ordinary request, the limit of Optimize's own client (fact file C, section 10).
-const MAX_ANSWER_BYTES: usize = 100 * 1024 * 1024;
+/// Largest answer to a request that asks for little, such as one that gives up a scroll.
+const MAX_SMALL_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Memory that an answer takes while it is read, for each of its bytes: its text, and what is read out of it.
+const COST_OF_A_BYTE: usize = 2;
 
 /// Longest wait for a connection, and for the answer to a node's head when there is another node to turn to.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -50,6 +56,9 @@ pub struct ConnectionSettings {
     pub tls: TlsSettings,
     /// Longest wait for an answer, and for more of one.
     pub timeout: Duration,
+    /// Bytes of memory for results that aggregate, all together. Other answers that are held as a whole (reports, definitions,
+    /// names) have half as much again, so that they don't wait for those.
+    pub memory: usize,
 }
 
 /// A cluster. Cloning is cheap; clones share their connections.
@@ -66,6 +75,10 @@ pub(super) struct Connection {
     connect_time: Duration,
     timeout: Duration,
     hit_memory: HitMemory,
+    /// For results that aggregate.
+    memory: Memory,
+    /// For everything else.
+    memory_for_others: Memory,
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
 }
@@ -110,7 +123,7 @@ struct Request<'r> {
 pub(super) struct StreamRequest<'r> {
     pub path: &'r str,
     pub query: &'r [(&'r str, String)],
-    pub body: &'r Value,
+    pub body: Bytes,
     pub repeatable: Repeatable,
     /// The scroll that it goes on with.
     pub scroll_id: Option<&'r str>,
@@ -239,6 +252,8 @@ impl Elasticsearch {
                 connect_time,
                 timeout: settings.timeout,
                 hit_memory: HitMemory::default(),
+                memory: Memory::new(settings.memory),
+                memory_for_others: Memory::new(settings.memory / 2),
                 openers: moka::sync::Cache::builder()
                     .max_capacity(MAX_OPENERS)
                     .time_to_idle(LONGEST_SCROLL)
@@ -278,7 +293,9 @@ impl Elasticsearch {
             .collect();
         let body = json!({"docs": docs});
         let path = MgetParts::None.url();
-        let answer: Answer<T> = self.ask("mget", Method::Post, &path, Some(&body)).await?;
+        let share = self.small_share();
+        let answer: Answer<T> =
+            measured("mget", self.read_whole(&path, text(&body), &share)).await?;
         // What belongs to somebody else must not be taken for what was asked for.
         let asked_for = index_and_id.iter().map(|(_, id)| Some(*id));
         if !(answer.docs.iter().map(|document| document.id.as_deref())).eq(asked_for) {
@@ -299,31 +316,35 @@ impl Elasticsearch {
     /// A search whose answer is small enough to be held as a whole.
     ///
     /// # Errors
-    /// Elasticsearch does not answer, refuses, or answers only in part.
+    /// Elasticsearch does not answer, refuses, or answers only in part; or the answer is too large.
     pub async fn search<T: DeserializeOwned>(
         &self,
         indices: &[String],
         body: &Value,
     ) -> Result<T, ElasticsearchError> {
+        self.search_within(indices, text(body), &self.small_share())
+            .await
+    }
+
+    /// The same, with a body that is text already. What the answer takes is added to `share`.
+    ///
+    /// # Errors
+    /// As [`Elasticsearch::search`].
+    pub async fn search_within<T: DeserializeOwned>(
+        &self,
+        indices: &[String],
+        body: Bytes,
+        share: &Share,
+    ) -> Result<T, ElasticsearchError> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         // What is slow, or surprising, can be sent by hand then.
-        tracing::trace!(indices = indices.join(","), %body, "search");
+        tracing::trace!(
+            indices = indices.join(","),
+            body = %String::from_utf8_lossy(&body),
+            "search"
+        );
         let path = SearchParts::Index(&indices).url();
-        let search = async {
-            // The official client reads an answer to its end, however long that is: newer versions don't tell the length.
-            let request = StreamRequest {
-                path: &path,
-                query: &[],
-                body,
-                repeatable: Repeatable::Yes,
-                scroll_id: None,
-            };
-            let (response, _) = self.connection.post_for_stream(&request).await?;
-            let status = response.status().as_u16();
-            parse(status, &read_bounded(response).await?)
-        };
-        let answer: Complete<T> = measured("search", search).await?;
-        answer.whole()
+        measured("search", self.complete(&path, body, share)).await
     }
 
     /// How many documents match.
@@ -340,10 +361,67 @@ impl Elasticsearch {
             count: u64,
         }
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-        let body = json!({"query": query});
+        let body = text(&json!({"query": query}));
         let path = CountParts::Index(&indices).url();
-        let answer: Complete<Count> = self.ask("count", Method::Post, &path, Some(&body)).await?;
-        answer.whole().map(|answer| answer.count)
+        let share = self.small_share();
+        let answer: Count = measured("count", self.complete(&path, body, &share)).await?;
+        Ok(answer.count)
+    }
+
+    /// A share of the memory for results that aggregate.
+    pub fn share(&self) -> Share {
+        self.connection.memory.share()
+    }
+
+    /// A share of the memory for other answers.
+    pub(super) fn small_share(&self) -> Share {
+        self.connection.memory_for_others.share()
+    }
+
+    /// Asks for what may be long, and reads it as a whole.
+    async fn read_whole<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Bytes,
+        share: &Share,
+    ) -> Result<T, ElasticsearchError> {
+        let (status, answer) = self.bytes_of(path, body, share).await?;
+        share.work_on(answer.len(), || parse(status, &answer)).await
+    }
+
+    /// The same for an answer that says whether it is whole.
+    async fn complete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Bytes,
+        share: &Share,
+    ) -> Result<T, ElasticsearchError> {
+        let (status, answer) = self.bytes_of(path, body, share).await?;
+        let read = || {
+            // Twice, since reading both at once makes a tree of all that there is.
+            parse::<Completeness>(status, &answer)?.check()?;
+            parse(status, &answer)
+        };
+        share.work_on(answer.len(), read).await
+    }
+
+    async fn bytes_of(
+        &self,
+        path: &str,
+        body: Bytes,
+        share: &Share,
+    ) -> Result<(u16, Vec<u8>), ElasticsearchError> {
+        let request = StreamRequest {
+            path,
+            query: &[],
+            body,
+            repeatable: Repeatable::Yes,
+            scroll_id: None,
+        };
+        // The official client reads an answer to its end, however long that is: newer versions don't tell the length.
+        let (response, _) = self.connection.post_for_stream(&request).await?;
+        let status = response.status().as_u16();
+        Ok((status, read_bounded(response, share).await?))
     }
 
     /// Gives up scrolls. One that is gone already is as good as given up.
@@ -570,8 +648,7 @@ impl Connection {
         &self,
         request: &StreamRequest<'_>,
     ) -> Result<(reqwest::Response, Option<HeaderValue>), ElasticsearchError> {
-        let body = bytes::Bytes::from(utf16::to_vec(request.body));
-        let send = |node, authorization| self.stream_from(node, request, &body, authorization);
+        let send = |node, authorization| self.stream_from(node, request, authorization);
         match request.scroll_id.and_then(|id| self.openers.get(id)) {
             None => self.send(request.repeatable, send).await,
             Some(opener) => {
@@ -594,7 +671,6 @@ impl Connection {
         &self,
         node: &Node,
         request: &StreamRequest<'_>,
-        body: &bytes::Bytes,
         authorization: Option<HeaderValue>,
     ) -> Result<reqwest::Response, Failure> {
         let mut builder = self
@@ -602,7 +678,7 @@ impl Connection {
             .post(node.join(request.path)?)
             .header(CONTENT_TYPE, "application/json")
             .query(request.query)
-            .body(body.clone());
+            .body(sent(&request.body));
         if request.repeatable == Repeatable::Yes {
             // It is read at once and as a whole, while a step takes as long as its reader does.
             builder = builder.timeout(self.timeout);
@@ -675,9 +751,11 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Elasticsearc
     let status = response.status_code();
     if response
         .content_length()
-        .is_some_and(|length| length > MAX_ANSWER_BYTES as u64)
+        .is_some_and(|length| length > MAX_SMALL_ANSWER_BYTES)
     {
-        return Err(too_large());
+        return Err(ElasticsearchError::Unreadable(format!(
+            "it is larger than {MAX_SMALL_ANSWER_BYTES} bytes"
+        )));
     }
     let body = response
         .bytes()
@@ -686,6 +764,7 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Elasticsearc
     parse(status.as_u16(), &body)
 }
 
+/// Reads any answer that is held as a whole.
 fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, ElasticsearchError> {
     if !(200..300).contains(&status) {
         return Err(ElasticsearchError::from_answer(status, body));
@@ -693,24 +772,39 @@ fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, Elasticsear
     utf16::from_slice(body).map_err(|error| ElasticsearchError::Unreadable(error.to_string()))
 }
 
-/// Reads an answer of which nobody said how long it is.
-async fn read_bounded(mut response: reqwest::Response) -> Result<Vec<u8>, ElasticsearchError> {
+/// Takes an answer of which nobody said how long it is; before it does, the memory that reading it takes.
+async fn read_bounded(
+    mut response: reqwest::Response,
+    share: &Share,
+) -> Result<Vec<u8>, ElasticsearchError> {
     let mut body = Vec::new();
     let next = async |response: &mut reqwest::Response| {
         let chunk = response.chunk().await;
         chunk.map_err(|error| classify(&error, error.is_timeout()))
     };
+    let is_refusal = !response.status().is_success();
     while let Some(chunk) = next(&mut response).await? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(too_large());
-        }
+        share.grow(COST_OF_A_BYTE * chunk.len()).await?;
         body.extend_from_slice(&chunk);
+        if is_refusal && body.len() > MAX_ERROR_BYTES {
+            break;
+        }
     }
     Ok(body)
 }
 
-fn too_large() -> ElasticsearchError {
-    ElasticsearchError::Unreadable(format!("it is larger than {MAX_ANSWER_BYTES} bytes"))
+/// A body of a request.
+/// A request as it is sent, with its strings as Java would have them. Hardly any has to be changed for that.
+fn sent(body: &Bytes) -> Bytes {
+    if utf16::needs_restoring(body) {
+        Bytes::from(utf16::restore(body.to_vec()))
+    } else {
+        body.clone()
+    }
+}
+
+fn text(body: &Value) -> Bytes {
+    Bytes::from(body.to_string())
 }
 
 /// An answer to a search that asks for documents.
@@ -731,17 +825,15 @@ impl<H> Found<H> {
     }
 }
 
-/// An answer together with what says whether it is whole.
+/// What says whether an answer is whole.
 #[derive(Deserialize)]
-struct Complete<T> {
+struct Completeness {
     #[serde(default)]
     timed_out: bool,
     #[serde(default)]
     terminated_early: bool,
     #[serde(rename = "_shards", default)]
     shards: Shards,
-    #[serde(flatten)]
-    answer: T,
 }
 
 /// How many shards answered.
@@ -795,9 +887,8 @@ pub(super) fn check_whole(
     Ok(())
 }
 
-impl<T> Complete<T> {
-    fn whole(self) -> Result<T, ElasticsearchError> {
-        check_whole(self.timed_out, self.terminated_early, &self.shards)?;
-        Ok(self.answer)
+impl Completeness {
+    fn check(&self) -> Result<(), ElasticsearchError> {
+        check_whole(self.timed_out, self.terminated_early, &self.shards)
     }
 }

@@ -1,5 +1,6 @@
 //! All keys of a composite aggregation, however many pages they take.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -37,7 +38,7 @@ struct Bucket<K> {
 }
 
 impl Elasticsearch {
-    /// Collects the keys. `level` is the aggregation around the composite one, such as a `nested` or a `filter`.
+    /// Collects the keys; all of them together are held as one answer. `level` is the aggregation around the composite one, such as a `nested` or a `filter`.
     ///
     /// # Errors
     /// As [`Elasticsearch::search`].
@@ -49,6 +50,7 @@ impl Elasticsearch {
         sources: &Value,
     ) -> Result<Vec<K>, ElasticsearchError> {
         let mut keys = Vec::new();
+        let share = self.small_share();
         let mut after = Value::Null;
         loop {
             let mut composite = Map::new();
@@ -60,7 +62,11 @@ impl Elasticsearch {
             let mut level = level.clone();
             level.insert("aggs".to_owned(), json!({"keys": {"composite": composite}}));
             let body = json!({"size": 0, "track_total_hits": false, "query": query, "aggs": {"level": level}});
-            let answer: Answer<K> = self.search(indices, &body).await?;
+            let before = share.bytes();
+            let body = Bytes::from(body.to_string());
+            let answer: Answer<K> = self.search_within(indices, body, &share).await?;
+            // The text is gone, and half of what it took was for it.
+            share.shrink((share.bytes() - before) / 2);
             let Some(page) = answer
                 .aggregations
                 .map(|aggregations| aggregations.level.keys)

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::memory::NoMemory;
 use crate::utf16;
 
 /// Nesting of an error body that is looked at; Elasticsearch's own go four or five deep.
@@ -32,6 +33,9 @@ pub enum ElasticsearchError {
     /// It answered something that is not an answer.
     #[error("Elasticsearch's answer can't be read: {0}")]
     Unreadable(String),
+    /// There is no memory for its answer.
+    #[error("Elasticsearch's answer can't be held: {0}")]
+    NoMemory(#[from] NoMemory),
 }
 
 /// Why Elasticsearch refused a request.
@@ -77,6 +81,8 @@ impl ElasticsearchError {
             Self::Unreachable(_) => "unreachable",
             Self::Timeout(_) => "timeout",
             Self::Unreadable(_) => "unreadable",
+            Self::NoMemory(NoMemory::TooLarge(_)) => "too_large",
+            Self::NoMemory(NoMemory::Busy) => "no_memory",
             Self::Refused { refusal, .. } => match refusal {
                 Refusal::IndexNotFound => "index_not_found",
                 Refusal::SearchContextMissing => "search_context_missing",

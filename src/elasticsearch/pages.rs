@@ -140,7 +140,7 @@ impl Elasticsearch {
         let request = StreamRequest {
             path: &path,
             query: &query,
-            body,
+            body: body.to_string().into(),
             repeatable: Repeatable::OnAnotherNode,
             scroll_id: None,
         };
@@ -172,7 +172,7 @@ impl Elasticsearch {
         let request = StreamRequest {
             path: &path,
             query: &[],
-            body,
+            body: body.to_string().into(),
             repeatable: Repeatable::Yes,
             scroll_id: None,
         };
@@ -209,7 +209,7 @@ impl Elasticsearch {
         let request = StreamRequest {
             path: "_search/scroll",
             query: &[],
-            body: &body,
+            body: body.to_string().into(),
             repeatable: Repeatable::No,
             scroll_id: Some(scroll_id),
         };
@@ -251,7 +251,7 @@ impl Elasticsearch {
 }
 
 /// Largest error body that is read; Elasticsearch's own are a few kilobytes.
-const MAX_ERROR_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_ERROR_BYTES: usize = 1024 * 1024;
 
 /// Longest time for reading one. What has arrived by then has to do: the status alone says enough.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(10);

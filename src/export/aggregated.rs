@@ -2,13 +2,16 @@
 
 use super::answer::Envelope;
 use super::error::ExportError;
-use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
+use super::{Export, ExportRequest, Exporter, Held, ask_scope, message_about};
+use bytes::Bytes;
+
 use crate::elasticsearch::ElasticsearchError;
+use crate::memory::{NoMemory, Share};
 use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
 use crate::plan::decision::{DecisionContext, DecisionPlan};
 use crate::plan::evaluation::Evaluation;
-use crate::plan::{Plan, PlanError, ProcessEvaluation};
+use crate::plan::{Plan, PlanError, ProcessEvaluation, Room};
 use crate::raw_data::dates;
 use crate::report::definition::{DecisionReportData, ProcessReportData};
 use crate::result::ReportResult;
@@ -43,8 +46,7 @@ impl Exporter {
                 models: &models,
             },
         };
-        let result = self.evaluate(&evaluation).await?;
-        Ok(write(request, &scope, &result))
+        self.evaluate(request, &evaluation).await
     }
 
     /// The result of a report on decisions, whole.
@@ -61,47 +63,90 @@ impl Exporter {
             filter: &filter,
             bucket_limit: self.0.settings.aggregation_bucket_limit,
         });
-        let result = self.evaluate(&plan).await?;
-        Ok(write(request, &scope, &result))
+        self.evaluate(request, &plan).await
     }
 
     async fn evaluate(
         &self,
+        request: &ExportRequest,
         evaluation: &(impl Evaluation + Sync),
-    ) -> Result<ReportResult, ExportError> {
+    ) -> Result<Export, ExportError> {
         let scope = evaluation.scope();
+        let share = self.0.elasticsearch.share();
+        let without_index = || whole(request, scope, evaluation.result_without_index());
         if scope.is_known_to_be_empty() {
-            return Ok(evaluation.result_without_index());
+            return Ok(without_index());
         }
         let mut statistics = None;
         if let Some(search) = evaluation.statistics() {
-            statistics = self.search(scope, &search).await?;
+            let search = Bytes::from(search.to_string());
+            statistics = self.search(scope, search, &share).await?;
             if statistics.is_none() {
-                return Ok(evaluation.result_without_index());
+                return Ok(without_index());
             }
+            share.shrink_to(0);
         }
-        let search = evaluation.search(statistics.as_ref())?;
-        let answer = self.search(scope, &search).await?;
-        Ok(answer.map_or_else(
-            || evaluation.result_without_index(),
-            |answer| evaluation.result(&answer),
-        ))
+        // What had to know its range first may have very many buckets.
+        let many = statistics.as_ref().map_or(0, |_| usize::MAX);
+        let search = with_room(&share, many, |room| {
+            let search = evaluation.search(statistics.as_ref(), room)?;
+            Ok(Bytes::from(search.into_text()))
+        });
+        let search = search.await?;
+        drop(statistics);
+        share.shrink_to(search.len());
+        share.grow(search.len() - share.bytes()).await?;
+        let Some(answer) = self.search(scope, search, &share).await? else {
+            return Ok(without_index());
+        };
+        let bytes = answer.bytes();
+        share.shrink_to(bytes);
+        let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
+        let result = result.await?;
+        drop(answer);
+        let export = share.work_on(bytes, || whole(request, scope, result)).await;
+        Ok(held_until_delivered(export, share))
     }
 
     /// The answer of a scope; `None` where its indices don't exist.
     async fn search(
         &self,
         scope: &Scope,
-        body: &serde_json::Value,
+        body: Bytes,
+        share: &Share,
     ) -> Result<Option<Answer>, ElasticsearchError> {
         let elasticsearch = &self.0.elasticsearch;
-        let search =
-            |indices: Vec<String>| async move { elasticsearch.search(&indices, body).await };
+        let search = |indices: Vec<String>| {
+            let body = body.clone();
+            async move { elasticsearch.search_within(&indices, body, share).await }
+        };
         ask_scope(scope, search).await
     }
 }
 
-fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Export {
+/// Makes something out of so many bytes, and takes the memory for it. Where there is none at the moment, it is made once more as
+/// soon as there is: nobody waits with it half made.
+async fn with_room<T>(
+    share: &Share,
+    bytes: usize,
+    make: impl Fn(&Room<'_>) -> Result<T, PlanError>,
+) -> Result<T, PlanError> {
+    let before = share.bytes();
+    let attempt = || {
+        let room = Room::new(|bytes| Ok(share.grow_at_once(bytes)?));
+        make(&room)
+    };
+    match share.work_on(bytes, attempt).await {
+        Err(PlanError::NoMemory(NoMemory::Busy)) => {
+            share.shrink_to(before);
+            share.wait_for_reserve().await?;
+            share.work_on(bytes, attempt).await
+        }
+        made => made,
+    }
+}
+
+fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Export {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
     let messages: Vec<String> = message_about(scope)
@@ -118,7 +163,18 @@ fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Expor
     Export::Whole {
         json: envelope.with_result(result),
         records,
+        held: Held::default(),
     }
+}
+
+/// Keeps as much of the memory as the answer's text takes until its reader has it.
+fn held_until_delivered(mut export: Export, share: Share) -> Export {
+    if let Export::Whole { json, held, .. } = &mut export {
+        json.shrink_to_fit();
+        share.shrink_to(json.len());
+        held.add(share);
+    }
+    export
 }
 
 impl From<PlanError> for ExportError {
@@ -126,6 +182,7 @@ impl From<PlanError> for ExportError {
         match error {
             PlanError::Definition(error) => error.into(),
             PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
+            PlanError::NoMemory(error) => error.into(),
         }
     }
 }

@@ -42,12 +42,12 @@ impl Envelope<'_> {
     }
 
     /// A whole answer with a result that is no rows.
-    pub fn with_result(&self, result: &ReportResult) -> Vec<u8> {
+    pub fn with_result(&self, result: ReportResult) -> Vec<u8> {
         let mut out = JsonText::default();
         self.write_head(&mut out, Some(result.records()));
         result.write_data(&mut out);
         out.raw("}");
-        out.take()
+        out.into_bytes()
     }
 
     /// A whole answer without rows.
@@ -71,7 +71,7 @@ mod tests {
         };
         let result = ReportResult::Number(None);
         assert_eq!(
-            String::from_utf8(envelope.with_result(&result)).unwrap(),
+            String::from_utf8(envelope.with_result(result)).unwrap(),
             r#"{"numberOfRecordsInResponse":0,"totalNumberOfRecords":0,"reportId":"r"}"#
         );
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::elasticsearch::{ElasticsearchError, Refusal};
+use crate::memory::NoMemory;
 use crate::report::definition::DefinitionError;
 use crate::report::store::LoadError;
 
@@ -89,6 +90,7 @@ impl From<ElasticsearchError> for ExportError {
             | ElasticsearchError::Unreachable(_)
             | ElasticsearchError::Timeout(_) => Self::Unavailable(error),
             ElasticsearchError::Unreadable(_) => Self::Internal(error.to_string()),
+            ElasticsearchError::NoMemory(no_memory) => (*no_memory).into(),
             ElasticsearchError::Refused {
                 refusal,
                 reason,
@@ -119,6 +121,21 @@ impl From<ElasticsearchError> for ExportError {
                      or lack a privilege: {reason}"
                 )),
                 Refusal::IndexNotFound | Refusal::Other => Self::Internal(error.to_string()),
+            },
+        }
+    }
+}
+
+impl From<NoMemory> for ExportError {
+    fn from(error: NoMemory) -> Self {
+        match error {
+            NoMemory::TooLarge(_) => Self::TooManyBuckets(format!(
+                "The result can't be held: {error}. Ask for less: a coarser unit of dates or wider buckets, a filter, another \
+                 distribution, fewer definitions"
+            )),
+            NoMemory::Busy => Self::Busy {
+                reason: error.to_string(),
+                retry_after: RETRY_AFTER_OVERLOAD,
             },
         }
     }

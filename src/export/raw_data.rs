@@ -690,6 +690,7 @@ fn without_rows(envelope: &Envelope<'_>) -> Export {
     Export::Whole {
         json: envelope.without_rows(),
         records: 0,
+        held: super::Held::default(),
     }
 }
 

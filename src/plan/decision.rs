@@ -8,13 +8,14 @@
 
 use serde_json::{Value, json};
 
-use super::PlanError;
 use super::aggregations::Aggregations;
 use super::answer::{Answer, Bucket};
 use super::evaluation::Evaluation;
+use super::search::Search;
 use super::statistics::Range;
 use super::variable_buckets::BucketSettings;
 use super::view::count;
+use super::{PlanError, Room};
 use crate::filter::{self, FilterContext};
 use crate::report::definition::{Configuration, DecisionGroupBy, DecisionReportData};
 use crate::result::{Entry, Order, ReportResult};
@@ -109,24 +110,14 @@ impl<'a> DecisionPlan<'a> {
         }
     }
 
-    fn search_for(&self, aggregations: Aggregations) -> Value {
+    fn query(&self) -> Value {
         let DecisionContext {
             report,
             scope,
             filter,
             ..
         } = self.context;
-        let mut body = json!({
-            "size": 0,
-            "track_total_hits": true,
-            "query": instance_query(report, scope, filter),
-        });
-        if let Some(members) = body.as_object_mut()
-            && !aggregations.is_empty()
-        {
-            members.insert("aggs".to_owned(), aggregations.into());
-        }
-        body
+        instance_query(report, scope, filter)
     }
 }
 
@@ -137,29 +128,40 @@ impl Evaluation for DecisionPlan<'_> {
 
     fn statistics(&self) -> Option<Value> {
         let statistics = self.grouping.as_ref()?.statistics(&self.context)?;
-        Some(self.search_for(statistics))
+        Some(json!({
+            "size": 0,
+            "track_total_hits": true,
+            "query": self.query(),
+            "aggs": statistics,
+        }))
     }
 
-    fn search(&self, statistics: Option<&Answer>) -> Result<Value, PlanError> {
+    fn search(&self, statistics: Option<&Answer>, _: &Room<'_>) -> Result<Search, PlanError> {
         let range = statistics.map_or_else(Range::default, |answer| Range::read(answer.root()));
         let aggregations = match &self.grouping {
             Some(grouping) => grouping.aggregations(&self.context, range)?,
             None => Aggregations::new(),
         };
-        Ok(self.search_for(aggregations))
+        Ok(Search {
+            query: self.query(),
+            aggregations: aggregations.into(),
+        })
     }
 
-    fn result(&self, answer: &Answer) -> ReportResult {
+    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError> {
         let all = answer.root();
         let Some(grouping) = &self.grouping else {
-            return ReportResult::Number(Some(count(all.doc_count())));
+            return Ok(ReportResult::Number(Some(count(all.doc_count()))));
         };
-        let groups = grouping.groups(&self.context, all).into_iter();
+        let groups = grouping.groups(&self.context, all);
+        room.take_groups(groups.iter().map(|(key, _)| key.as_str()));
+        room.check()?;
         let mut entries: Vec<_> = groups
+            .into_iter()
             .map(|(key, group)| Entry::new(key, None, Some(count(group.doc_count()))))
             .collect();
         grouping.order(&self.context).sort_map(&mut entries);
-        ReportResult::Map(entries)
+        Ok(ReportResult::Map(entries))
     }
 
     /// No instances (fact file F, section 4.4).
@@ -219,7 +221,11 @@ mod tests {
     }
 
     fn aggregations(group_by: Value) -> Value {
-        with_plan(group_by, |plan| plan.search(None).unwrap()["aggs"].take())
+        with_plan(group_by, |plan| {
+            let search = plan.search(None, &Room::unlimited()).unwrap();
+            let mut text: Value = serde_json::from_str(&search.into_text()).unwrap();
+            text["aggs"].take()
+        })
     }
 
     #[test]
@@ -276,15 +282,21 @@ mod tests {
     #[test]
     fn without_a_range_there_is_nothing_to_group() {
         let by_date = json!({"type": "evaluationDateTime", "value": {"unit": "day"}});
-        assert_eq!(aggregations(by_date.clone()), Value::Null);
+        assert_eq!(aggregations(by_date.clone()), json!({}));
         let answer: Answer =
             serde_json::from_value(json!({"hits": {"total": {"value": 5}}})).unwrap();
         with_plan(by_date, |plan| {
-            assert_eq!(plan.result(&answer), ReportResult::Map(Vec::new()));
+            assert_eq!(
+                plan.result(&answer, &Room::unlimited()),
+                Ok(ReportResult::Map(Vec::new()))
+            );
             assert_eq!(plan.result_without_index(), ReportResult::Map(Vec::new()));
         });
         with_plan(json!({"type": "none"}), |plan| {
-            assert_eq!(plan.result(&answer), ReportResult::Number(Some(5.0)));
+            assert_eq!(
+                plan.result(&answer, &Room::unlimited()),
+                Ok(ReportResult::Number(Some(5.0)))
+            );
             assert_eq!(plan.result_without_index(), ReportResult::Number(Some(0.0)));
         });
     }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::PlanError;
 use super::answer::Answer;
+use super::search::Search;
+use super::{PlanError, Room};
 use crate::result::ReportResult;
 use crate::scope::Scope;
 
@@ -18,11 +19,14 @@ pub trait Evaluation {
     /// The search whose answer is the result; `statistics` is the answer to [`Evaluation::statistics`].
     ///
     /// # Errors
-    /// The report asks for impossible buckets.
-    fn search(&self, statistics: Option<&Answer>) -> Result<Value, PlanError>;
+    /// The report asks for impossible buckets, or for more than there is room for.
+    fn search(&self, statistics: Option<&Answer>, room: &Room<'_>) -> Result<Search, PlanError>;
 
     /// The result.
-    fn result(&self, answer: &Answer) -> ReportResult;
+    ///
+    /// # Errors
+    /// There is no room for it.
+    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError>;
 
     /// The result where there is no index of instances.
     fn result_without_index(&self) -> ReportResult;

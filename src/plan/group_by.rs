@@ -6,11 +6,13 @@ use super::PlanError;
 use super::aggregations::Aggregations;
 use super::answer::Bucket;
 use super::context::PlanContext;
-use super::distributed_by::{Key, Part};
+use super::distributed_by::Key;
 use super::inner::Inner;
+use super::search::Outermost;
 use super::statistics::Range;
+use super::view::Measure;
 use crate::report::definition::{DateField, GroupBy, IdentityField, ProcessReportData, ViewEntity};
-use crate::result::Order;
+use crate::result::{Entry, Order};
 
 mod element_date;
 mod element_duration;
@@ -30,12 +32,12 @@ pub struct Group {
     /// What tells it from the other groups.
     pub key: Key,
     /// What the distribution makes of it; a single part without one.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Entry<Measure>>,
 }
 
 impl Group {
     /// A group whose label is its key.
-    fn unlabelled(key: String, parts: Vec<Part>) -> Self {
+    fn unlabelled(key: String, parts: Vec<Entry<Measure>>) -> Self {
         Self {
             key: Key { key, label: None },
             parts,
@@ -64,7 +66,7 @@ pub trait Grouping: Send + Sync {
     ///
     /// # Errors
     /// The report asks for impossible buckets.
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError>;
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError>;
 
     /// The groups of an answer, in the order that decides between equal ones.
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group>;

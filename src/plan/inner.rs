@@ -5,8 +5,10 @@ use super::aggregations::Aggregations;
 use super::answer::Bucket;
 use super::context::PlanContext;
 use super::distributed_by::{Distribution, Key, Part};
+use super::room::Room;
 use super::statistics::Range;
-use super::view::View;
+use super::view::{Measure, View};
+use crate::result::Entry;
 
 /// A distribution with a view, as a grouping sees them.
 #[derive(Clone, Copy)]
@@ -19,6 +21,8 @@ pub struct Inner<'a> {
     pub view: &'a dyn View,
     /// What the distribution had to know first.
     pub range: Range,
+    /// The memory that there is for the search and the result.
+    pub room: &'a Room<'a>,
 }
 
 impl Inner<'_> {
@@ -52,15 +56,28 @@ impl Inner<'_> {
         })
     }
 
-    /// The parts of a group.
-    pub fn parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Part> {
+    /// The parts of a group, with all their measures.
+    pub fn measured_parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Part> {
+        if self.room.is_used_up() {
+            return Vec::new();
+        }
         self.distribution
             .parts(self.context, group, expected, self.view)
     }
 
+    /// The parts of a group as the result has them.
+    pub fn parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Entry<Measure>> {
+        self.room.keep(self.measured_parts(group, expected))
+    }
+
     /// The parts of a group that Elasticsearch has no bucket for.
-    pub fn parts_of_nothing(&self, expected: &[Key]) -> Vec<Part> {
-        self.distribution
-            .parts_of_nothing(self.context, expected, self.view)
+    pub fn parts_of_nothing(&self, expected: &[Key]) -> Vec<Entry<Measure>> {
+        if self.room.is_used_up() {
+            return Vec::new();
+        }
+        let parts = self
+            .distribution
+            .parts_of_nothing(self.context, expected, self.view);
+        self.room.keep(parts)
     }
 }

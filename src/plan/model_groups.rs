@@ -10,6 +10,8 @@ use super::distributed_by::Key;
 use super::group_by::Group;
 use super::hidden_flow_nodes::hidden_flow_nodes;
 use super::inner::Inner;
+use super::view::Measure;
+use crate::result::Entry;
 
 /// The groups of those buckets whose element the model has, then the elements without a bucket; without the latter
 /// where a filter of the view level says which elements matter.
@@ -37,7 +39,7 @@ pub fn groups(
     groups
 }
 
-fn group(element: &ModelElement, parts: Vec<super::distributed_by::Part>) -> Group {
+fn group(element: &ModelElement, parts: Vec<Entry<Measure>>) -> Group {
     Group {
         key: Key {
             key: element.id.clone(),

@@ -45,6 +45,11 @@ fn answer(total: u64, aggregations: Value) -> Answer {
     serde_json::from_value(answer).unwrap()
 }
 
+fn asked(plan: &Plan, context: &PlanContext<'_>, ranges: Ranges) -> Value {
+    let search = plan.search(context, ranges, &Room::unlimited()).unwrap();
+    serde_json::from_str(&search.into_text()).unwrap()
+}
+
 #[test]
 fn a_grouping_a_distribution_and_a_view_are_nested() {
     let data = json!({
@@ -63,7 +68,7 @@ fn a_grouping_a_distribution_and_a_view_are_nested() {
             2,
             json!({"grouping": {"statistics": {"min": 0.0, "max": 1000.0}}}),
         ));
-        let search = plan.search(context, ranges).unwrap();
+        let search = asked(plan, context, ranges);
         assert_eq!(
             search["query"]["bool"]["filter"][1],
             json!({"exists": {"field": "startDate"}})
@@ -103,11 +108,11 @@ fn a_grouping_a_distribution_and_a_view_are_nested() {
         };
         let group = |day: &str, value| Entry::new(day.to_owned(), None, part(value));
         assert_eq!(
-            plan.result(context, &found),
-            ReportResult::HyperMap(vec![
+            plan.result(context, &found, &Room::unlimited()),
+            Ok(ReportResult::HyperMap(vec![
                 group("1970-01-01T00:00:00.000+0000", Some(3.0)),
                 group("1970-01-02T00:00:00.000+0000", None),
-            ])
+            ]))
         );
     });
 }
@@ -123,10 +128,10 @@ fn without_values_nothing_is_grouped() {
             0,
             json!({"grouping": {"statistics": {"min": null, "max": null}}}),
         );
-        let search = plan.search(context, plan.ranges(&nothing)).unwrap();
+        let search = asked(plan, context, plan.ranges(&nothing));
         assert_eq!(search["aggs"], json!({}));
-        let result = plan.result(context, &answer(0, json!({})));
-        assert_eq!(result, ReportResult::Map(Vec::new()));
+        let result = plan.result(context, &answer(0, json!({})), &Room::unlimited());
+        assert_eq!(result, Ok(ReportResult::Map(Vec::new())));
     });
 }
 
@@ -151,4 +156,63 @@ fn without_an_index_a_number_depends_on_the_view() {
         ReportResult::Number(None)
     );
     assert_eq!(number("incident", "frequency"), ReportResult::Number(None));
+}
+
+#[test]
+fn intervals_in_which_something_ran_are_asked_for_by_their_starts() {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["frequency"]},
+        "groupBy": {"type": "runningDate", "value": {"unit": "hour"}},
+        "distributedBy": {"type": "process", "value": null},
+    });
+    with_plan(&data, |plan, context| {
+        let ranges = plan.ranges(&answer(
+            1,
+            json!({"grouping": {"statistics": {"min": 0.0, "max": 3_600_000.0}}}),
+        ));
+        let search = asked(plan, context, ranges);
+        let dates = &search["aggs"]["runningDates"];
+        let date = |hour: u8| format!("1970-01-01T0{hour}:00:00.000+0000");
+        let format = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
+        let ran_in = |hour: u8| {
+            json!({"bool": {"must": [
+                {"range": {"startDate": {"lt": date(hour + 1), "format": format}}},
+                {"bool": {"should": [
+                    {"range": {"endDate": {"gte": date(hour), "format": format}}},
+                    {"bool": {"must_not": [{"exists": {"field": "endDate"}}]}}]}}]}})
+        };
+        assert_eq!(
+            dates["filters"]["filters"],
+            json!({date(0): ran_in(0), date(1): ran_in(1)})
+        );
+        assert!(dates["aggs"]["definitionKeys"].is_object());
+        assert_eq!(search["track_total_hits"], true);
+    });
+}
+
+#[test]
+fn a_result_that_has_no_room_is_an_error() {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["frequency"]},
+        "groupBy": {"type": "duration", "value": null},
+    });
+    with_plan(&data, |plan, context| {
+        let buckets: Vec<Value> = (0..1_000)
+            .map(|key| json!({"key": f64::from(key), "doc_count": 1}))
+            .collect();
+        let found = answer(
+            1_000,
+            json!({"level": {"doc_count": 1, "durations": {"buckets": buckets}}}),
+        );
+        let room = Room::new(|_| Err(NoMemory::TooLarge(1).into()));
+        assert_eq!(
+            plan.result(context, &found, &room),
+            Err(PlanError::NoMemory(NoMemory::TooLarge(1)))
+        );
+        assert_eq!(
+            plan.result(context, &found, &Room::unlimited())
+                .map(|result| result.records()),
+            Ok(1_000)
+        );
+    });
 }

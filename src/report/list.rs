@@ -3,6 +3,7 @@
 //! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::definition::{DefinitionError, StoredReport};
@@ -156,10 +157,19 @@ pub struct ReportList {
 #[derive(Deserialize)]
 struct Hit {
     _id: String,
-    #[serde(default)]
-    _source: Value,
+    _source: Option<Box<RawValue>>,
     #[serde(default)]
     sort: Vec<Value>,
+}
+
+impl Hit {
+    /// One document at a time is read into a tree of values.
+    fn source(&self) -> Value {
+        let source = self._source.as_ref().map(|source| source.get());
+        source
+            .and_then(|source| serde_json::from_str(source).ok())
+            .unwrap_or_default()
+    }
 }
 
 impl ReportList {
@@ -194,7 +204,7 @@ impl ReportList {
                 for hit in &hits {
                     take(ListedReport::read(
                         &hit._id,
-                        &hit._source,
+                        &hit.source(),
                         kind,
                         self.assignee_analytics,
                     ));

@@ -23,6 +23,7 @@ mod filters;
 mod jwt;
 mod limits;
 mod many_clients;
+mod memory;
 mod observability;
 mod odd_texts;
 mod openapi;

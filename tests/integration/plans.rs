@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use optimize_export::filter::FilterContext;
-use optimize_export::plan::Plan;
 use optimize_export::plan::answer::Answer;
 use optimize_export::plan::context::{ModelElement, PlanContext, ProcessModel, ProcessModels};
+use optimize_export::plan::{Plan, Room};
 use optimize_export::report::definition::{ProcessReportData, StoredReport, ViewEntity};
 use optimize_export::result::{Entry, ReportResult};
 use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
@@ -119,8 +119,14 @@ impl World {
         let plan = Plan::of(&report, &filter).unwrap();
         let statistics = plan.statistics(&context);
         let ranges = statistics.map(|body| plan.ranges(&self.ask(&scope.indices, &body)));
-        let search = plan.search(&context, ranges.unwrap_or_default()).unwrap();
-        plan.result(&context, &self.ask(&scope.indices, &search))
+        let room = Room::unlimited();
+        let ranges = ranges.unwrap_or_default();
+        let search = plan.search(&context, ranges, &room).unwrap();
+        let answer = self.ask(
+            &scope.indices,
+            &serde_json::from_str(&search.into_text()).unwrap(),
+        );
+        plan.result(&context, &answer, &room).unwrap()
     }
 
     /// Checks reports; all differences are shown together.
@@ -147,7 +153,7 @@ fn text(result: &ReportResult) -> String {
     let number = |number: &Option<f64>| number.map_or("-".to_owned(), |number| number.to_string());
     fn name<V>(entry: &Entry<V>) -> String {
         if entry.label == entry.key {
-            entry.key.clone()
+            entry.key.to_string()
         } else {
             format!("{}({})", entry.key, entry.label)
         }

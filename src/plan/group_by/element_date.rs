@@ -12,6 +12,7 @@ use crate::plan::answer::Bucket;
 use crate::plan::buckets::dates::{DateBuckets, buckets_by_key};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of};
 use crate::report::definition::{DateField, DateUnit};
 
@@ -42,11 +43,11 @@ impl Grouping for ByElementDate {
         Some(within(levels, dates))
     }
 
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let zone = &context.filter.time_zone;
         let Some(buckets) = DateBuckets::new(self.1, range, zone)? else {
-            return Ok(Aggregations::new());
+            return Ok(Outermost::default());
         };
         let dates = with(
             buckets.aggregation(self.field(), zone, None),
@@ -60,7 +61,7 @@ impl Grouping for ByElementDate {
         } else {
             json!({"match_all": {}})
         };
-        Ok(within([nested(FLOW_NODE_INSTANCES), filter(kind)], all))
+        Ok(within([nested(FLOW_NODE_INSTANCES), filter(kind)], all).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

@@ -13,6 +13,7 @@ use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::scripts::DurationScript;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of};
 use crate::report::definition::UserTaskDurationTime;
 use crate::result::Order;
@@ -48,14 +49,14 @@ impl Grouping for ByElementDuration {
         Some(within(levels, durations))
     }
 
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let histogram = histogram(&script(context), range, inner)?;
         if histogram.is_empty() {
-            return Ok(histogram);
+            return Ok(histogram.into());
         }
         let looked_at = filter(context.model_element_filter());
-        Ok(within([nested(FLOW_NODE_INSTANCES), looked_at], histogram))
+        Ok(within([nested(FLOW_NODE_INSTANCES), looked_at], histogram).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

@@ -3,10 +3,11 @@
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;
 use crate::plan::PlanError;
-use crate::plan::aggregations::{Aggregations, filter, named, nested, terms, with, within};
+use crate::plan::aggregations::{filter, named, nested, terms, with, within};
 use crate::plan::answer::Bucket;
 use crate::plan::inner::Inner;
 use crate::plan::model_groups;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 
 const FLOW_NODES: &str = "flowNodes";
@@ -19,7 +20,7 @@ impl Grouping for ByFlowNode {
         true
     }
 
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let flow_nodes = with(
             terms("flowNodeInstances.flowNodeId", context.bucket_limit),
@@ -29,7 +30,7 @@ impl Grouping for ByFlowNode {
             nested(FLOW_NODE_INSTANCES),
             filter(context.model_element_filter()),
         ];
-        Ok(within(levels, named(FLOW_NODES, flow_nodes)))
+        Ok(within(levels, named(FLOW_NODES, flow_nodes)).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

@@ -3,11 +3,12 @@
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;
 use crate::plan::PlanError;
-use crate::plan::aggregations::{Aggregations, filter, named, nested, with, within};
+use crate::plan::aggregations::{filter, named, nested, with, within};
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
 use crate::plan::identities;
 use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 use crate::plan::view::without_zero_sums;
 use crate::report::definition::IdentityField;
@@ -23,14 +24,14 @@ impl Grouping for ByIdentity {
         true
     }
 
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let identities = with(identities::buckets(self.0, context), inner.aggregations()?);
         let levels = [
             nested(FLOW_NODE_INSTANCES),
             filter(identities::user_task_filter(context)),
         ];
-        Ok(within(levels, named(IDENTITIES, identities)))
+        Ok(within(levels, named(IDENTITIES, identities)).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
@@ -38,7 +39,7 @@ impl Grouping for ByIdentity {
         let buckets = found.map(|found| found.buckets()).unwrap_or_default();
         let groups = buckets.into_iter().filter_map(|bucket| {
             let key = identities::key(bucket.key()?);
-            let mut parts = inner.parts(bucket, &[]);
+            let mut parts = inner.measured_parts(bucket, &[]);
             if identities::is_unassigned(&key.key) {
                 for part in &mut parts {
                     without_zero_sums(inner.view, &mut part.measures);
@@ -46,7 +47,10 @@ impl Grouping for ByIdentity {
             }
             let mut measures = parts.iter().flat_map(|part| &part.measures);
             let tells_something = measures.any(|measure| measure.is_some_and(|value| value != 0.0));
-            tells_something.then_some(Group { key, parts })
+            tells_something.then(|| Group {
+                key,
+                parts: inner.room.keep(parts),
+            })
         });
         groups.collect()
     }

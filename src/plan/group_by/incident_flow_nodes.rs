@@ -3,10 +3,11 @@
 use super::none::incidents;
 use super::{Group, Grouping};
 use crate::plan::PlanError;
-use crate::plan::aggregations::{Aggregations, named, terms, with};
+use crate::plan::aggregations::{named, terms, with};
 use crate::plan::answer::Bucket;
 use crate::plan::inner::Inner;
 use crate::plan::model_groups;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 
 const FLOW_NODES: &str = "flowNodes";
@@ -19,12 +20,12 @@ impl Grouping for ByFlowNodeOfIncident {
         true
     }
 
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let flow_nodes = with(
             terms("incidents.activityId", inner.context.bucket_limit),
             inner.aggregations()?,
         );
-        Ok(incidents(inner.context, named(FLOW_NODES, flow_nodes)))
+        Ok(incidents(inner.context, named(FLOW_NODES, flow_nodes)).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

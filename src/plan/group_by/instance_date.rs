@@ -12,6 +12,7 @@ use crate::plan::answer::Bucket;
 use crate::plan::buckets::dates::{DateBuckets, buckets_by_key};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of};
 use crate::report::definition::{DateField, DateUnit};
 
@@ -31,11 +32,11 @@ impl Grouping for ByInstanceDate {
         vec![exists(instance_date_field(self.0))]
     }
 
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let zone = &context.filter.time_zone;
         let Some(buckets) = DateBuckets::new(self.1, range, zone)? else {
-            return Ok(Aggregations::new());
+            return Ok(Outermost::default());
         };
         let (limit, bounds) = if buckets.is_calendar() {
             let limits =
@@ -51,7 +52,7 @@ impl Grouping for ByInstanceDate {
         );
         let mut limited = inner.aggregations_over_all_groups()?;
         limited.insert(DATES.to_owned(), dates);
-        Ok(named(LEVEL, with(filter(limit), limited)))
+        Ok(named(LEVEL, with(filter(limit), limited)).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

@@ -10,6 +10,7 @@ use crate::plan::buckets::durations::{self, DurationBuckets};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::scripts::DurationScript;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of};
 use crate::result::Order;
 
@@ -53,9 +54,9 @@ impl Grouping for ByInstanceDuration {
         Some(statistics_of(&json!({"script": script.value()})))
     }
 
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let script = DurationScript::of_process_instances(inner.context.filter.now);
-        histogram(&script, range, inner)
+        histogram(&script, range, inner).map(Outermost::from)
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

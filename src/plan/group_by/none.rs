@@ -7,6 +7,7 @@ use crate::plan::aggregations::{Aggregations, filter, nested, within};
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 
 /// Key of the only group (`GROUP_NONE_KEY`).
@@ -29,8 +30,8 @@ fn only_group(all: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
 }
 
 impl Grouping for Ungrouped {
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
-        inner.aggregations()
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
+        inner.aggregations().map(Outermost::from)
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
@@ -39,8 +40,8 @@ impl Grouping for Ungrouped {
 }
 
 impl Grouping for AllIncidents {
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
-        Ok(incidents(inner.context, inner.aggregations()?))
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
+        Ok(incidents(inner.context, inner.aggregations()?).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

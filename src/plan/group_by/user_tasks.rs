@@ -4,10 +4,11 @@ use super::{Group, Grouping};
 use crate::filter::is_user_task;
 use crate::filter::query::FLOW_NODE_INSTANCES;
 use crate::plan::PlanError;
-use crate::plan::aggregations::{Aggregations, LEVEL, filter, named, nested, terms, with, within};
+use crate::plan::aggregations::{LEVEL, filter, named, nested, terms, with, within};
 use crate::plan::answer::Bucket;
 use crate::plan::inner::Inner;
 use crate::plan::model_groups;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 
 const GROUPS: &str = "userTasksOfModel";
@@ -20,7 +21,7 @@ impl Grouping for ByUserTask {
         true
     }
 
-    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let user_tasks = with(
             terms("flowNodeInstances.flowNodeId", context.bucket_limit),
@@ -30,10 +31,7 @@ impl Grouping for ByUserTask {
         // The parts of all groups are those of all user tasks, also of such as the report does not look at.
         let mut all = inner.aggregations_over_all_groups()?;
         all.insert(LEVEL.to_owned(), with(looked_at, named(GROUPS, user_tasks)));
-        Ok(within(
-            [nested(FLOW_NODE_INSTANCES), filter(is_user_task())],
-            all,
-        ))
+        Ok(within([nested(FLOW_NODE_INSTANCES), filter(is_user_task())], all).into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

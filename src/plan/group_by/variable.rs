@@ -8,6 +8,7 @@ use crate::plan::aggregations::{Aggregations, filter, nested, within};
 use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
 use crate::plan::statistics::Range;
 use crate::plan::variable_buckets::VariableBuckets;
 use crate::report::definition::{VariableReference, ViewEntity};
@@ -54,7 +55,7 @@ impl Grouping for ByVariable {
         self.buckets(context).statistics()
     }
 
-    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
+    fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         let context = inner.context;
         let mut of_instances = inner.aggregations()?;
         if !is_about_instances(context) {
@@ -62,7 +63,7 @@ impl Grouping for ByVariable {
             of_instances = within([nested(FLOW_NODE_INSTANCES), looked_at], of_instances);
         }
         let aggregations = self.buckets(context).aggregations(range, of_instances)?;
-        Ok(aggregations.unwrap_or_default())
+        Ok(aggregations.unwrap_or_default().into())
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

@@ -127,7 +127,7 @@ fn automatic_buckets() {
         panic!("no map");
     };
     assert_eq!(entries.len(), 80);
-    assert_eq!(entries[1].key, "2024-01-01T00:00:00.025+0000");
+    assert_eq!(&*entries[1].key, "2024-01-01T00:00:00.025+0000");
     assert_eq!(
         (entries[0].value, entries[79].value),
         (Some(1.0), Some(1.0))

@@ -93,7 +93,7 @@ fn dates() {
         panic!("no map");
     };
     assert_eq!(entries.len(), 81);
-    assert_eq!(entries[80].key, "missing");
+    assert_eq!(&*entries[80].key, "missing");
 }
 
 #[test]
