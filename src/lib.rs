@@ -11,6 +11,7 @@ pub mod export;
 pub mod filter;
 pub mod http;
 pub mod java;
+pub mod moment;
 pub mod plan;
 pub mod raw_data;
 pub mod reload;

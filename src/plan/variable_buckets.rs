@@ -13,7 +13,7 @@ use super::buckets::numbers::NumberBuckets;
 use super::statistics::{Range, statistics_of};
 use crate::filter::query::{all_of, exists};
 use crate::filter::variables::VariableQueries;
-use crate::java::hash_map_order;
+use crate::java::{first_of_each_key, hash_map_order};
 use crate::plan::aggregations::filter;
 use crate::report::definition::{CustomBucket, DateUnit, VariableType};
 use crate::result::MISSING_KEY;
@@ -109,7 +109,7 @@ impl VariableBuckets<'_> {
                 buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
             }
             VariableType::Object | VariableType::Json => None,
-            number => NumberBuckets::new(number, self.custom_bucket, range).map(|buckets| {
+            number => NumberBuckets::new(number, self.custom_bucket, range)?.map(|buckets| {
                 let limit = self
                     .leaves_out_smaller
                     .then(|| buckets.limiting_clause(field));
@@ -127,12 +127,10 @@ impl VariableBuckets<'_> {
         let buckets = if self.variable_type == VariableType::Date {
             buckets_by_key(values, self.settings.time_zone)
         } else {
-            let mut known = std::collections::HashSet::new();
             let buckets = values.buckets().into_iter();
-            let buckets = buckets
-                .filter_map(|bucket| Some((bucket.key()?, bucket)))
-                .filter(|(key, _)| known.insert(key.clone()));
-            hash_map_order(buckets.collect(), |(key, _)| key.as_str())
+            let buckets = buckets.filter_map(|bucket| Some((bucket.key()?, bucket)));
+            let buckets = first_of_each_key(buckets.collect());
+            hash_map_order(buckets, |(key, _)| key.as_str())
         };
         let instances = buckets
             .into_iter()
@@ -143,7 +141,8 @@ impl VariableBuckets<'_> {
     /// The buckets of an answer, and one of the instances that lack the variable.
     ///
     /// Instances that have a value which is in no bucket count as missing too, although the bucket of the missing ones
-    /// is then empty; Optimize compares the totals alone.
+    /// is then empty; Optimize compares the totals alone. Where a value is spelled like the key of the missing ones, it has
+    /// that key.
     pub fn read_with_missing<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
         let mut buckets = self.read(answer);
         if let Some(missing) = self.missing(answer)
@@ -151,11 +150,20 @@ impl VariableBuckets<'_> {
         {
             buckets.push((MISSING_KEY.to_owned(), missing));
         }
-        buckets
+        first_of_each_key(buckets)
+    }
+
+    /// The buckets of an answer with their keys, and one of the instances that lack the variable if there are such.
+    pub fn read_with_missing_if_any<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
+        let mut buckets = self.read(answer);
+        let missing = self.missing(answer);
+        let missing = missing.filter(|missing| missing.doc_count() > 0);
+        buckets.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
+        first_of_each_key(buckets)
     }
 
     /// The process instances that lack the variable.
-    pub fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
+    fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
         answer.sub(MISSING)
     }
 

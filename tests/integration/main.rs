@@ -24,6 +24,7 @@ mod jwt;
 mod limits;
 mod many_clients;
 mod observability;
+mod odd_data;
 mod openapi;
 mod paging;
 mod parameters;

@@ -14,7 +14,6 @@ use crate::plan::buckets::dates::{DateInterval, running_intervals};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::statistics::{Range, statistics_of_fields};
-use crate::raw_data::dates::format;
 use crate::report::definition::DateUnit;
 
 const DATES: &str = "runningDates";
@@ -26,9 +25,9 @@ pub struct ByRunningDate(pub DateUnit);
 /// The instance started before the end of the interval, and had not ended when it started.
 fn was_running(interval: &DateInterval) -> Value {
     let started =
-        json!({"range": {"startDate": {"lt": format(&interval.to), "format": DATE_FORMAT}}});
+        json!({"range": {"startDate": {"lt": interval.to.utc_text(), "format": DATE_FORMAT}}});
     let ended =
-        json!({"range": {"endDate": {"gte": format(&interval.from), "format": DATE_FORMAT}}});
+        json!({"range": {"endDate": {"gte": interval.from.utc_text(), "format": DATE_FORMAT}}});
     all_of(vec![
         started,
         any_of(vec![ended, none_of(vec![exists("endDate")])]),
@@ -41,13 +40,14 @@ impl Grouping for ByRunningDate {
     }
 
     fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Aggregations, PlanError> {
-        let intervals = running_intervals(self.0, range, &inner.context.filter.time_zone)?;
+        let zone = &inner.context.filter.time_zone;
+        let intervals = running_intervals(self.0, range, zone)?;
         if intervals.is_empty() {
             return Ok(Aggregations::new());
         }
         let filters: Map<String, Value> = intervals
             .iter()
-            .map(|interval| (format(&interval.from), was_running(interval)))
+            .map(|interval| (interval.key(zone), was_running(interval)))
             .collect();
         let intervals = json!({"filters": {"filters": filters}});
         Ok(named(DATES, with(intervals, inner.aggregations()?)))
