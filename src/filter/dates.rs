@@ -295,7 +295,8 @@ fn limiting_filter(filters: &[&DateFilter], field: &str, context: &FilterContext
 }
 
 /// From the earliest start of a filter to the latest end that one of them has, be it in use or not, else to now. So the
-/// interval that is running has a bucket too when a filter is about those before it.
+/// interval that is running has a bucket too when a filter is about those before it. A span that ends before it starts
+/// has no buckets, and Elasticsearch refuses it.
 fn extended_bounds(filters: &[&DateFilter], context: &FilterContext) -> Option<(i64, i64)> {
     let now = LocalNow::new(context.now.into(), &context.time_zone);
     let starts = filters
@@ -304,7 +305,7 @@ fn extended_bounds(filters: &[&DateFilter], context: &FilterContext) -> Option<(
     let ends = filters.iter().filter_map(|filter| filter.end);
     let min = starts.min()?;
     let max = ends.max().unwrap_or(context.now.into());
-    Some((min.millis(), max.millis()))
+    (min <= max).then_some((min.millis(), max.millis()))
 }
 
 #[cfg(test)]

@@ -173,3 +173,61 @@ impl VariableBuckets<'_> {
         instances.map_or(0, |instances| instances.doc_count())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::answer::Answer;
+
+    /// Keys that stand for something else somewhere.
+    const SPECIAL: [&str; 6] = [
+        MISSING_KEY,
+        "",
+        "null",
+        "____none",
+        "noTenant____",
+        "unassignedUserTasks___",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_two_keys_are_a_set(
+            first in prop::sample::select(SPECIAL.to_vec()), second in prop::sample::select(SPECIAL.to_vec()),
+            missing in 0..3_u64,
+        ) {
+            let zone = TimeZone::UTC;
+            let buckets = VariableBuckets {
+                queries: VariableQueries::of_process("v", VariableType::String),
+                variable_type: VariableType::String,
+                custom_bucket: &CustomBucket::default(),
+                date_unit: DateUnit::Automatic,
+                leaves_out_smaller: false,
+                settings: BucketSettings { limit: 1000, time_zone: &zone },
+            };
+            let bucket = |key: &str, count: u64| json!({"key": key, "doc_count": count, INSTANCES: {"doc_count": count}});
+            let answer: Answer = serde_json::from_value(json!({
+                "hits": {"total": {"value": 15 + missing}},
+                "aggregations": {
+                    MISSING: {"doc_count": missing},
+                    "level": {"doc_count": 15, "level": {"doc_count": 15,
+                        INSTANCES: {"doc_count": 15},
+                        VALUES: {"buckets": [bucket(first, 10), bucket(second, 5)]}}}}})).unwrap();
+            for found in [buckets.read_with_missing(answer.root()), buckets.read_with_missing_if_any(answer.root())] {
+                let count = |wanted: &str| {
+                    let counts = found.iter().filter(|(key, _)| key == wanted);
+                    counts.map(|(_, bucket)| bucket.doc_count()).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(count(first), [10]);
+                if second != first {
+                    prop_assert_eq!(count(second), [5]);
+                }
+                if ![first, second].contains(&MISSING_KEY) {
+                    let expected: &[u64] = if missing > 0 { &[missing] } else { &[] };
+                    prop_assert_eq!(count(MISSING_KEY), expected);
+                }
+            }
+        }
+    }
+}

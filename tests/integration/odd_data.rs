@@ -255,6 +255,26 @@ fn filters_reach_beyond_9999() {
 }
 
 #[test]
+fn a_filter_that_ends_before_it_starts_leaves_nothing() {
+    let world = World::of([instance("p", "1", json!({}))]);
+    let years = |value: i64| json!({"type": "rolling", "start": {"value": value, "unit": "years"}, "end": null});
+    let from_never =
+        json!({"type": "fixed", "start": NEVER, "end": "2024-01-01T00:00:00.000+0000"});
+    for (number, date) in [years(-1), years(-999_999_999), from_never]
+        .into_iter()
+        .enumerate()
+    {
+        let filter = json!([{"type": "instanceStartDate", "filterLevel": "instance", "appliedTo": ["all"], "data": date}]);
+        let found = world.frequency(
+            &format!("r-{number}"),
+            json!({"type": "startDate", "value": {"unit": "day"}}),
+            json!({"filter": filter}),
+        );
+        assert_eq!(found, json!([]));
+    }
+}
+
+#[test]
 fn rows_show_every_date_in_every_zone() {
     for (stored, zone, shown) in [
         (

@@ -25,9 +25,9 @@ const TENANTS: &str = "tenants";
 const NO_TENANT: &str = "noTenant____";
 
 /// A key for the documents without a tenant that no tenant of the report has: instances of other tenants are not looked at.
-fn no_tenant_key(context: &PlanContext<'_>) -> String {
-    let definitions = context.scope.definitions.iter();
+fn no_tenant_key(definitions: &[DefinitionScope]) -> String {
     let tenants: HashSet<&str> = definitions
+        .iter()
         .flat_map(|definition| definition.tenant_ids.iter().flatten())
         .map(String::as_str)
         .collect();
@@ -117,7 +117,11 @@ impl Distribution for ByProcess {
     ) -> Result<Aggregations, PlanError> {
         let limit = context.bucket_limit;
         let tenants = with(
-            terms_or_missing(self.fields.tenant, limit, &no_tenant_key(context)),
+            terms_or_missing(
+                self.fields.tenant,
+                limit,
+                &no_tenant_key(&context.scope.definitions),
+            ),
             view,
         );
         let versions = with(
@@ -138,7 +142,7 @@ impl Distribution for ByProcess {
         _: &[Key],
         view: &dyn View,
     ) -> Vec<Part> {
-        let no_tenant = no_tenant_key(context);
+        let no_tenant = no_tenant_key(&context.scope.definitions);
         let definitions = context.scope.definitions.iter();
         let parts = definitions.map(|definition| {
             let buckets = buckets_of(definition, group, &no_tenant);
@@ -175,6 +179,31 @@ impl Distribution for ByProcess {
             Order::BY_LABEL
         } else {
             Order::BY_KEY
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_tenant_is_called_like_none(
+            tenants in prop::collection::vec(prop::option::of("noTenant_{0,7}|missing|"), 0..5),
+        ) {
+            let definition = DefinitionScope {
+                identifier: None,
+                key: "p".to_owned(),
+                label: "p".to_owned(),
+                versions: Versions::All,
+                tenant_ids: tenants.clone(),
+            };
+            let key = no_tenant_key(std::slice::from_ref(&definition));
+            prop_assert!(!tenants.contains(&Some(key.clone())));
+            prop_assert_eq!(covers_tenant(&definition, &key, &key), tenants.contains(&None));
         }
     }
 }
