@@ -199,12 +199,12 @@ impl DateBuckets {
             Self::Intervals(intervals) => {
                 let last = intervals.last();
                 let ranges = intervals.iter().map(|interval| {
-                    let mut range =
-                        json!({"key": interval.key(zone), "from": interval.from.utc_text()});
-                    if Some(interval) != last || !is_end_lost(interval) {
-                        range["to"] = interval.to.utc_text().into();
+                    let (key, from) = (interval.key(zone), interval.from.utc_text());
+                    if Some(interval) == last && is_end_lost(interval) {
+                        json!({"key": key, "from": from})
+                    } else {
+                        json!({"key": key, "from": from, "to": interval.to.utc_text()})
                     }
-                    range
                 });
                 let ranges: Vec<Value> = ranges.collect();
                 json!({"date_range": {
