@@ -214,7 +214,7 @@ impl Definitions {
                     .unwrap_or_default()
                     .into_iter()
                     .flatten()
-                    .filter_map(|node| Some((node.id?, node.name.filter(|name| !name.is_empty()))))
+                    .filter_map(|node| Some((node.id?, node.name)))
                     .collect(),
             ))
         };

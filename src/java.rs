@@ -1,5 +1,7 @@
 //! What Java does that shows in a result: the text of a number, and the order of a `HashMap`.
 
+use std::collections::HashSet;
+
 use crate::utf16;
 
 /// A number as `Double.toString` writes it: `1000.0`, `1.25E8`, `1.0E-4`.
@@ -43,6 +45,14 @@ pub fn hash_map_order<T>(entries: Vec<T>, key: impl Fn(&T) -> &str) -> Vec<T> {
         let hash = string_hash(key(entry));
         (hash ^ (hash >> 16)) as usize & (table - 1)
     });
+    entries
+}
+
+/// Entries without those whose key an earlier one has: keys are a set, and in Optimize the first one counts
+/// (fact file D2, section 1.12).
+pub fn first_of_each_key<T>(mut entries: Vec<(String, T)>) -> Vec<(String, T)> {
+    let mut known = HashSet::with_capacity(entries.len());
+    entries.retain(|(key, _)| known.insert(key.clone()));
     entries
 }
 
@@ -108,6 +118,17 @@ mod tests {
                 "q", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"
             ]),
             "abcdefghijklq"
+        );
+    }
+
+    #[test]
+    fn of_several_with_the_same_key_the_first_counts() {
+        let entries = ["missing", "a", "", "missing", "A", ""].map(str::to_owned);
+        let entries = entries.into_iter().zip(1..).collect();
+        let expected = [("missing", 1), ("a", 2), ("", 3), ("A", 5)];
+        assert_eq!(
+            first_of_each_key(entries),
+            expected.map(|(key, number)| (key.to_owned(), number))
         );
     }
 

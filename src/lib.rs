@@ -12,6 +12,7 @@ pub mod filter;
 pub mod http;
 pub mod java;
 pub mod memory;
+pub mod moment;
 pub mod plan;
 pub mod raw_data;
 pub mod reload;

@@ -10,20 +10,22 @@
 //! Optimize's `OffsetDateTime`: in a zone with daylight saving time a day of last winter starts at 01:00 when it is
 //! summer. Bounds are sent in UTC whatever the zone; it is the moment that counts.
 
+use jiff::Span;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Span, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::FilterContext;
 use super::query::Bool;
+use crate::moment::{CYCLE_DAYS, CYCLE_YEARS, Local, Moment};
 use crate::report::definition::{
     DateField, DateFilter, DateFilterStart, DateFilterUnit, DecisionFilter, FilterLevel, Period,
     ProcessFilter, ProcessFilterKind,
 };
 
-/// The only format of every date field in Optimize's indices (fact file E, section 2).
-pub const DATE_FORMAT: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
+/// The only format of every date field in Optimize's indices (fact file E, section 2), as requests name it: with `u` for
+/// the year, because `y` has no year 0, and the first hours of the year 1 are still there in some zones.
+pub const DATE_FORMAT: &str = "uuuu-MM-dd'T'HH:mm:ss.SSSZ";
 
 /// The field of the date at which a decision was evaluated.
 pub const EVALUATION_DATE: &str = "evaluationDateTime";
@@ -40,7 +42,7 @@ pub const fn instance_date_field(field: DateField) -> &'static str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateRange {
     /// Where it starts, inclusive; `None` is open.
-    pub from: Option<Timestamp>,
+    pub from: Option<Moment>,
     /// Where it ends.
     pub to: DateRangeEnd,
 }
@@ -51,9 +53,9 @@ pub enum DateRangeEnd {
     /// Nowhere.
     Open,
     /// With this moment.
-    Inclusive(Timestamp),
+    Inclusive(Moment),
     /// Before this moment.
-    Exclusive(Timestamp),
+    Exclusive(Moment),
 }
 
 impl DateRange {
@@ -91,7 +93,7 @@ impl DateRange {
         };
         let bounds = self.from.map(|from| ("gte", from)).into_iter().chain(end);
         let mut range: Map<String, Value> = bounds
-            .map(|(name, moment)| (name.to_owned(), format_date(moment).into()))
+            .map(|(name, moment)| (name.to_owned(), moment.utc_text().into()))
             .collect();
         range.insert("format".to_owned(), DATE_FORMAT.into());
         json!({"range": {field: range}})
@@ -101,71 +103,83 @@ impl DateRange {
 /// Now, as the clock on the wall shows it, and what the calendar makes of it.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalNow {
-    local: DateTime,
+    local: Local,
     offset: Offset,
 }
 
 impl LocalNow {
     /// Now in a zone.
-    pub fn new(now: Timestamp, zone: &TimeZone) -> Self {
-        let offset = zone.to_offset(now);
+    pub fn new(now: Moment, zone: &TimeZone) -> Self {
+        let offset = now.offset_in(zone);
         Self {
-            local: offset.to_datetime(now),
+            local: now.local(offset),
             offset,
         }
     }
 
     /// The moment itself.
-    pub fn instant(&self) -> Timestamp {
+    pub fn instant(&self) -> Moment {
         self.at(self.local)
     }
 
     /// So much ago. Days of the month are clamped (a month before March 31 is the last of February); what is before
     /// or after all dates becomes the first or last one.
-    pub fn minus(&self, period: Period) -> Timestamp {
+    pub fn minus(&self, period: Period) -> Moment {
         self.at(minus(self.local, period))
     }
 
     /// The start of the interval of the calendar that is running.
-    pub fn start_of_current_interval(&self, unit: DateFilterUnit) -> Timestamp {
-        self.at(start_of_interval(self.local, unit))
+    pub fn start_of_current_interval(&self, unit: DateFilterUnit) -> Moment {
+        self.at(self.start_of_interval(unit))
     }
 
     /// The start of the interval so many intervals before the one that is running.
-    pub fn start_of_previous_interval(&self, period: Period) -> Timestamp {
-        self.at(minus(start_of_interval(self.local, period.unit), period))
+    pub fn start_of_previous_interval(&self, period: Period) -> Moment {
+        self.at(minus(self.start_of_interval(period.unit), period))
     }
 
-    fn at(&self, local: DateTime) -> Timestamp {
-        self.offset.to_timestamp(local).unwrap_or({
-            // Only at the ends of time an offset can lead out of it.
-            if local < self.local {
-                Timestamp::MIN
-            } else {
-                Timestamp::MAX
-            }
-        })
+    fn start_of_interval(&self, unit: DateFilterUnit) -> Local {
+        self.local
+            .with(start_of_interval(self.local.near(), unit), 0)
+    }
+
+    fn at(&self, local: Local) -> Moment {
+        let first_or_last = if local.year() < self.local.year() {
+            Moment::EARLIEST
+        } else {
+            Moment::LATEST
+        };
+        let moment = local.at(self.offset).unwrap_or(first_or_last);
+        moment.clamp(Moment::EARLIEST, Moment::LATEST)
     }
 }
 
-fn minus(from: DateTime, period: Period) -> DateTime {
+/// Whole cycles of the calendar are taken off the period first, so that the rest can be subtracted from any date.
+fn minus(from: Local, period: Period) -> Local {
     let Period { value, unit } = period;
-    let span = match unit {
-        DateFilterUnit::Years => Span::new().try_years(value),
-        DateFilterUnit::Quarters => Span::new().try_months(value.saturating_mul(3)),
-        DateFilterUnit::Months => Span::new().try_months(value),
-        DateFilterUnit::Weeks => Span::new().try_weeks(value),
-        DateFilterUnit::Days => Span::new().try_days(value),
-        DateFilterUnit::Hours => Span::new().try_hours(value),
-        DateFilterUnit::Minutes => Span::new().try_minutes(value),
-        DateFilterUnit::Seconds => Span::new().try_seconds(value),
+    let in_cycle = match unit {
+        DateFilterUnit::Years => CYCLE_YEARS,
+        DateFilterUnit::Quarters => CYCLE_YEARS * 4,
+        DateFilterUnit::Months => CYCLE_YEARS * 12,
+        DateFilterUnit::Weeks => CYCLE_DAYS / 7,
+        DateFilterUnit::Days => CYCLE_DAYS,
+        DateFilterUnit::Hours => CYCLE_DAYS * 24,
+        DateFilterUnit::Minutes => CYCLE_DAYS * 24 * 60,
+        DateFilterUnit::Seconds => CYCLE_DAYS * 24 * 3600,
     };
-    span.and_then(|span| from.checked_sub(span))
-        .unwrap_or(if value < 0 {
-            DateTime::MAX
-        } else {
-            DateTime::MIN
-        })
+    let (cycles, rest) = (value / in_cycle, value % in_cycle);
+    let span = Span::new();
+    let span = match unit {
+        DateFilterUnit::Years => span.years(rest),
+        DateFilterUnit::Quarters => span.months(rest * 3),
+        DateFilterUnit::Months => span.months(rest),
+        DateFilterUnit::Weeks => span.weeks(rest),
+        DateFilterUnit::Days => span.days(rest),
+        DateFilterUnit::Hours => span.hours(rest),
+        DateFilterUnit::Minutes => span.minutes(rest),
+        DateFilterUnit::Seconds => span.seconds(rest),
+    };
+    from.with(from.near().saturating_sub(span), -cycles)
 }
 
 fn start_of_interval(local: DateTime, unit: DateFilterUnit) -> DateTime {
@@ -193,32 +207,9 @@ fn start_of_interval(local: DateTime, unit: DateFilterUnit) -> DateTime {
     }
 }
 
-/// A moment as text that every date field takes, in UTC. Sub-milliseconds are cut off.
-///
-/// The pattern has room for the years 1 to 9999, so a moment outside of them becomes the nearest one inside; no stored
-/// date is there.
-pub fn format_date(moment: Timestamp) -> String {
-    let date = match Offset::UTC.to_datetime(moment) {
-        early if early.year() < 1 => DateTime::constant(1, 1, 1, 0, 0, 0, 0),
-        // The last moment of all is still a day before the last date.
-        _ if moment == Timestamp::MAX => DateTime::MAX,
-        date => date,
-    };
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}+0000",
-        date.year(),
-        date.month(),
-        date.day(),
-        date.hour(),
-        date.minute(),
-        date.second(),
-        date.millisecond()
-    )
-}
-
 /// A date filter as a clause on a field; `None` where it has no bounds and narrows nothing.
 pub(super) fn clause(filter: &DateFilter, field: &str, context: &FilterContext) -> Option<Value> {
-    let now = LocalNow::new(context.now, &context.time_zone);
+    let now = LocalNow::new(context.now.into(), &context.time_zone);
     DateRange::of(filter, &now).map(|range| range.clause(field))
 }
 
@@ -304,16 +295,17 @@ fn limiting_filter(filters: &[&DateFilter], field: &str, context: &FilterContext
 }
 
 /// From the earliest start of a filter to the latest end that one of them has, be it in use or not, else to now. So the
-/// interval that is running has a bucket too when a filter is about those before it.
+/// interval that is running has a bucket too when a filter is about those before it. A span that ends before it starts
+/// has no buckets, and Elasticsearch refuses it.
 fn extended_bounds(filters: &[&DateFilter], context: &FilterContext) -> Option<(i64, i64)> {
-    let now = LocalNow::new(context.now, &context.time_zone);
+    let now = LocalNow::new(context.now.into(), &context.time_zone);
     let starts = filters
         .iter()
         .filter_map(|filter| DateRange::of(filter, &now)?.from);
     let ends = filters.iter().filter_map(|filter| filter.end);
     let min = starts.min()?;
-    let max = ends.max().unwrap_or(context.now);
-    Some((min.as_millisecond(), max.as_millisecond()))
+    let max = ends.max().unwrap_or(context.now.into());
+    (min <= max).then_some((min.millis(), max.millis()))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::dates::{DATE_FORMAT, format_date};
+use super::dates::DATE_FORMAT;
 use super::query::{Bool, any_of, exists, none_of};
+use crate::moment::Moment;
 use crate::report::definition::{ComparisonOperator, DurationFilter};
 
 /// The fields that a duration is made of.
@@ -44,7 +45,7 @@ impl DurationFields {
             ComparisonOperator::GreaterOrEqual => "lte",
         };
         // As a date, because 7.x takes no epoch milliseconds from before 1970.
-        let start = format_date(before(now, filter.millis));
+        let start = before(now, filter.millis).utc_text();
         let is_running = Bool {
             must_not: vec![exists(self.duration)],
             filter: vec![json!({"range": {self.start: {started: start, "format": DATE_FORMAT}}})],
@@ -71,13 +72,9 @@ pub const fn range_operator(operator: ComparisonOperator) -> &'static str {
     }
 }
 
-fn before(now: Timestamp, millis: i64) -> Timestamp {
+fn before(now: Timestamp, millis: i64) -> Moment {
     let before = now.as_millisecond().saturating_sub(millis);
-    Timestamp::from_millisecond(before).unwrap_or(if millis < 0 {
-        Timestamp::MAX
-    } else {
-        Timestamp::MIN
-    })
+    Moment::from_millis(before).clamp(Moment::EARLIEST, Moment::LATEST)
 }
 
 #[cfg(test)]
@@ -96,7 +93,7 @@ mod tests {
             {"range": {duration: {operator: 3_600_000}}},
             {"bool": {
                 "must_not": [{"exists": {"field": duration}}],
-                "filter": [{"range": {start: {turned_around: HOUR_AGO, "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}}]}}]}})
+                "filter": [{"range": {start: {turned_around: HOUR_AGO, "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}}]}}]}})
     }
 
     const OPERATORS: [(&str, &str, &str); 4] = [
@@ -152,8 +149,8 @@ mod tests {
     #[test]
     fn a_bound_before_or_after_all_dates_is_the_first_or_last_one() {
         for (millis, expected) in [
-            (i64::MAX, "0001-01-01T00:00:00.000+0000"),
-            (i64::MIN, "9999-12-31T23:59:59.999+0000"),
+            (i64::MAX, "0000-01-01T00:00:00.000+0000"),
+            (i64::MIN, "+292278994-08-17T07:12:55.806+0000"),
         ] {
             let data = json!({"value": millis, "unit": "millis", "operator": "<"});
             let found = clause("processInstanceDuration", "instance", data);

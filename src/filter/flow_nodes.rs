@@ -249,7 +249,7 @@ mod tests {
             ("flowNodeEndDate", "flowNodeInstances.endDate"),
         ] {
             let range = json!({"range": {field: {
-                "gte": "2024-03-01T00:00:00.000+0000", "lte": "2024-03-01T23:59:59.999+0000", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}});
+                "gte": "2024-03-01T00:00:00.000+0000", "lte": "2024-03-01T23:59:59.999+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}});
             let data = |ids: Value| {
                 json!({"type": "fixed", "start": "2024-03-01T00:00:00.000+0000",
                 "end": "2024-03-01T23:59:59.999+0000", "flowNodeIds": ids})

@@ -118,7 +118,7 @@ fn all_instances_are_those_that_date_filters_let_through() {
         {"type": "runningInstancesOnly", "filterLevel": "instance", "data": null},
     ]));
     let baseline = baseline_narrowing(&filters, &[definition(Some("a"), "key")], &context());
-    let range = |field: &str| json!({"range": {field: {"gte": "2024-03-01T00:00:00.000+0000", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}});
+    let range = |field: &str| json!({"range": {field: {"gte": "2024-03-01T00:00:00.000+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}});
     assert_eq!(baseline.all, [range("startDate")]);
     let flow_node = json!({"bool": {"must": [term("flowNodeInstances.flowNodeId", "A"), range("flowNodeInstances.startDate")]}});
     let flow_node =
@@ -158,7 +158,7 @@ fn view_level_filters(applied_to: &[&str]) -> Vec<ProcessFilter> {
 }
 
 fn after(field: &str, start: &str) -> Value {
-    json!({"range": {field: {"gte": start, "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}})
+    json!({"range": {field: {"gte": start, "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}})
 }
 
 fn lasted_more_than_a_second() -> Value {
@@ -170,7 +170,7 @@ fn lasted_more_than_a_second() -> Value {
         {"range": {duration: {"gt": 1000}}},
         {"bool": {
             "must_not": [{"exists": {"field": duration}}],
-            "filter": [{"range": {start: {"lt": "2024-03-31T23:30:14.123+0000", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}}]}}]}}]}})
+            "filter": [{"range": {start: {"lt": "2024-03-31T23:30:14.123+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}}]}}]}}]}})
 }
 
 fn user_task() -> Value {

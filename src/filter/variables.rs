@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn dates_have_a_range_or_are_undefined_or_are_set() {
         let range = json!({"range": {"variables.value.date": {
-            "gte": "2024-03-31T23:30:00.000+0000", "lte": "2024-03-31T23:30:15.123+0000", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}});
+            "gte": "2024-03-31T23:30:00.000+0000", "lte": "2024-03-31T23:30:15.123+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}});
         let in_range = nested_variable("v", "Date", &[range]);
         let defined = nested_variable(
             "v",
@@ -556,7 +556,7 @@ mod tests {
                     &[json!({"range": {format!("{value}.double"): {"gte": 200.0}}})]
                 )
             );
-            let range = json!({"range": {format!("{value}.date"): {"lte": "2024-03-01T00:00:00.000+0000", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ"}}});
+            let range = json!({"range": {format!("{value}.date"): {"lte": "2024-03-01T00:00:00.000+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}});
             assert_eq!(
                 with(
                     "Date",

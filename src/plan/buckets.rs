@@ -1,5 +1,7 @@
 //! Arithmetic of buckets: which intervals values are sorted into.
 
+use super::PlanError;
+
 pub mod dates;
 pub mod durations;
 pub mod numbers;
@@ -8,12 +10,16 @@ pub mod numbers;
 /// (`NUMBER_OF_DATA_POINTS_FOR_AUTOMATIC_INTERVAL_SELECTION`; fact file D2, section 0.2).
 pub const AUTOMATIC_BUCKETS: i32 = 80;
 
+/// More buckets than these are refused before Elasticsearch is asked: it would refuse them too, by the default of its
+/// `search.max_buckets`.
+pub const MAX_BUCKETS: u32 = 65_536;
+
 /// The power of ten below a number, or the number itself if it is one; for negative numbers the one of larger amount
 /// is below (fact file D2, section 2.6).
 pub fn round_down_to_power_of_ten(number: f64) -> f64 {
     match number {
-        _ if number > 0.0 => 10_f64.powi(floor_log10(number)),
-        _ if number < 0.0 => -10_f64.powi(ceil_log10(-number)),
+        _ if number > 0.0 => power_of_ten(floor_log10(number)),
+        _ if number < 0.0 => -power_of_ten(ceil_log10(-number)),
         _ => 0.0,
     }
 }
@@ -21,10 +27,37 @@ pub fn round_down_to_power_of_ten(number: f64) -> f64 {
 /// The power of ten above a positive number, or the number itself if it is one.
 pub fn round_up_to_power_of_ten(number: f64) -> f64 {
     if number > 0.0 {
-        10_f64.powi(ceil_log10(number))
+        power_of_ten(ceil_log10(number))
     } else {
         0.0
     }
+}
+
+/// A power of ten as its text reads: products of tens are a little off where there are many.
+fn power_of_ten(exponent: i32) -> f64 {
+    format!("1e{exponent}").parse().unwrap_or(f64::NAN)
+}
+
+/// The least width of buckets between two numbers. With less than twice the distance from the largest of them to its
+/// neighbour, a step to the next bucket can be lost in rounding, and who goes from bucket to bucket never arrives.
+pub fn finest_interval(start: f64, end: f64) -> f64 {
+    let largest = start.abs().max(end.abs());
+    2.0 * (largest - largest.next_down())
+}
+
+/// Refuses more buckets than [`MAX_BUCKETS`].
+///
+/// # Errors
+/// There would be more.
+pub fn refuse_too_many(start: f64, end: f64, interval: f64) -> Result<(), PlanError> {
+    // One after the other, because the difference of large numbers may be none.
+    let buckets = end / interval - start / interval;
+    if buckets < f64::from(MAX_BUCKETS) {
+        return Ok(());
+    }
+    Err(PlanError::TooManyBuckets(format!(
+        "Buckets of {interval} from {start} to {end} are more than {MAX_BUCKETS}"
+    )))
 }
 
 /// The exponent of the largest power of ten that is not above a positive number.
@@ -36,9 +69,9 @@ pub fn round_up_to_power_of_ten(number: f64) -> f64 {
 )]
 fn floor_log10(number: f64) -> i32 {
     let near = number.log10().floor() as i32;
-    if 10_f64.powi(near + 1) <= number {
+    if power_of_ten(near + 1) <= number {
         near + 1
-    } else if 10_f64.powi(near) > number {
+    } else if power_of_ten(near) > number {
         near - 1
     } else {
         near
@@ -48,7 +81,7 @@ fn floor_log10(number: f64) -> i32 {
 /// The exponent of the smallest power of ten that is not below a positive number.
 fn ceil_log10(number: f64) -> i32 {
     let floor = floor_log10(number);
-    if 10_f64.powi(floor) < number {
+    if power_of_ten(floor) < number {
         floor + 1
     } else {
         floor
@@ -98,7 +131,7 @@ mod tests {
 
         #[test]
         fn powers_of_ten_are_their_own(exponent in -300..300_i32) {
-            let power = 10_f64.powi(exponent);
+            let power = power_of_ten(exponent);
             prop_assert_eq!(round_down_to_power_of_ten(power), power);
             prop_assert_eq!(round_up_to_power_of_ten(power), power);
         }

@@ -13,7 +13,7 @@ use super::buckets::numbers::NumberBuckets;
 use super::statistics::{Range, statistics_of};
 use crate::filter::query::{all_of, exists};
 use crate::filter::variables::VariableQueries;
-use crate::java::hash_map_order;
+use crate::java::{first_of_each_key, hash_map_order};
 use crate::plan::aggregations::filter;
 use crate::report::definition::{CustomBucket, DateUnit, VariableType};
 use crate::result::MISSING_KEY;
@@ -109,7 +109,7 @@ impl VariableBuckets<'_> {
                 buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
             }
             VariableType::Object | VariableType::Json => None,
-            number => NumberBuckets::new(number, self.custom_bucket, range).map(|buckets| {
+            number => NumberBuckets::new(number, self.custom_bucket, range)?.map(|buckets| {
                 let limit = self
                     .leaves_out_smaller
                     .then(|| buckets.limiting_clause(field));
@@ -127,12 +127,10 @@ impl VariableBuckets<'_> {
         let buckets = if self.variable_type == VariableType::Date {
             buckets_by_key(values, self.settings.time_zone)
         } else {
-            let mut known = std::collections::HashSet::new();
             let buckets = values.buckets().into_iter();
-            let buckets = buckets
-                .filter_map(|bucket| Some((bucket.key()?, bucket)))
-                .filter(|(key, _)| known.insert(key.clone()));
-            hash_map_order(buckets.collect(), |(key, _)| key.as_str())
+            let buckets = buckets.filter_map(|bucket| Some((bucket.key()?, bucket)));
+            let buckets = first_of_each_key(buckets.collect());
+            hash_map_order(buckets, |(key, _)| key.as_str())
         };
         let instances = buckets
             .into_iter()
@@ -143,7 +141,8 @@ impl VariableBuckets<'_> {
     /// The buckets of an answer, and one of the instances that lack the variable.
     ///
     /// Instances that have a value which is in no bucket count as missing too, although the bucket of the missing ones
-    /// is then empty; Optimize compares the totals alone.
+    /// is then empty; Optimize compares the totals alone. Where a value is spelled like the key of the missing ones, it has
+    /// that key.
     pub fn read_with_missing<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
         let mut buckets = self.read(answer);
         if let Some(missing) = self.missing(answer)
@@ -151,11 +150,20 @@ impl VariableBuckets<'_> {
         {
             buckets.push((MISSING_KEY.to_owned(), missing));
         }
-        buckets
+        first_of_each_key(buckets)
+    }
+
+    /// The buckets of an answer with their keys, and one of the instances that lack the variable if there are such.
+    pub fn read_with_missing_if_any<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
+        let mut buckets = self.read(answer);
+        let missing = self.missing(answer);
+        let missing = missing.filter(|missing| missing.doc_count() > 0);
+        buckets.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
+        first_of_each_key(buckets)
     }
 
     /// The process instances that lack the variable.
-    pub fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
+    fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
         answer.sub(MISSING)
     }
 
@@ -163,5 +171,63 @@ impl VariableBuckets<'_> {
     fn instances_with_value(&self, answer: Bucket<'_>) -> u64 {
         let instances = answer.level(2).and_then(|values| values.sub(INSTANCES));
         instances.map_or(0, |instances| instances.doc_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::answer::Answer;
+
+    /// Keys that stand for something else somewhere.
+    const SPECIAL: [&str; 6] = [
+        MISSING_KEY,
+        "",
+        "null",
+        "____none",
+        "noTenant____",
+        "unassignedUserTasks___",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_two_keys_are_a_set(
+            first in prop::sample::select(SPECIAL.to_vec()), second in prop::sample::select(SPECIAL.to_vec()),
+            missing in 0..3_u64,
+        ) {
+            let zone = TimeZone::UTC;
+            let buckets = VariableBuckets {
+                queries: VariableQueries::of_process("v", VariableType::String),
+                variable_type: VariableType::String,
+                custom_bucket: &CustomBucket::default(),
+                date_unit: DateUnit::Automatic,
+                leaves_out_smaller: false,
+                settings: BucketSettings { limit: 1000, time_zone: &zone },
+            };
+            let bucket = |key: &str, count: u64| json!({"key": key, "doc_count": count, INSTANCES: {"doc_count": count}});
+            let answer: Answer = serde_json::from_value(json!({
+                "hits": {"total": {"value": 15 + missing}},
+                "aggregations": {
+                    MISSING: {"doc_count": missing},
+                    "level": {"doc_count": 15, "level": {"doc_count": 15,
+                        INSTANCES: {"doc_count": 15},
+                        VALUES: {"buckets": [bucket(first, 10), bucket(second, 5)]}}}}})).unwrap();
+            for found in [buckets.read_with_missing(answer.root()), buckets.read_with_missing_if_any(answer.root())] {
+                let count = |wanted: &str| {
+                    let counts = found.iter().filter(|(key, _)| key == wanted);
+                    counts.map(|(_, bucket)| bucket.doc_count()).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(count(first), [10]);
+                if second != first {
+                    prop_assert_eq!(count(second), [5]);
+                }
+                if ![first, second].contains(&MISSING_KEY) {
+                    let expected: &[u64] = if missing > 0 { &[missing] } else { &[] };
+                    prop_assert_eq!(count(MISSING_KEY), expected);
+                }
+            }
+        }
     }
 }

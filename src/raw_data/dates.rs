@@ -4,26 +4,23 @@
 
 use std::borrow::Cow;
 
-use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::document::Text;
 use super::json::JsonText;
-
-/// Optimize's date format ([`DATE_FORMAT`](crate::filter::dates::DATE_FORMAT)) for [`jiff::fmt::strtime`].
-const DATE_FORMAT_STRFTIME: &str = "%Y-%m-%dT%H:%M:%S.%3f%z";
+use crate::moment::Moment;
 
 /// A stored date as a row shows it. What is no date is shown as it is: a row must not get lost for it.
 pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
     if zone.is_none() && has_plain_form(stored.as_bytes()) {
         return Cow::Borrowed(stored);
     }
-    match (parse(stored), zone) {
-        (None, _) => Cow::Borrowed(stored),
-        (Some(date), None) => Cow::Owned(format(&date)),
-        (Some(date), Some(zone)) => Cow::Owned(format(&date.with_time_zone(zone.clone()))),
-    }
+    let Some((moment, stored_offset)) = Moment::parse(stored) else {
+        return Cow::Borrowed(stored);
+    };
+    let offset = zone.map_or(stored_offset, |zone| moment.offset_in(zone));
+    Cow::Owned(moment.text(offset))
 }
 
 /// Writes a stored date, or `null`.
@@ -36,12 +33,7 @@ pub fn write(out: &mut JsonText, stored: &Text<'_>, zone: Option<&TimeZone>) {
 
 /// The point in time of a stored date, in milliseconds since 1970.
 pub fn epoch_millis(stored: &str) -> Option<i64> {
-    parse(stored).map(|date| date.timestamp().as_millisecond())
-}
-
-/// A point in time in Optimize's format.
-pub fn format(date: &ZonedDateTime) -> String {
-    date.strftime(DATE_FORMAT_STRFTIME).to_string()
+    Moment::parse(stored).map(|(moment, _)| moment.millis())
 }
 
 /// Whether the text has exactly the form of Optimize's format, `2021-12-02T17:21:49.330+0200`, so that it is shown
@@ -54,44 +46,6 @@ fn has_plain_form(text: &[u8]) -> bool {
             b'+' => matches!(byte, b'+' | b'-'),
             _ => byte == form,
         })
-}
-
-/// Reads Optimize's format; also `Z` and offsets of two digits or with a colon, which its reader accepts
-/// (fact file A, section 9).
-fn parse(stored: &str) -> Option<ZonedDateTime> {
-    let (local, offset) =
-        stored
-            .split_at_checked(stored.find('T')? + 1)
-            .and_then(|(_, time)| {
-                let at = stored.len() - time.len() + time.find(['+', '-', 'Z'])?;
-                stored.split_at_checked(at)
-            })?;
-    let local: DateTime = local.parse().ok()?;
-    let zone = TimeZone::fixed(parse_offset(offset)?);
-    local.to_zoned_datetime(zone).ok()
-}
-
-fn parse_offset(text: &str) -> Option<Offset> {
-    if text == "Z" {
-        return Some(Offset::UTC);
-    }
-    let digits: String = text.get(1..)?.chars().filter(|c| *c != ':').collect();
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let hours: i32 = digits.get(..2)?.parse().ok()?;
-    let minutes: i32 = match digits.get(2..) {
-        None | Some("") => 0,
-        Some(minutes) if minutes.len() <= 2 => minutes.parse().ok()?,
-        Some(_) => return None,
-    };
-    let seconds = hours * 3600 + minutes * 60;
-    Offset::from_seconds(if text.starts_with('-') {
-        -seconds
-    } else {
-        seconds
-    })
-    .ok()
 }
 
 /// The current time as Optimize takes it: whole milliseconds.
@@ -149,6 +103,27 @@ mod tests {
     }
 
     #[test]
+    fn years_beyond_9999_are_converted_too() {
+        for (stored, expected) in [
+            (
+                "9999-12-31T00:00:00.000+0000",
+                "9999-12-31T01:00:00.000+0100",
+            ),
+            (
+                "9999-12-31T23:59:59.999+0000",
+                "+10000-01-01T00:59:59.999+0100",
+            ),
+            (
+                "+10000-07-01T00:00:00.000+1800",
+                "+10000-06-30T08:00:00.000+0200",
+            ),
+        ] {
+            assert_eq!(shown(stored, None), stored);
+            assert_eq!(shown(stored, Some(&berlin())), expected);
+        }
+    }
+
+    #[test]
     fn what_is_no_date_stays_as_it_is() {
         for text in [
             "",
@@ -182,12 +157,16 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read_again(millis in -2_000_000_000_000_i64..4_000_000_000_000, minutes in -720..720_i32) {
-            let offset = Offset::from_seconds(minutes * 60).unwrap();
-            let date = Timestamp::from_millisecond(millis).unwrap().to_zoned_datetime(TimeZone::fixed(offset));
-            let text = format(&date);
+        fn a_date_of_the_format_is_shown_as_it_is(millis in -62_135_596_800_000_i64..253_402_300_800_000, minutes in 0..=1080_i32) {
+            let offset = jiff::tz::Offset::from_seconds(minutes * -60).unwrap();
+            let moment = Moment::from_millis(millis + i64::from(minutes) * 60_000);
+            let text = moment.text(offset);
             prop_assert!(has_plain_form(text.as_bytes()), "{}", text);
-            prop_assert_eq!(epoch_millis(&text), Some(millis));
+            prop_assert_eq!(shown(&text, None), text.as_str());
+            prop_assert_eq!(epoch_millis(&text), Some(moment.millis()));
+            if moment.millis() > 0 {
+                prop_assert_eq!(epoch_millis(&shown(&text, Some(&berlin()))), Some(moment.millis()));
+            }
         }
     }
 }

@@ -221,7 +221,7 @@ impl ProcessRowWriter<'_> {
         start_date
             .as_deref()
             .and_then(dates::epoch_millis)
-            .map(|start| self.now - start)
+            .map(|start| self.now.saturating_sub(start))
     }
 
     fn write_date(&self, out: &mut JsonText, date: &Text<'_>) {

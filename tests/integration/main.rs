@@ -25,6 +25,7 @@ mod limits;
 mod many_clients;
 mod memory;
 mod observability;
+mod odd_data;
 mod odd_texts;
 mod openapi;
 mod paging;

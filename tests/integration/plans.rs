@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use optimize_export::filter::FilterContext;
+use optimize_export::moment::Moment;
 use optimize_export::plan::answer::Answer;
 use optimize_export::plan::context::{ModelElement, PlanContext, ProcessModel, ProcessModels};
 use optimize_export::plan::{Plan, Room};
@@ -206,7 +207,7 @@ fn by_variable(name: &str, variable_type: &str) -> Value {
 /// An instance that started at a moment and lasted so many milliseconds; without a duration it is running.
 fn lasting(id: &str, start: &str, duration: Option<i64>) -> Value {
     let start: jiff::Timestamp = format!("{start}Z").parse().unwrap();
-    let date = |moment: jiff::Timestamp| optimize_export::filter::dates::format_date(moment);
+    let date = |moment: jiff::Timestamp| Moment::from(moment).utc_text();
     let end = duration.map(|duration| date(start + jiff::SignedDuration::from_millis(duration)));
     let state = if end.is_some() { "COMPLETED" } else { "ACTIVE" };
     instance(

@@ -5,20 +5,20 @@
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ZonedDateTime};
+use jiff::{Span, ZonedDateTime};
 use serde_json::{Value, json};
 
-use super::AUTOMATIC_BUCKETS;
+use super::{AUTOMATIC_BUCKETS, MAX_BUCKETS};
 use crate::filter::dates::DATE_FORMAT;
+use crate::moment::Moment;
 use crate::plan::PlanError;
 use crate::plan::answer::Bucket;
 use crate::plan::statistics::Range;
-use crate::raw_data::dates::format;
-use crate::report::definition::DateUnit;
+use crate::report::definition::{DateUnit, DefinitionError};
 
-/// More buckets than these are refused before Elasticsearch is asked: it would refuse them too, by the default of its
-/// `search.max_buckets`.
-const MAX_BUCKETS: usize = 65_536;
+/// The format of the keys that a histogram is asked for; as texts they are exact, while a number may be read as one with a
+/// fraction.
+const EPOCH_MILLIS: &str = "epoch_millis";
 
 /// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,16 @@ impl CalendarUnit {
     }
 
     /// The start of the unit that a moment is in.
-    fn start(self, moment: &ZonedDateTime) -> Option<ZonedDateTime> {
+    fn start(self, moment: Moment, zone: &TimeZone) -> Option<Moment> {
+        moment.map_in(zone, |moment| self.start_in_range(&moment))
+    }
+
+    /// The start of the unit after the one that starts there.
+    fn next(self, start: Moment, zone: &TimeZone) -> Option<Moment> {
+        start.map_in(zone, |start| start.checked_add(self.span()).ok())
+    }
+
+    fn start_in_range(self, moment: &ZonedDateTime) -> Option<ZonedDateTime> {
         let date = moment.date();
         let at_midnight = |date: Date| DateTime::from_parts(date, Time::midnight());
         let local = match self {
@@ -101,19 +110,22 @@ impl CalendarUnit {
         };
         local.to_zoned_datetime(moment.time_zone().clone()).ok()
     }
-
-    fn next(self, start: &ZonedDateTime) -> Option<ZonedDateTime> {
-        start.checked_add(self.span()).ok()
-    }
 }
 
 /// A bucket from one moment up to another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateInterval {
     /// Where it starts, inclusive.
-    pub from: ZonedDateTime,
+    pub from: Moment,
     /// Where it ends, exclusive.
-    pub to: ZonedDateTime,
+    pub to: Moment,
+}
+
+impl DateInterval {
+    /// The key of its bucket.
+    pub fn key(&self, zone: &TimeZone) -> String {
+        key_of(self.from, zone)
+    }
 }
 
 /// Buckets of dates.
@@ -130,17 +142,24 @@ impl DateBuckets {
     /// automatically and is in the bucket of its month.
     ///
     /// # Errors
-    /// There would be more buckets than Elasticsearch makes.
+    /// There would be more buckets than Elasticsearch makes, or one that ends beyond all moments.
     pub fn new(unit: DateUnit, range: Range, zone: &TimeZone) -> Result<Option<Self>, PlanError> {
-        let Some((min, max)) = range.ends() else {
+        let Some((min, max)) = range.whole_ends() else {
             return Ok(None);
         };
-        let (min, max) = (millis(min), millis(max));
-        Ok(Some(match CalendarUnit::of(unit) {
-            Some(unit) => Self::Calendar(unit),
-            None if min == max => Self::Calendar(CalendarUnit::Month),
-            None => Self::Intervals(intervals_of_equal_length(min, max, zone, 1)?),
-        }))
+        let unit = match CalendarUnit::of(unit) {
+            None if min != max => {
+                return intervals_of_equal_length(min, max, 1)
+                    .map(|intervals| Some(Self::Intervals(intervals)));
+            }
+            None => CalendarUnit::Month,
+            Some(unit) => unit,
+        };
+        let last = unit.start(Moment::from_millis(max), zone);
+        match last.and_then(|last| unit.next(last, zone)) {
+            Some(_) => Ok(Some(Self::Calendar(unit))),
+            None => Err(beyond_all_moments()),
+        }
     }
 
     /// Whether the buckets are the calendar's.
@@ -162,7 +181,7 @@ impl DateBuckets {
                     "field": field,
                     "calendar_interval": unit.interval(),
                     "time_zone": zone_id(zone),
-                    "format": DATE_FORMAT,
+                    "format": EPOCH_MILLIS,
                     "order": {"_key": "desc"},
                 }});
                 if let Some((min, max)) = extended_bounds
@@ -178,12 +197,16 @@ impl DateBuckets {
                 aggregation
             }
             Self::Intervals(intervals) => {
-                let ranges: Vec<Value> = intervals
-                    .iter()
-                    .map(|DateInterval { from, to }| {
-                        json!({"key": format(from), "from": format(from), "to": format(to)})
-                    })
-                    .collect();
+                let last = intervals.last();
+                let ranges = intervals.iter().map(|interval| {
+                    let (key, from) = (interval.key(zone), interval.from.utc_text());
+                    if Some(interval) == last && is_end_lost(interval) {
+                        json!({"key": key, "from": from})
+                    } else {
+                        json!({"key": key, "from": from, "to": interval.to.utc_text()})
+                    }
+                });
+                let ranges: Vec<Value> = ranges.collect();
                 json!({"date_range": {
                     "field": field,
                     "format": DATE_FORMAT,
@@ -193,6 +216,14 @@ impl DateBuckets {
             }
         }
     }
+}
+
+/// Whether Elasticsearch can't tell the end of the last interval from the last date in it. It compares ranges as numbers of
+/// 53 bits, which the milliseconds have to the year 287396; without an end nothing is lost there.
+#[expect(clippy::cast_precision_loss, reason = "it is what this is about")]
+fn is_end_lost(interval: &DateInterval) -> bool {
+    let end = interval.to.millis();
+    end == i64::MAX || (end - 1) as f64 == end as f64
 }
 
 /// The buckets of dates in an answer with their keys, those with the largest key text first: where daylight saving time
@@ -209,10 +240,15 @@ pub fn buckets_by_key<'a>(aggregation: Bucket<'a>, zone: &TimeZone) -> Vec<(Stri
 
 /// The start of a bucket. One of a histogram is a number; one of a range is the text that the range was given.
 fn key(bucket: &Bucket<'_>, zone: &TimeZone) -> Option<String> {
-    match bucket.numeric_key() {
-        Some(key) => Some(format(&moment(millis(key), zone)?)),
-        None => bucket.key(),
-    }
+    let key = bucket.key()?;
+    Some(match (bucket.numeric_key(), key.parse()) {
+        (Some(_), Ok(millis)) => key_of(Moment::from_millis(millis), zone),
+        _ => key,
+    })
+}
+
+fn key_of(start: Moment, zone: &TimeZone) -> String {
+    start.text(start.offset_in(zone))
 }
 
 /// The intervals in which something may have been running, from the first start to the last start or end.
@@ -220,37 +256,29 @@ fn key(bucket: &Bucket<'_>, zone: &TimeZone) -> Option<String> {
 /// Intervals of equal length end before the last moment, those of the calendar after it.
 ///
 /// # Errors
-/// There would be more buckets than Elasticsearch makes.
+/// There would be more buckets than Elasticsearch makes, or one that ends beyond all moments.
 pub fn running_intervals(
     unit: DateUnit,
     range: Range,
     zone: &TimeZone,
 ) -> Result<Vec<DateInterval>, PlanError> {
-    let Some((min, max)) = range.ends() else {
+    let Some((min, max)) = range.whole_ends() else {
         return Ok(Vec::new());
     };
-    let (min, max) = (millis(min), millis(max));
     let unit = match CalendarUnit::of(unit) {
-        None if min != max => return intervals_of_equal_length(min, max, zone, 0),
+        None if min != max => return intervals_of_equal_length(min, max, 0),
         None => CalendarUnit::Month,
         Some(unit) => unit,
     };
-    let mut intervals = Vec::new();
-    let ends = moment(min, zone).zip(moment(max, zone));
-    let Some((mut from, last)) =
-        ends.and_then(|(min, max)| Some((unit.start(&min)?, unit.start(&max)?)))
-    else {
-        return Ok(intervals);
+    let start = |millis| {
+        let moment = Moment::from_millis(millis);
+        unit.start(moment, zone).ok_or_else(beyond_all_moments)
     };
+    let (mut from, last) = (start(min)?, start(max)?);
+    let mut intervals = Vec::new();
     while from <= last {
-        let Some(to) = unit.next(&from) else { break };
-        push(
-            &mut intervals,
-            DateInterval {
-                from,
-                to: to.clone(),
-            },
-        )?;
+        let to = unit.next(from, zone).ok_or_else(beyond_all_moments)?;
+        push(&mut intervals, DateInterval { from, to })?;
         from = to;
     }
     Ok(intervals)
@@ -261,7 +289,6 @@ pub fn running_intervals(
 fn intervals_of_equal_length(
     min: i64,
     max: i64,
-    zone: &TimeZone,
     beyond_last: i64,
 ) -> Result<Vec<DateInterval>, PlanError> {
     let length = (max.saturating_sub(min) / i64::from(AUTOMATIC_BUCKETS)).max(1);
@@ -270,17 +297,18 @@ fn intervals_of_equal_length(
     while start < max {
         let end = start.saturating_add(length);
         let beyond = if end >= max { beyond_last } else { 0 };
-        if let Some((from, to)) = moment(start, zone).zip(moment(end.saturating_add(beyond), zone))
-        {
-            push(&mut intervals, DateInterval { from, to })?;
-        }
+        let interval = DateInterval {
+            from: Moment::from_millis(start),
+            to: Moment::from_millis(end.saturating_add(beyond)),
+        };
+        push(&mut intervals, interval)?;
         start = end;
     }
     Ok(intervals)
 }
 
 fn push(intervals: &mut Vec<DateInterval>, interval: DateInterval) -> Result<(), PlanError> {
-    if intervals.len() >= MAX_BUCKETS {
+    if intervals.len() >= MAX_BUCKETS as usize {
         return Err(PlanError::TooManyBuckets(format!(
             "The dates of this report span more than {MAX_BUCKETS} buckets"
         )));
@@ -289,17 +317,12 @@ fn push(intervals: &mut Vec<DateInterval>, interval: DateInterval) -> Result<(),
     Ok(())
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "epoch milliseconds are far below 2^53, and a cast saturates"
-)]
-fn millis(number: f64) -> i64 {
-    number.round() as i64
-}
-
-fn moment(millis: i64, zone: &TimeZone) -> Option<ZonedDateTime> {
-    let moment = Timestamp::from_millisecond(millis).ok()?;
-    Some(moment.to_zoned_datetime(zone.clone()))
+fn beyond_all_moments() -> PlanError {
+    DefinitionError::part(
+        "data",
+        "has buckets of the calendar over dates at the end of the year 292278994, where Elasticsearch has no dates any more",
+    )
+    .into()
 }
 
 fn zone_id(zone: &TimeZone) -> &str {
@@ -332,8 +355,8 @@ mod tests {
 
     fn running(unit: DateUnit, min: &str, max: &str, zone: &TimeZone) -> Vec<String> {
         let intervals = running_intervals(unit, range(min, max), zone).unwrap();
-        let mut keys: Vec<String> = intervals.iter().map(|i| format(&i.from)).collect();
-        keys.extend(intervals.last().map(|last| format(&last.to)));
+        let mut keys: Vec<String> = intervals.iter().map(|i| i.key(zone)).collect();
+        keys.extend(intervals.last().map(|last| key_of(last.to, zone)));
         keys
     }
 
@@ -352,7 +375,7 @@ mod tests {
         assert_eq!(
             buckets.aggregation("startDate", &berlin(), Some((5, 7))),
             json!({"date_histogram": {"field": "startDate", "calendar_interval": "week", "time_zone": "Europe/Berlin",
-                "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ", "order": {"_key": "desc"}, "extended_bounds": {"min": 5, "max": 7}}})
+                "format": "epoch_millis", "order": {"_key": "desc"}, "extended_bounds": {"min": 5, "max": 7}}})
         );
     }
 
@@ -390,7 +413,7 @@ mod tests {
         assert_eq!(automatic(159).len(), 159);
         assert_eq!(automatic(3).len(), 3);
         let last = automatic(80 * DAY).pop().unwrap();
-        assert_eq!(last.to.timestamp().as_millisecond(), 80 * DAY + 1);
+        assert_eq!(last.to.millis(), 80 * DAY + 1);
     }
 
     #[test]
@@ -398,7 +421,7 @@ mod tests {
         let intervals = automatic(2);
         assert_eq!(
             DateBuckets::Intervals(intervals).aggregation("f", &TimeZone::UTC, Some((0, 0))),
-            json!({"date_range": {"field": "f", "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZ", "time_zone": "UTC", "ranges": [
+            json!({"date_range": {"field": "f", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ", "time_zone": "UTC", "ranges": [
                 {"key": "1970-01-01T00:00:00.000+0000", "from": "1970-01-01T00:00:00.000+0000", "to": "1970-01-01T00:00:00.001+0000"},
                 {"key": "1970-01-01T00:00:00.001+0000", "from": "1970-01-01T00:00:00.001+0000", "to": "1970-01-01T00:00:00.003+0000"}]}})
         );
@@ -515,24 +538,87 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn the_last_interval_is_open_where_its_end_is_lost_in_rounding() {
+        let ranges = |min: i64, max: i64| {
+            let range = Range {
+                min: Some(min as f64),
+                max: Some(max as f64),
+            };
+            let buckets = DateBuckets::new(DateUnit::Automatic, range, &TimeZone::UTC);
+            let aggregation = buckets
+                .unwrap()
+                .unwrap()
+                .aggregation("f", &TimeZone::UTC, None);
+            aggregation["date_range"]["ranges"].clone()
+        };
+        let near = ranges(0, 80 * DAY);
+        assert_eq!(near[79]["to"], "1970-03-22T00:00:00.001+0000");
+        let far = ranges(0, i64::MAX);
+        let open = far
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|range| range["to"].is_null());
+        assert_eq!(open.count(), 1);
+        assert_eq!(far.as_array().unwrap().last().unwrap()["to"], Value::Null);
+    }
+
+    fn any_unit() -> impl Strategy<Value = CalendarUnit> {
+        prop::sample::select(vec![
+            CalendarUnit::Year,
+            CalendarUnit::Month,
+            CalendarUnit::Week,
+            CalendarUnit::Day,
+            CalendarUnit::Hour,
+            CalendarUnit::Minute,
+        ])
+    }
+
+    fn any_zone() -> impl Strategy<Value = TimeZone> {
+        let names = [
+            "UTC",
+            "Europe/Berlin",
+            "America/St_Johns",
+            "Australia/Lord_Howe",
+            "Asia/Kathmandu",
+        ];
+        prop::sample::select(names.to_vec()).prop_map(|name| TimeZone::get(name).unwrap())
+    }
+
     proptest! {
+        #[test]
+        fn every_date_is_in_an_interval_of_every_unit(
+            millis in prop_oneof![-62_135_661_600_000..9_223_371_000_000_000_000_i64, 253_402_000_000_000..253_403_000_000_000_i64],
+            unit in any_unit(), zone in any_zone(),
+        ) {
+            let moment = Moment::from_millis(millis);
+            let start = unit.start(moment, &zone).unwrap();
+            let next = unit.next(start, &zone).unwrap();
+            prop_assert!(start <= moment && moment < next, "{:?} {:?} {:?}", start, moment, next);
+            // Its key is read as the same moment, seconds of old offsets aside.
+            let offset = start.offset_in(&zone);
+            let read = Moment::parse(&key_of(start, &zone)).unwrap().0;
+            prop_assert_eq!(read.millis() - start.millis(), i64::from(offset.seconds() % 60) * 1000);
+        }
+
         #[test]
         fn automatic_buckets_cover_the_range_without_gaps(span in 1..100_000_000_000_i64) {
             let intervals = automatic(span);
             prop_assert!(intervals.len() <= 159);
-            prop_assert_eq!(intervals[0].from.timestamp().as_millisecond(), 0);
+            prop_assert_eq!(intervals[0].from.millis(), 0);
             for pair in intervals.windows(2) {
                 prop_assert_eq!(&pair[0].to, &pair[1].from);
             }
-            prop_assert!(intervals.last().unwrap().to.timestamp().as_millisecond() > span);
+            prop_assert!(intervals.last().unwrap().to.millis() > span);
         }
 
         #[test]
         fn calendar_units_contain_their_moments(millis in 0..4_000_000_000_000_i64) {
-            let moment = moment(millis, &berlin()).unwrap();
+            let (moment, zone) = (Moment::from_millis(millis), berlin());
             for unit in [CalendarUnit::Year, CalendarUnit::Month, CalendarUnit::Week, CalendarUnit::Day, CalendarUnit::Hour, CalendarUnit::Minute] {
-                let start = unit.start(&moment).unwrap();
-                prop_assert!(start <= moment && moment < unit.next(&start).unwrap(), "{:?} {}", unit, moment);
+                let start = unit.start(moment, &zone).unwrap();
+                prop_assert!(start <= moment && moment < unit.next(start, &zone).unwrap(), "{:?} {:?}", unit, moment);
             }
         }
     }

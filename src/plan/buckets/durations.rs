@@ -4,7 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::{AUTOMATIC_BUCKETS, round_down_to_power_of_ten, round_up_to_power_of_ten};
+use super::{
+    AUTOMATIC_BUCKETS, finest_interval, refuse_too_many, round_down_to_power_of_ten,
+    round_up_to_power_of_ten,
+};
 use crate::java;
 use crate::plan::PlanError;
 use crate::plan::answer::Bucket;
@@ -27,7 +30,7 @@ impl DurationBuckets {
     /// user chose on.
     ///
     /// # Errors
-    /// The user's buckets have no width.
+    /// The user's buckets have no width, or there would be more of them than Elasticsearch makes.
     pub fn new(custom: &CustomBucket, range: Range) -> Result<Option<Self>, PlanError> {
         let Some((min, end)) = range.ends() else {
             return Ok(None);
@@ -55,7 +58,16 @@ impl DurationBuckets {
                 interval: automatic_interval(end - start),
             }
         };
-        Ok((buckets.start <= end).then_some(buckets))
+        if buckets.start.is_nan() || buckets.start > end {
+            return Ok(None);
+        }
+        let finest = finest_interval(buckets.start, end);
+        let buckets = Self {
+            interval: buckets.interval.max(finest).min(f64::MAX),
+            ..buckets
+        };
+        refuse_too_many(buckets.start, end, buckets.interval)?;
+        Ok(Some(buckets))
     }
 
     /// The histogram of what a script calculates.
@@ -163,6 +175,33 @@ mod tests {
         assert_eq!((found.start, found.interval), (0.0, 1.0));
         assert_eq!(buckets(&custom(Some(301.0), None, None)).unwrap(), None);
         assert!(buckets(&custom(None, Some(0.0), None)).is_err());
+    }
+
+    #[test]
+    fn buckets_of_the_user_beyond_all_durations() {
+        let buckets = |custom: &CustomBucket| DurationBuckets::new(custom, range(100.0, 300.0));
+        let year = Some(BucketUnit::Year);
+        // Products that are no numbers any more: the width, a start after all durations, one before them.
+        let wide = buckets(&custom(Some(0.0), Some(1e300), year)).unwrap();
+        assert_eq!(wide.unwrap().interval, f64::MAX);
+        assert_eq!(buckets(&custom(Some(1e300), None, year)).unwrap(), None);
+        for (baseline, size) in [
+            (Some(-1e300), Some(1.0)),
+            (Some(-1e18), Some(1e-3)),
+            (None, Some(1e-14)),
+        ] {
+            let refused = buckets(&custom(baseline, size, year));
+            assert!(
+                matches!(refused, Err(PlanError::TooManyBuckets(_))),
+                "{baseline:?} {refused:?}"
+            );
+        }
+        // The longest duration that can be stored, in steps that it would be lost in.
+        let longest = range(i64::MAX as f64, i64::MAX as f64);
+        let fine = custom(Some(i64::MAX as f64), Some(1.0), None);
+        let fine = DurationBuckets::new(&fine, longest).unwrap().unwrap();
+        assert_eq!(fine.interval, 2048.0);
+        assert_eq!(fine.shortest(), i64::MAX);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! By the report's definitions (fact file D2, section 3.6; `ProcessDistributedByProcessInterpreterES`).
 
+use std::collections::HashSet;
+
 use super::{Distribution, Key, Part};
 use crate::plan::PlanError;
 use crate::plan::aggregations::{
@@ -19,8 +21,22 @@ const KEYS: &str = "definitionKeys";
 const VERSIONS: &str = "definitionVersions";
 const TENANTS: &str = "tenants";
 
-/// Key of the bucket of documents without a tenant.
+/// Key of the bucket of documents without a tenant, unless a tenant of the report is called so.
 const NO_TENANT: &str = "noTenant____";
+
+/// A key for the documents without a tenant that no tenant of the report has: instances of other tenants are not looked at.
+fn no_tenant_key(definitions: &[DefinitionScope]) -> String {
+    let tenants: HashSet<&str> = definitions
+        .iter()
+        .flat_map(|definition| definition.tenant_ids.iter().flatten())
+        .map(String::as_str)
+        .collect();
+    let mut key = NO_TENANT.to_owned();
+    while tenants.contains(key.as_str()) {
+        key.push('_');
+    }
+    key
+}
 
 /// By definition: each group has one part for each definition of the report, whether or not there are documents. What
 /// belongs to two of them counts for both.
@@ -50,15 +66,19 @@ fn covers_version(definition: &DefinitionScope, version: &str) -> bool {
     }
 }
 
-fn covers_tenant(definition: &DefinitionScope, tenant: &str) -> bool {
+fn covers_tenant(definition: &DefinitionScope, tenant: &str, no_tenant: &str) -> bool {
     definition
         .tenant_ids
         .iter()
-        .any(|covered| covered.as_deref().unwrap_or(NO_TENANT) == tenant)
+        .any(|covered| covered.as_deref().unwrap_or(no_tenant) == tenant)
 }
 
 /// The buckets below `group` that belong to a definition.
-fn buckets_of<'a>(definition: &DefinitionScope, group: Bucket<'a>) -> Vec<Bucket<'a>> {
+fn buckets_of<'a>(
+    definition: &DefinitionScope,
+    group: Bucket<'a>,
+    no_tenant: &str,
+) -> Vec<Bucket<'a>> {
     let chosen = |parent: Bucket<'a>, name: &str, is_chosen: &dyn Fn(&str) -> bool| {
         let buckets = parent.sub(name).map(|found| found.buckets());
         let mut buckets = buckets.unwrap_or_default();
@@ -75,7 +95,7 @@ fn buckets_of<'a>(definition: &DefinitionScope, group: Bucket<'a>) -> Vec<Bucket
     versions
         .flat_map(|version| {
             chosen(version, TENANTS, &|tenant| {
-                covers_tenant(definition, tenant)
+                covers_tenant(definition, tenant, no_tenant)
             })
         })
         .collect()
@@ -96,7 +116,14 @@ impl Distribution for ByProcess {
         view: Aggregations,
     ) -> Result<Aggregations, PlanError> {
         let limit = context.bucket_limit;
-        let tenants = with(terms_or_missing(self.fields.tenant, limit, NO_TENANT), view);
+        let tenants = with(
+            terms_or_missing(
+                self.fields.tenant,
+                limit,
+                &no_tenant_key(&context.scope.definitions),
+            ),
+            view,
+        );
         let versions = with(
             terms_by_key(self.fields.version, limit),
             named(TENANTS, tenants),
@@ -115,9 +142,10 @@ impl Distribution for ByProcess {
         _: &[Key],
         view: &dyn View,
     ) -> Vec<Part> {
+        let no_tenant = no_tenant_key(&context.scope.definitions);
         let definitions = context.scope.definitions.iter();
         let parts = definitions.map(|definition| {
-            let buckets = buckets_of(definition, group);
+            let buckets = buckets_of(definition, group, &no_tenant);
             Part {
                 key: key_of(definition),
                 measures: if buckets.is_empty() {
@@ -151,6 +179,31 @@ impl Distribution for ByProcess {
             Order::BY_LABEL
         } else {
             Order::BY_KEY
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_tenant_is_called_like_none(
+            tenants in prop::collection::vec(prop::option::of("noTenant_{0,7}|missing|"), 0..5),
+        ) {
+            let definition = DefinitionScope {
+                identifier: None,
+                key: "p".to_owned(),
+                label: "p".to_owned(),
+                versions: Versions::All,
+                tenant_ids: tenants.clone(),
+            };
+            let key = no_tenant_key(std::slice::from_ref(&definition));
+            prop_assert!(!tenants.contains(&Some(key.clone())));
+            prop_assert_eq!(covers_tenant(&definition, &key, &key), tenants.contains(&None));
         }
     }
 }

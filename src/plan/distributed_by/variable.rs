@@ -38,12 +38,7 @@ impl ByVariable {
         context: &PlanContext<'_>,
         group: Bucket<'a>,
     ) -> Vec<(String, Bucket<'a>)> {
-        let buckets = self.buckets(context);
-        let mut values = buckets.read(group);
-        let missing = buckets.missing(group);
-        let missing = missing.filter(|missing| missing.doc_count() > 0);
-        values.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
-        values
+        self.buckets(context).read_with_missing_if_any(group)
     }
 }
 

@@ -1,6 +1,7 @@
 //! By the time in which process instances were running (fact file D2, section 1.3;
 //! `ProcessGroupByProcessInstanceRunningDateInterpreterES`).
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{Group, Grouping};
@@ -15,7 +16,6 @@ use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of_fields};
-use crate::raw_data::dates::format;
 use crate::report::definition::DateUnit;
 
 const DATES: &str = "runningDates";
@@ -35,9 +35,9 @@ pub struct ByRunningDate(pub DateUnit);
 /// The instance started before the end of the interval, and had not ended when it started.
 fn was_running(interval: &DateInterval) -> Value {
     let started =
-        json!({"range": {"startDate": {"lt": format(&interval.to), "format": DATE_FORMAT}}});
+        json!({"range": {"startDate": {"lt": interval.to.utc_text(), "format": DATE_FORMAT}}});
     let ended =
-        json!({"range": {"endDate": {"gte": format(&interval.from), "format": DATE_FORMAT}}});
+        json!({"range": {"endDate": {"gte": interval.from.utc_text(), "format": DATE_FORMAT}}});
     all_of(vec![
         started,
         any_of(vec![ended, none_of(vec![exists("endDate")])]),
@@ -67,11 +67,11 @@ fn expected_intervals(unit: DateUnit, range: Range) -> usize {
 
 /// A filter for each interval by its start, with the same aggregations in each. They are written one after the other: as a tree
 /// of values each of them takes some kilobytes.
-fn written(intervals: Vec<DateInterval>, inner: Aggregations) -> Outermost {
+fn written(intervals: Vec<DateInterval>, zone: &TimeZone, inner: Aggregations) -> Outermost {
     let mut filters = String::new();
     let count = intervals.len();
     for interval in intervals {
-        let start = format(&interval.from);
+        let start = interval.key(zone);
         let filter = was_running(&interval).to_string();
         if filters.is_empty() {
             // They are all as long as the first one.
@@ -107,11 +107,12 @@ impl Grouping for ByRunningDate {
         {
             inner.room.check()?;
         }
-        let intervals = running_intervals(self.0, range, &inner.context.filter.time_zone)?;
+        let zone = &inner.context.filter.time_zone;
+        let intervals = running_intervals(self.0, range, zone)?;
         if intervals.is_empty() {
             return Ok(Outermost::default());
         }
-        Ok(written(intervals, inner.aggregations()?))
+        Ok(written(intervals, zone, inner.aggregations()?))
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {

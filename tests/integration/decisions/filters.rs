@@ -1,7 +1,7 @@
 //! Every type of decision filter, from the stored report to the rows of the service.
 
 use jiff::{Timestamp, ToSpan};
-use optimize_export::filter::dates::format_date;
+use optimize_export::moment::Moment;
 use serde_json::{Value, json};
 
 use super::ids;
@@ -33,7 +33,7 @@ fn evaluation_dates() {
         decision(
             "invoice",
             id,
-            json!({"evaluationDateTime": format_date(moment)}),
+            json!({"evaluationDateTime": Moment::from(moment).utc_text()}),
         )
     };
     let now = Timestamp::now();

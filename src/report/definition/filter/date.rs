@@ -1,8 +1,5 @@
 //! Data of date filters (fact file E, sections 1.1, 4 and 11).
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
@@ -10,6 +7,7 @@ use super::super::{DefinitionError, lenient};
 use super::FilterLevel;
 use super::place::{Place, excerpt, flag, optional_integer};
 use crate::id_enum;
+use crate::moment::Moment;
 
 /// How far from now Java's calendar reaches; Optimize fails on anything farther away.
 const CALENDAR_YEARS: f64 = 999_999_999.0;
@@ -20,7 +18,7 @@ pub struct DateFilter {
     /// Where it starts, and what kind of filter it is.
     pub start: DateFilterStart,
     /// Where a fixed filter ends, inclusive. The other kinds ignore it, but a date histogram does not.
-    pub end: Option<Timestamp>,
+    pub end: Option<Moment>,
     /// Also match where a date variable is undefined or null. Without effect elsewhere.
     pub include_undefined: bool,
     /// Match wherever a date variable is set. Without effect elsewhere.
@@ -31,7 +29,7 @@ pub struct DateFilter {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum DateFilterStart {
     /// A given moment, inclusive; `None` is open.
-    Fixed(Option<Timestamp>),
+    Fixed(Option<Moment>),
     /// So much before now, up to now.
     Rolling(Option<Period>),
     /// So many whole intervals of the calendar before the one that is running; zero is the running one.
@@ -118,7 +116,7 @@ struct StoredPeriod {
 }
 
 /// A date as Optimize writes it.
-struct StoredDate(Timestamp);
+struct StoredDate(Moment);
 
 impl<'de> Deserialize<'de> for StoredDate {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -133,44 +131,19 @@ impl<'de> Deserialize<'de> for StoredDate {
 }
 
 /// A date in the pattern `yyyy-MM-dd'T'HH:mm:ss.SSSZ`; as its offset also `Z` and hours alone are taken
-/// (fact file A, section 9; `CustomOffsetDateTimeDeserializer`).
-fn parse_date(text: &str) -> Option<Timestamp> {
-    const LOCAL_PATTERN: &[u8] = b"dddd-dd-ddTdd:dd:dd.ddd";
-    let (local, offset) = text.split_at_checked(LOCAL_PATTERN.len())?;
-    let fits = local
+/// (fact file A, section 9; `CustomOffsetDateTimeDeserializer`). A year of more than four digits has a sign.
+fn parse_date(text: &str) -> Option<Moment> {
+    const AFTER_YEAR: &[u8] = b"-dd-ddTdd:dd:dd.ddd";
+    let year = text.find('-')?;
+    let (rest, offset) = text.get(year..)?.split_at_checked(AFTER_YEAR.len())?;
+    let fits = rest
         .bytes()
-        .zip(LOCAL_PATTERN)
+        .zip(AFTER_YEAR)
         .all(|(byte, pattern)| byte == *pattern || (*pattern == b'd' && byte.is_ascii_digit()));
-    if !fits {
+    if !fits || offset.contains(':') {
         return None;
     }
-    let local: DateTime = local.parse().ok()?;
-    // The last day of the year 9999 is a usual word for "never", and beyond the last moment.
-    let moment = parse_offset(offset)?.to_timestamp(local);
-    Some(moment.unwrap_or(if local.year() > 0 {
-        Timestamp::MAX
-    } else {
-        Timestamp::MIN
-    }))
-}
-
-fn parse_offset(text: &str) -> Option<Offset> {
-    if text == "Z" {
-        return Some(Offset::UTC);
-    }
-    let (sign, digits) = text.split_at_checked(1)?;
-    let sign = match sign {
-        "+" => 1,
-        "-" => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = digits.split_at_checked(2)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(minutes.len(), 0 | 2) {
-        return None;
-    }
-    let hours: i32 = hours.parse().ok()?;
-    let minutes: i32 = minutes.parse().unwrap_or_default();
-    Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok()
+    Some(Moment::parse(text)?.0)
 }
 
 impl DateFilter {
@@ -322,15 +295,17 @@ mod tests {
 
     #[test]
     fn dates_are_read_in_the_pattern_of_optimize() {
-        let millis = |text| parse_date(text).map(|date| date.as_millisecond());
+        let millis = |text| parse_date(text).map(Moment::millis);
         let expected = Some(1_709_251_200_123);
         assert_eq!(millis("2024-03-01T00:00:00.123+0000"), expected);
         assert_eq!(millis("2024-03-01T00:00:00.123Z"), expected);
         assert_eq!(millis("2024-03-01T02:00:00.123+02"), expected);
         assert_eq!(millis("2024-03-01T05:30:00.123+0530"), expected);
         assert_eq!(millis("2024-02-29T22:00:00.123-0200"), expected);
-        let never = parse_date("9999-12-31T23:59:59.999+0000");
-        assert_eq!(never, Some(Timestamp::MAX));
+        let never = millis("9999-12-31T23:59:59.999+0000");
+        assert_eq!(never, Some(253_402_300_799_999));
+        let later = millis("+10000-01-01T00:00:00.000+0000");
+        assert_eq!(later, Some(253_402_300_800_000));
         for text in [
             "",
             "2024-03-01",

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::super::StoredReport;
 use super::*;
+use crate::moment::Moment;
 
 fn parse(report_type: &str, filters: &Value) -> Result<StoredReport, DefinitionError> {
     let report = json!({"reportType": report_type, "data": {
@@ -213,7 +214,7 @@ fn date_filters_are_read() {
     };
     let fixed =
         date(json!({"type": "fixed", "start": "2024-03-01T01:00:00.000+0100", "end": null}));
-    let start = DateFilterStart::Fixed(Some("2024-03-01T00:00:00Z".parse().unwrap()));
+    let start = DateFilterStart::Fixed(Some(Moment::from_millis(1_709_251_200_000)));
     let expected = DateFilter {
         start,
         end: None,
