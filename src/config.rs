@@ -446,7 +446,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_timeout: Option<u32>,
 
-    /// Time after which a page is given up whose client reads nothing, in seconds [default: 30]
+    /// Time after which a client loses its answer and its connection that reads nothing, in seconds [default: 30]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_STALL_TIMEOUT",
@@ -747,6 +747,7 @@ impl Config {
             server: ServerLimits {
                 max_connections: count(settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS)),
                 head_timeout: seconds(settings.head_timeout, DEFAULT_HEAD_TIMEOUT),
+                stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
                 shutdown_timeout: seconds(settings.shutdown_timeout, DEFAULT_SHUTDOWN_TIMEOUT),
             },
             parameters: ParameterRules {

@@ -34,10 +34,12 @@ mod rows;
 pub mod scroll;
 pub mod slots;
 mod variable_names;
+pub mod whole;
 
 pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
+pub use whole::{Held, Whole};
 
 use ahead::StepsAhead;
 use raw_report::{Columns, RawReport};
@@ -103,12 +105,7 @@ pub struct ExportRequest {
 /// An answer to an export.
 pub enum Export {
     /// All of it.
-    Whole {
-        /// Its JSON.
-        json: Vec<u8>,
-        /// How many records it has.
-        records: u64,
-    },
+    Whole(Whole),
     /// A page whose rows are still arriving.
     Page(PageBody),
 }
@@ -195,13 +192,15 @@ impl Exporter {
         let task = tokio::spawn(tracing::Instrument::in_current_span(async move {
             let _under_way = under_way;
             let result = this.export_report(request, slot).await;
-            match &result {
-                Ok(Export::Whole { json, records }) => audit.delivered(*records, json.len() as u64),
-                // A page tells of its end itself.
-                Ok(Export::Page(_)) => {}
-                Err(error) => audit.refused(error),
+            match result {
+                // It tells of its end itself.
+                Ok(Export::Whole(whole)) => Ok(Export::Whole(whole.audited(audit))),
+                Ok(page) => Ok(page),
+                Err(error) => {
+                    audit.refused(&error);
+                    Err(error)
+                }
             }
-            result
         }));
         task.await.unwrap_or_else(|error| {
             Err(ExportError::Internal(format!(
@@ -269,11 +268,13 @@ impl Exporter {
             )),
             StoredReport::Process(data) => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.export_aggregated_process_data(&request, data).await
+                let whole = self.export_aggregated_process_data(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(slot)))
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
-                self.export_aggregated_decision_data(&request, data).await
+                let whole = self.export_aggregated_decision_data(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(slot)))
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use super::answer::Envelope;
 use super::error::ExportError;
-use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
+use super::whole::Whole;
+use super::{ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::ElasticsearchError;
 use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
@@ -24,7 +25,7 @@ impl Exporter {
         &self,
         request: &ExportRequest,
         data: &ProcessReportData,
-    ) -> Result<Export, ExportError> {
+    ) -> Result<Whole, ExportError> {
         let filter = self.process_filter_context(data, dates::now());
         let plan = Plan::of(data, &filter)?;
         let scope = self.0.definitions.scope_of_process_report(data).await?;
@@ -52,7 +53,7 @@ impl Exporter {
         &self,
         request: &ExportRequest,
         data: &DecisionReportData,
-    ) -> Result<Export, ExportError> {
+    ) -> Result<Whole, ExportError> {
         let filter = self.filter_context(false, dates::now());
         let scope = self.0.definitions.scope_of_decision_report(data).await?;
         let plan = DecisionPlan::new(DecisionContext {
@@ -101,7 +102,7 @@ impl Exporter {
     }
 }
 
-fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Export {
+fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Whole {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
     let messages: Vec<String> = message_about(scope)
@@ -115,10 +116,7 @@ fn write(request: &ExportRequest, scope: &Scope, result: &ReportResult) -> Expor
         total: records,
         report_id: &request.report_id,
     };
-    Export::Whole {
-        json: envelope.with_result(result),
-        records,
-    }
+    Whole::new(envelope.with_result(result), records)
 }
 
 impl From<PlanError> for ExportError {

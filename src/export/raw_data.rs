@@ -21,6 +21,7 @@ use super::page::Page;
 use super::raw_report::{Columns, RawReport};
 use super::scroll::{Recognition, ScrollContents, ScrollLease};
 use super::slots::Slot;
+use super::whole::Whole;
 use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
@@ -523,10 +524,7 @@ impl From<ElasticsearchError> for VerifyError {
 }
 
 fn without_rows(envelope: &Envelope<'_>) -> Export {
-    Export::Whole {
-        json: envelope.without_rows(),
-        records: 0,
-    }
+    Export::Whole(Whole::new(envelope.without_rows(), 0))
 }
 
 fn scroll_id_twice() -> ExportError {
