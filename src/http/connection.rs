@@ -177,9 +177,14 @@ impl Connection {
 
     /// Text of a request came in.
     fn received(&self, text: &[u8]) {
+        let is_answering = self.output().is_answering;
         let mut input = self.input();
         input.encrypted = 0;
         input.head.take(text);
+        if is_answering {
+            // It may be a body that nobody asked for.
+            input.head.forgive();
+        }
         input.count();
     }
 
@@ -197,10 +202,9 @@ impl Connection {
         input.count();
     }
 
-    /// Whether the head under way is to be refused. While an answer is being made, what comes is not taken for a head.
+    /// Whether the head under way is to be refused.
     fn refusal(&self) -> Option<TooLarge> {
-        let too_large = self.input().head.too_large()?;
-        (!self.output().is_answering).then_some(too_large)
+        self.input().head.too_large()
     }
 }
 
@@ -349,7 +353,10 @@ impl<S> Watched<S> {
         if polled.is_ready() {
             return polled;
         }
-        let deadline = self.connection.output().deadline(self.connection.stall_timeout);
+        let deadline = self
+            .connection
+            .output()
+            .deadline(self.connection.stall_timeout);
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 /// Largest request head. The scroll id of a report over very many shards takes some ten kilobytes of it: a hundred bytes a
 /// shard, and Elasticsearch lets a scroll have 500.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Most header fields of a head, `hyper`'s bound.
+pub const MAX_FIELDS: usize = 100;
 /// What all heads that are not complete may take together.
 pub const MAX_UNFINISHED_BYTES: usize = 16 * 1024 * 1024;
 
@@ -32,6 +34,8 @@ pub struct HeadScanner {
     lines: usize,
     /// Whether the line under way has begun.
     has_line_begun: bool,
+    /// Whether a head was too large, even if it is complete.
+    too_large: Option<TooLarge>,
 }
 
 impl HeadScanner {
@@ -44,6 +48,12 @@ impl HeadScanner {
                 None => (part, false),
             };
             self.has_line_begun |= line.iter().any(|byte| *byte != b'\r');
+            if self.bytes > MAX_HEAD_BYTES || self.lines > MAX_FIELDS + 1 {
+                self.too_large.get_or_insert(match self.lines {
+                    0 => TooLarge::Target,
+                    _ => TooLarge::Head,
+                });
+            }
             if !is_whole {
                 continue;
             }
@@ -52,9 +62,18 @@ impl HeadScanner {
                 self.has_line_begun = false;
             } else if self.lines > 0 {
                 // An empty line ends a head; those before one belong to it.
-                *self = Self::default();
+                *self = Self {
+                    too_large: self.too_large,
+                    ..Self::default()
+                };
             }
         }
+    }
+
+    /// What was taken is no head.
+    pub fn forgive(&mut self) {
+        self.too_large = None;
+        self.lines = self.lines.min(1);
     }
 
     /// Bytes of the head that is not complete.
@@ -62,12 +81,9 @@ impl HeadScanner {
         self.bytes
     }
 
-    /// Whether it is larger than a head may be.
+    /// Whether a head is larger than it may be.
     pub fn too_large(&self) -> Option<TooLarge> {
-        (self.bytes > MAX_HEAD_BYTES).then_some(match self.lines {
-            0 => TooLarge::Target,
-            _ => TooLarge::Head,
-        })
+        self.too_large
     }
 }
 
@@ -204,9 +220,7 @@ mod tests {
 
     fn left(parts: &[&str]) -> usize {
         let mut scanner = HeadScanner::default();
-        parts
-            .iter()
-            .for_each(|part| scanner.take(part.as_bytes()));
+        parts.iter().for_each(|part| scanner.take(part.as_bytes()));
         scanner.bytes()
     }
 
@@ -231,6 +245,14 @@ mod tests {
         scanner.take(b"GET / HTTP/1.1\r\n");
         scanner.take(&vec![b'x'; MAX_HEAD_BYTES]);
         assert_eq!(scanner.too_large(), Some(TooLarge::Head));
+        let fields = |count: usize| {
+            let mut scanner = HeadScanner::default();
+            let fields = "A: b\r\n".repeat(count);
+            scanner.take(format!("GET / HTTP/1.1\r\n{fields}\r\n").as_bytes());
+            scanner.too_large()
+        };
+        assert_eq!(fields(MAX_FIELDS), None);
+        assert_eq!(fields(MAX_FIELDS + 1), Some(TooLarge::Head));
     }
 
     proptest! {

@@ -65,7 +65,8 @@ where
         let route = response.extensions().get::<Route>();
         let route = route.map_or("other", |route| route.0);
         let held = response.extensions().get::<Holds>();
-        let held = held.and_then(|held| held.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let held =
+            held.and_then(|held| held.0.lock().unwrap_or_else(PoisonError::into_inner).take());
         let status = response.status().as_u16();
         // Its head has to leave too.
         connection.gave();

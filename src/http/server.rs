@@ -282,13 +282,22 @@ where
 fn refuse(too_large: TooLarge) -> Bytes {
     let (code, what) = match too_large {
         TooLarge::Target => (ErrorCode::UriTooLong, "path and query are"),
-        TooLarge::Head => (ErrorCode::HeadTooLarge, "the head of the request is"),
+        TooLarge::Head => (
+            ErrorCode::HeadTooLarge,
+            "the head of the request has more than 100 fields, or is",
+        ),
     };
     let detail = format!("{what} longer than {MAX_HEAD_BYTES} bytes");
     let (status, json) = (code.status(), error_body::json(code, &detail));
     let id = uuid::Uuid::new_v4();
     tracing::info!(%id, status = status.as_u16(), "a request was refused: {detail}");
-    telemetry::answered("other", "other", status.as_u16(), Duration::ZERO, json.len() as u64);
+    telemetry::answered(
+        "other",
+        "other",
+        status.as_u16(),
+        Duration::ZERO,
+        json.len() as u64,
+    );
     let head = format!(
         "HTTP/1.1 {status}\r\n{CONTENT_TYPE}: application/json\r\n{CONTENT_LENGTH}: {}\r\n{CACHE_CONTROL}: no-store\r\n\
          {REQUEST_ID}: {id}\r\n{X_CONTENT_TYPE_OPTIONS}: nosniff\r\n{CONNECTION}: close\r\n\r\n",
