@@ -32,6 +32,7 @@ pub struct Connection {
     stall_timeout: Duration,
     /// Told when the connection has to go.
     cut: Arc<Notify>,
+    heads: UnfinishedHeads,
     output: Mutex<Output>,
     input: Mutex<Input>,
 }
@@ -72,6 +73,7 @@ impl Connection {
         Arc::new(Self {
             stall_timeout,
             cut,
+            heads: heads.clone(),
             output: Mutex::new(Output {
                 is_flushed: true,
                 waker: None,
@@ -426,6 +428,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.refusal.is_none() {
+            if self.connection.heads.is_full() {
+                // Those that have to go are told already, and wait for their turn.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let before = buffer.filled().len();
             ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
             self.connection

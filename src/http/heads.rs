@@ -4,6 +4,7 @@
 //! connection goes that holds most for longest. Connections that hold nothing don't count.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -92,6 +93,8 @@ impl HeadScanner {
 pub struct UnfinishedHeads {
     most: usize,
     holders: Arc<Mutex<Holders>>,
+    /// With what connections hold that have to go but are still there.
+    in_memory: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -113,6 +116,7 @@ pub struct Share {
     all: UnfinishedHeads,
     /// While it holds something.
     number: Option<u64>,
+    bytes: usize,
     cut: Arc<Notify>,
 }
 
@@ -122,6 +126,7 @@ impl UnfinishedHeads {
         Self {
             most,
             holders: Arc::default(),
+            in_memory: Arc::default(),
         }
     }
 
@@ -130,8 +135,14 @@ impl UnfinishedHeads {
         Share {
             all: self.clone(),
             number: None,
+            bytes: 0,
             cut,
         }
+    }
+
+    /// Whether nobody should read more before those are gone that have to go.
+    pub fn is_full(&self) -> bool {
+        self.in_memory.load(Ordering::Relaxed) > self.most
     }
 
     fn lock(&self) -> MutexGuard<'_, Holders> {
@@ -170,6 +181,10 @@ impl Holders {
 impl Share {
     /// The connection holds so many bytes now.
     pub fn set(&mut self, bytes: usize) {
+        let in_memory = &self.all.in_memory;
+        in_memory.fetch_add(bytes, Ordering::Relaxed);
+        in_memory.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
         if bytes == 0 {
             if let Some(number) = self.number.take() {
                 self.all.lock().remove(number);
@@ -287,10 +302,12 @@ mod tests {
             assert!(!has_to_go(cut));
         }
         assert_eq!(all.lock().bytes, 500);
+        assert!(all.is_full(), "it is not gone yet");
         // Nothing more is counted of it.
         _large.set(900);
         assert_eq!(all.lock().bytes, 500);
         drop((_small, _large, new, idle));
         assert!(all.lock().bytes == 0 && all.lock().by_number.is_empty());
+        assert!(!all.is_full() && all.in_memory.load(Ordering::Relaxed) == 0);
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 use crate::support::documents::{definition, instance, raw_report, report, selection};
 use crate::support::{Optimize, Service, TOKEN, http};
@@ -346,6 +347,14 @@ fn requests_of_any_shape_are_answered() {
     }
 }
 
+/// The system takes little of what is not read.
+fn connect_with_small_buffer(service: &Service) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.connect(&service.address.into()).unwrap();
+    socket.into()
+}
+
 /// Sends as much as the service takes without being read from.
 fn push(stream: &mut TcpStream, bytes: &[u8]) {
     stream
@@ -364,7 +373,7 @@ fn push_on_each(service: &Service, connections: usize, bytes: &[u8]) -> Vec<TcpS
                 scope.spawn(move || {
                     let mut streams = Vec::new();
                     for _ in (n..connections).step_by(at_once) {
-                        let mut stream = http::connect(service.address);
+                        let mut stream = connect_with_small_buffer(service);
                         push(&mut stream, bytes);
                         streams.push(stream);
                     }
