@@ -24,8 +24,8 @@ use crate::export::whole::Held;
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a client may go on sending that was refused in the middle of it: who closes at once takes the answer away too.
 const LINGER: Duration = Duration::from_secs(2);
-/// What is read and thrown away at a time while it does.
-const LINGER_BYTES: usize = 4 * 1024;
+/// What is read at a time. Requests sent in a row wait in the system then, and not in a buffer of each connection.
+const READ_BYTES: usize = 4 * 1024;
 
 /// What is known of a connection, shared by its reader and writer, its requests and their bodies.
 pub struct Connection {
@@ -409,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
             ready!(polled)?;
             refusal.is_shut_down = true;
         }
-        let mut space = [0; LINGER_BYTES];
+        let mut space = [0; READ_BYTES];
         while refusal.linger.as_mut().poll(context).is_pending() {
             let mut buffer = ReadBuf::new(&mut space);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
@@ -433,14 +433,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let before = buffer.filled().len();
-            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-            self.connection
-                .received(buffer.filled().get(before..).unwrap_or_default());
+            let mut space = [0; READ_BYTES];
+            let (space, _) = space.split_at_mut(READ_BYTES.min(buffer.remaining()));
+            let mut part = ReadBuf::new(space);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
+            self.connection.received(part.filled());
             let Some(too_large) = self.connection.refusal() else {
+                buffer.put_slice(part.filled());
                 return Poll::Ready(Ok(()));
             };
-            buffer.set_filled(before);
             self.refusal = Some(Refusal {
                 answer: (self.refuse)(too_large),
                 is_shut_down: false,

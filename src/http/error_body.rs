@@ -223,6 +223,10 @@ pub fn export_failed(error: &ExportError) -> Response {
                 RETRY_AFTER_OUTAGE,
             )
         }
+        ExportError::Cluster(detail) => {
+            tracing::error!(error = %error, "the cluster does not allow the export");
+            respond(ErrorCode::Server, detail)
+        }
         ExportError::Internal(_) | ExportError::Continuation { .. } => {
             tracing::error!(error = %error, "the export failed");
             respond(

@@ -7,6 +7,7 @@ mod ahead;
 mod answers;
 mod changes;
 mod connections;
+mod lasting;
 mod replicas;
 mod restart;
 mod shards;
