@@ -345,7 +345,7 @@ fn hostile_tokens_are_not() {
         &format!("{head}.{}.{signature}", part(&good)),
         "not valid",
     );
-    assert_refused(&service, &"x".repeat(100_000), "too long");
+    assert_refused(&service, &"x".repeat(20_000), "too long");
     assert_refused(&service, "a.b.c", "no JWT");
     let unknown = Signer::rsa("elsewhere", Algorithm::RS256);
     assert_refused(&service, &unknown.sign(&good), "key is not known");

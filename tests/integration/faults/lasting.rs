@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use xtask::indices::Index;
 
-use crate::support::documents::{instances, raw_report, report, selection};
+use crate::support::documents::{definition, instances, raw_report, report, selection};
 use crate::support::http::Answer;
 use crate::support::service::command;
 use crate::support::{Optimize, Service};
@@ -16,6 +16,9 @@ fn two_processes() -> Optimize {
     for key in ["p", "q"] {
         optimize.store_instances(key, instances(key, 20));
         optimize.store_report(raw_report(key, key, json!({})));
+        let id = format!("{key}:1");
+        let definition = definition(key, "1", None, &[]);
+        optimize.store(Index::ProcessDefinition, [(id.as_str(), definition)]);
     }
     let both = json!({"definitions": [selection("p"), selection("q")]});
     optimize.store_report(raw_report("both", "p", both));
@@ -59,6 +62,7 @@ fn check(optimize: &Optimize, flags: &[&str]) -> (bool, String) {
 
 #[track_caller]
 fn assert_lasting(answer: &Answer, expected: (u16, &str), texts: &[&str]) {
+    assert_ne!(answer.status, 200, "{}", answer.text());
     let (status, code, detail) = answer.error();
     assert_eq!((status, code.as_str()), expected, "{detail}");
     assert_eq!(answer.header("retry-after"), None, "{detail}");

@@ -110,7 +110,7 @@ fn a_shard_that_fails_is_never_passed_over() {
 }
 
 #[test]
-fn a_closed_index_means_wait() {
+fn a_closed_index_does_not_mean_wait() {
     let optimize = with_two_processes();
     let service = optimize.serve_with(&["--cache-ttl", "0"]);
     let page = service.first_page("r", 2).ok();
@@ -121,12 +121,19 @@ fn a_closed_index_means_wait() {
         .unwrap()
         .success()
         .unwrap();
-    assert_wait(&service.first_page("r", 10), AWAY);
-    assert_wait(&service.first_page("count", 1), AWAY);
+    for answer in [service.first_page("r", 10), service.first_page("count", 1)] {
+        let (status, code, detail) = answer.error();
+        assert_eq!((status, code.as_str()), (500, "serverError"), "{detail}");
+        assert!(
+            detail.contains(&name) && detail.contains("is closed"),
+            "{detail}"
+        );
+        assert_eq!(answer.header("retry-after"), None);
+    }
     // Its contexts went with it; the rest of the scroll is not passed off as the whole.
     let (status, _, detail) = service.next_page("r", &page).error();
     assert!(
-        matches!(status, 400 | 503) && detail.contains("start over"),
+        matches!(status, 400 | 500 | 503) && detail.contains("start over"),
         "{status} {detail}"
     );
     assert_start_over(&service, &page);
