@@ -323,8 +323,7 @@ async fn check_settings(
     // Elasticsearch sets the first one when it closes an index and removes it when it opens it; the state itself is told
     // only to those who may monitor.
     let path = format!(
-        "{alias}/_settings?flat_settings=true&filter_path=*.settings.index.verified_before_close,\
-         *.settings.index.blocks.read,*.settings.index.max_result_window,*.settings.index.uuid"
+        "{alias}/_settings/index.verified_before_close,index.blocks.read,index.max_result_window?flat_settings=true"
     );
     let indices = match elasticsearch.get(&path).await {
         Ok(Value::Object(indices)) => indices,
