@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::auth::NamedToken;
 use crate::config::Config;
 use crate::elasticsearch::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use crate::scope::{DefinitionKind, IndexNames};
@@ -112,6 +113,7 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
     {
         check_reports(elasticsearch, &names, &mut findings).await;
         check_instances(
+            config,
             elasticsearch,
             &names,
             DefinitionKind::Process,
@@ -120,6 +122,7 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
         )
         .await;
         check_instances(
+            config,
             elasticsearch,
             &names,
             DefinitionKind::Decision,
@@ -151,6 +154,11 @@ fn check_access(config: &Config, findings: &mut Findings) {
         ),
         1 => findings.add("access token", Verdict::Good, "configured"),
         tokens => findings.add("access tokens", Verdict::Good, format!("{tokens} configured")),
+    }
+    if config.jwt.is_none() {
+        for weakness in config.access_tokens.iter().filter_map(NamedToken::weakness) {
+            findings.add("access token", Verdict::Note, weakness);
+        }
     }
     match &config.scroll_key {
         None => findings.add(
@@ -233,6 +241,7 @@ async fn check_reports(elasticsearch: &Elasticsearch, names: &IndexNames, findin
 }
 
 async fn check_instances(
+    config: &Config,
     elasticsearch: &Elasticsearch,
     names: &IndexNames,
     kind: DefinitionKind,
@@ -277,6 +286,7 @@ async fn check_instances(
             return;
         }
     };
+    check_settings(config, elasticsearch, &alias, subject, findings).await;
     let version_of = |index: &str| {
         index
             .rsplit_once("_v")
@@ -299,6 +309,72 @@ async fn check_instances(
                 known_versions.join(" and ")
             ),
         ),
+    }
+}
+
+/// Settings of indices that make exports fail.
+async fn check_settings(
+    config: &Config,
+    elasticsearch: &Elasticsearch,
+    alias: &str,
+    subject: &'static str,
+    findings: &mut Findings,
+) {
+    // Elasticsearch sets the first one when it closes an index and removes it when it opens it; the state itself is told
+    // only to those who may monitor.
+    let path = format!(
+        "{alias}/_settings/index.verified_before_close,index.blocks.read,index.max_result_window?flat_settings=true"
+    );
+    let indices = match elasticsearch.get(&path).await {
+        Ok(Value::Object(indices)) => indices,
+        Ok(_) => return,
+        Err(error) => {
+            let detail = format!("the settings of {alias} can't be read: {error}");
+            findings.add(subject, Verdict::Note, detail);
+            return;
+        }
+    };
+    let with = |condition: &dyn Fn(&Value) -> bool| {
+        let found: Vec<&str> = indices
+            .iter()
+            .filter(|(_, index)| index.get("settings").is_some_and(condition))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        (!found.is_empty()).then(|| found.join(", "))
+    };
+    let is_on =
+        |settings: &Value, name: &str| settings.get(name).and_then(Value::as_str) == Some("true");
+    if let Some(closed) = with(&|settings| is_on(settings, "index.verified_before_close")) {
+        findings.add(
+            subject,
+            Verdict::Bad,
+            format!("closed: {closed}; reports over them fail before they are opened or deleted"),
+        );
+    }
+    if let Some(blocked) = with(&|settings| is_on(settings, "index.blocks.read")) {
+        findings.add(
+            subject,
+            Verdict::Bad,
+            format!("not to be read (index.blocks.read): {blocked}; reports over them fail"),
+        );
+    }
+    let has_small_window = |settings: &Value| {
+        let window = settings
+            .get("index.max_result_window")
+            .and_then(Value::as_str);
+        window
+            .and_then(|window| window.parse::<u32>().ok())
+            .is_some_and(|window| window < config.parameters.max_limit)
+    };
+    if let Some(small) = with(&has_small_window) {
+        findings.add(
+            subject,
+            Verdict::Note,
+            format!(
+                "index.max_result_window is below --max-limit {}: {small}; a larger limit is refused there",
+                config.parameters.max_limit
+            ),
+        );
     }
 }
 

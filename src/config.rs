@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::Args;
 use figment::Figment;
-use figment::providers::{Format, Serialized, Yaml};
+use figment::providers::Serialized;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -477,7 +477,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_timeout: Option<u32>,
 
-    /// Time after which a page is given up whose client reads nothing, in seconds [default: 30]
+    /// Time after which a client loses its answer and its connection that reads nothing, in seconds [default: 30]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_STALL_TIMEOUT",
@@ -649,11 +649,7 @@ impl Config {
         check_variables(environment)?;
         let mut figment = Figment::new();
         if let Some(path) = file {
-            // Checked here, because an empty file has no settings and a missing one must not look like it.
-            fs::metadata(path).map_err(|error| {
-                ConfigError::File(format!("--config {}: {error}", path.display()))
-            })?;
-            figment = figment.merge(Yaml::file(path));
+            figment = figment.merge(Serialized::defaults(from_file(path)?));
         }
         let optimize = optimize_names::settings(environment)?;
         let figment = figment
@@ -788,6 +784,7 @@ impl Config {
             server: ServerLimits {
                 max_connections: count(settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS)),
                 head_timeout: seconds(settings.head_timeout, DEFAULT_HEAD_TIMEOUT),
+                stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
                 shutdown_timeout: seconds(settings.shutdown_timeout, DEFAULT_SHUTDOWN_TIMEOUT),
             },
             parameters: ParameterRules {
@@ -799,6 +796,23 @@ impl Config {
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+/// The settings of a file. An empty one has none; a missing one, or a key that is there twice, must not look like that.
+fn from_file(path: &Path) -> Result<Settings, ConfigError> {
+    let error = |problem: &dyn fmt::Display| {
+        ConfigError::File(format!("--config {}: {problem}", path.display()))
+    };
+    if path.is_dir() {
+        return Err(error(
+            &"it is a folder, not a file; Docker makes one where a file to mount is missing",
+        ));
+    }
+    let text = fs::read_to_string(path).map_err(|problem| error(&problem))?;
+    let settings = serde_saphyr::from_str::<Option<Settings>>(&text);
+    // Its place is told, and nothing of the file: it may be another one than was meant.
+    let settings = settings.map_err(|problem| error(&problem.without_snippet()))?;
+    Ok(settings.unwrap_or_default())
 }
 
 fn seconds(setting: Option<u32>, default: u32) -> Duration {

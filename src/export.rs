@@ -28,7 +28,6 @@ pub mod audit;
 pub mod batches;
 pub mod body;
 pub mod error;
-pub mod held;
 pub mod open_scrolls;
 mod page;
 mod raw_data;
@@ -38,11 +37,12 @@ mod rows;
 pub mod scroll;
 pub mod slots;
 mod variable_names;
+pub mod whole;
 
 pub use audit::Audit;
 pub use body::PageBody;
 pub use error::ExportError;
-pub use held::Held;
+pub use whole::{Held, Whole};
 
 use ahead::StepsAhead;
 use batches::BatchBudget;
@@ -111,14 +111,7 @@ pub struct ExportRequest {
 /// An answer to an export.
 pub enum Export {
     /// All of it.
-    Whole {
-        /// Its JSON.
-        json: Vec<u8>,
-        /// How many records it has.
-        records: u64,
-        /// What is given back when it was delivered.
-        held: Held,
-    },
+    Whole(Whole),
     /// A page whose rows are still arriving.
     Page(PageBody),
 }
@@ -212,16 +205,15 @@ impl Exporter {
             .0
             .tasks
             .spawn(tracing::Instrument::in_current_span(async move {
-                let result = this.export_report(request, slot).await;
-                match &result {
-                    Ok(Export::Whole { json, records, .. }) => {
-                        audit.delivered(*records, json.len() as u64)
+                match this.export_report(request, slot).await {
+                    // It tells of its end itself.
+                    Ok(Export::Whole(whole)) => Ok(Export::Whole(whole.audited(audit))),
+                    Ok(page) => Ok(page),
+                    Err(error) => {
+                        audit.refused(&error);
+                        Err(error)
                     }
-                    // A page tells of its end itself.
-                    Ok(Export::Page(_)) => {}
-                    Err(error) => audit.refused(error),
                 }
-                result
             }));
         task.await.unwrap_or_else(|error| {
             Err(ExportError::Internal(format!(
@@ -289,11 +281,13 @@ impl Exporter {
             )),
             StoredReport::Process(data) => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.export_aggregated_process_data(&request, data).await
+                let whole = self.export_aggregated_process_data(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(slot)))
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
-                self.export_aggregated_decision_data(&request, data).await
+                let whole = self.export_aggregated_decision_data(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(slot)))
             }
         }
     }

@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::{Map, Value};
@@ -102,6 +104,16 @@ fn has_scope(claims: &Map<String, Value>, scope: &str) -> bool {
     })
 }
 
+/// Whether the header of a token has `crit`. It names what a recipient has to understand, this service understands none of
+/// that, and an empty or malformed one is forbidden (RFC 7515, section 4.1.11).
+fn has_critical_extensions(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = BASE64_URL_SAFE_NO_PAD.decode(header).ok();
+    header
+        .and_then(|header| serde_json::from_slice::<Map<String, Value>>(&header).ok())
+        .is_none_or(|header| header.contains_key("crit"))
+}
+
 /// Verifies tokens.
 #[derive(Debug)]
 pub struct JwtVerifier {
@@ -139,6 +151,11 @@ impl JwtVerifier {
             return Err(AuthError::Rejected("it is too long"));
         }
         let header = decode_header(token).map_err(|_| AuthError::Rejected("it is no JWT"))?;
+        if has_critical_extensions(token) {
+            return Err(AuthError::Rejected(
+                "it declares an extension critical that this service does not know",
+            ));
+        }
         if !ALGORITHMS.contains(&header.alg) {
             return Err(AuthError::Rejected("its algorithm is not allowed"));
         }
@@ -223,6 +240,30 @@ mod tests {
 
     fn claims(claims: Value) -> Map<String, Value> {
         claims.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn any_crit_counts() {
+        let has = |header: &str| {
+            let header = BASE64_URL_SAFE_NO_PAD.encode(header);
+            has_critical_extensions(&format!("{header}.e30.c2ln"))
+        };
+        assert!(!has(r#"{"alg":"RS256","b64":false,"Crit":["b64"]}"#));
+        for crit in [
+            "[\"b64\"]",
+            "[\"x\",\"y\"]",
+            "[]",
+            "null",
+            "\"b64\"",
+            "{}",
+            "[7]",
+        ] {
+            assert!(
+                has(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#)),
+                "{crit}"
+            );
+        }
+        assert!(has("no header"));
     }
 
     #[test]

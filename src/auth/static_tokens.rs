@@ -17,6 +17,9 @@ use super::{AuthError, Client, is_well_formed};
 /// How the log names clients whose token has no name of its own.
 const UNNAMED: &str = "static token";
 
+/// A token of fewer characters can be found by trying.
+const MIN_CHARACTERS: usize = 16;
+
 /// A token and the name that logs, metrics and limits know its users by.
 #[derive(Clone)]
 pub struct NamedToken {
@@ -44,6 +47,18 @@ impl NamedToken {
     /// Whether clients can send it at all.
     pub fn can_be_sent(&self) -> bool {
         is_well_formed(self.token.expose_secret())
+    }
+
+    /// What should be known of a token that is short enough to be found by trying.
+    pub fn weakness(&self) -> Option<String> {
+        let characters = self.token.expose_secret().chars().count();
+        (characters < MIN_CHARACTERS).then(|| {
+            format!(
+                "the access token of {} has {characters} characters and can be found by trying; it should have at least \
+                 {MIN_CHARACTERS}",
+                self.client.name()
+            )
+        })
     }
 }
 
@@ -73,6 +88,20 @@ pub enum TokenFileError {
         path: String,
         /// Counted from 1.
         line: usize,
+    },
+    /// Nobody could tell whose it is.
+    #[error(
+        "{path}, line {line}: this is the token of `{first}` already; `{second}` needs one of its own"
+    )]
+    Shared {
+        /// The file.
+        path: String,
+        /// Counted from 1.
+        line: usize,
+        /// Who has it.
+        first: String,
+        /// Who has it too.
+        second: String,
     },
 }
 
@@ -105,7 +134,7 @@ pub fn read_first(path: &Path) -> Result<SecretString, TokenFileError> {
 
 fn parse(text: &SecretString, path: String) -> Result<Vec<NamedToken>, TokenFileError> {
     let lines = text.expose_secret().lines().map(str::trim).enumerate();
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<NamedToken> = Vec::new();
     for (index, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         let (name, token) = match line.rsplit_once(':') {
             Some((name, token)) => (name.trim(), token.trim()),
@@ -115,6 +144,17 @@ fn parse(text: &SecretString, path: String) -> Result<Vec<NamedToken>, TokenFile
             return Err(TokenFileError::Malformed {
                 path,
                 line: index + 1,
+            });
+        }
+        let has_it = |other: &&NamedToken| {
+            other.token.expose_secret() == token && other.client.name() != name
+        };
+        if let Some(first) = tokens.iter().find(has_it) {
+            return Err(TokenFileError::Shared {
+                path,
+                line: index + 1,
+                first: first.client.name().to_owned(),
+                second: name.to_owned(),
             });
         }
         tokens.push(NamedToken {
@@ -226,6 +266,41 @@ mod tests {
             );
             assert!(!error.to_string().contains("hush"));
         }
+    }
+
+    #[test]
+    fn one_token_of_two_clients_is_refused_with_their_names() {
+        for (text, line, first, second) in [
+            ("a: hush\nb: hush", 2, "a", "b"),
+            ("a: x\n\n b : y\nc:x", 4, "a", "c"),
+            ("hush\na: hush", 2, UNNAMED, "a"),
+        ] {
+            let error = names(text).unwrap_err();
+            assert!(!error.to_string().contains("hush"));
+            let expected = TokenFileError::Shared {
+                path: "tokens".to_owned(),
+                line,
+                first: first.to_owned(),
+                second: second.to_owned(),
+            };
+            assert_eq!(error, expected, "{text}");
+        }
+        assert!(
+            names("a: x\na: x").is_ok(),
+            "one client's is only there twice"
+        );
+    }
+
+    #[test]
+    fn a_short_token_is_weak() {
+        let weakness = |text: &str| parse(&text.into(), String::new()).unwrap()[0].weakness();
+        assert!(
+            weakness("lake: x")
+                .unwrap()
+                .contains("lake has 1 characters")
+        );
+        assert!(weakness("fifteen-letters").is_some());
+        assert_eq!(weakness("lake: sixteen-letters."), None);
     }
 
     #[test]

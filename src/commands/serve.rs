@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use optimize_export::auth::{Authenticator, JwtVerifier, StaticTokens};
+use optimize_export::auth::{Authenticator, JwtVerifier, NamedToken, StaticTokens};
 use optimize_export::config::{Config, LogFormat};
 use optimize_export::export::Exporter;
 use optimize_export::export::scroll::ScrollSigner;
@@ -135,6 +135,9 @@ fn authenticator(config: &Config) -> Result<Authenticator, String> {
         tracing::warn!(
             "the access token holds characters that clients can't send: every request will be refused"
         );
+    }
+    for weakness in config.access_tokens.iter().filter_map(NamedToken::weakness) {
+        tracing::warn!("{weakness}");
     }
     let tokens = StaticTokens::new(config.access_tokens.clone());
     if let Some(file) = config.access_token_file.clone() {

@@ -113,6 +113,34 @@ fn optimize_names_reach_elasticsearch() {
 }
 
 #[test]
+fn a_file_that_is_none_or_says_a_thing_twice_is_refused() {
+    let load = |path: &Path| Config::load(Settings::default(), Some(path), &Environment::new());
+    let folder = tempfile::tempdir().unwrap();
+    let message = load(folder.path()).unwrap_err().to_string();
+    assert!(
+        message.contains("--config") && message.contains("it is a folder"),
+        "{message}"
+    );
+    for (text, key) in [
+        ("cache-ttl: 1\nindex-prefix: a\ncache-ttl: 2\n", "cache-ttl"),
+        ("cache-ttl: 1\n\"cache-ttl\": 1\n", "cache-ttl"),
+        ("{listen: '127.0.0.1:1', listen: '127.0.0.1:1'}", "listen"),
+        ("max-limit: 5\n# more\n---\nmax-limit: 6\n", ""),
+        ("- max-limit\n", ""),
+        ("max-limit: [5\n", ""),
+    ] {
+        let message = load(file(text).path()).unwrap_err().to_string();
+        assert!(
+            message.contains("--config") && message.contains(key),
+            "{text}: {message}"
+        );
+    }
+    for empty in ["", "# nothing\n", "---\n", "{}"] {
+        assert!(load(file(empty).path()).is_ok(), "{empty:?}");
+    }
+}
+
+#[test]
 fn what_is_unknown_is_named() {
     let message = problem(Settings::default(), &[("OPTIMIZE_EXPORT_LISTENN", "x")]);
     assert!(message.contains("OPTIMIZE_EXPORT_LISTENN"), "{message}");

@@ -61,6 +61,14 @@ pub enum Refusal {
     Unavailable,
     /// The query asks for what Elasticsearch can't evaluate, such as a pattern that is too complex.
     QueryRejected,
+    /// An index that the request needs is closed.
+    IndexClosed,
+    /// An operator has blocked reading an index.
+    IndexBlocked,
+    /// More rows at a time than `index.max_result_window` of an index.
+    ResultWindow,
+    /// Settings or mappings of the cluster don't allow it.
+    NotAllowed,
     /// Anything else.
     Other,
 }
@@ -94,6 +102,10 @@ impl ElasticsearchError {
                 Refusal::AccessDenied => "access_denied",
                 Refusal::Unavailable => "unavailable",
                 Refusal::QueryRejected => "query_rejected",
+                Refusal::IndexClosed => "index_closed",
+                Refusal::IndexBlocked => "index_blocked",
+                Refusal::ResultWindow => "result_window",
+                Refusal::NotAllowed => "not_allowed",
                 Refusal::Other => "other",
             },
         }
@@ -104,11 +116,11 @@ impl ElasticsearchError {
         match utf16::from_slice::<Value>(body) {
             Ok(body) => {
                 let error = body.get("error").unwrap_or(&body);
-                let refusal = classify(status, error);
+                let (refusal, cause) = classify(status, error);
                 Self::Refused {
                     status,
                     refusal,
-                    reason: reason(error, refusal),
+                    reason: reason(error, refusal, cause),
                 }
             }
             // A proxy in between answers in its own format.
@@ -127,21 +139,25 @@ impl ElasticsearchError {
             Some("security_exception") => 403,
             _ => 500,
         };
-        let refusal = classify(status, error);
+        let (refusal, cause) = classify(status, error);
         Self::Refused {
             status,
             refusal,
-            reason: reason(error, refusal),
+            reason: reason(error, refusal, cause),
         }
     }
 
     /// Reads the `failures` of an answer whose `_shards.failed` is not zero: such an answer is incomplete.
     pub fn from_shard_failures(failed: u64, failures: &Value) -> Self {
-        let refusal = match classify(503, failures) {
-            Refusal::Other => Refusal::Unavailable,
-            class => class,
+        let (refusal, cause) = match classify(503, failures) {
+            (Refusal::Unavailable, None) if is_lasting(failures) => (Refusal::Other, None),
+            found => found,
         };
-        let reason = format!("{failed} shards failed: {}", reason(failures, refusal));
+        let reason = match (refusal, reason(failures, refusal, cause)) {
+            // It is told to clients, and its text is read.
+            (Refusal::ResultWindow, reason) => reason,
+            (_, reason) => format!("{failed} shards failed: {reason}"),
+        };
         Self::Refused {
             status: 503,
             refusal,
@@ -150,28 +166,21 @@ impl ElasticsearchError {
     }
 }
 
-/// Type names (and, where the type says nothing, words of the reason) that make a class, most specific first.
-const CLASSES: &[(&str, Refusal)] = &[
+/// Types that make a class, most specific first.
+const TYPES: &[(&str, Refusal)] = &[
     ("index_not_found_exception", Refusal::IndexNotFound),
+    ("index_closed_exception", Refusal::IndexClosed),
     (
         "search_context_missing_exception",
         Refusal::SearchContextMissing,
     ),
-    // A scroll whose node left the cluster, or that names one that never was: its contexts are gone with it.
-    ("] is not available", Refusal::SearchContextMissing),
-    ("cannot parse scroll id", Refusal::MalformedScrollId),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
-    // A `filters` aggregation has a limit of its own.
-    ("number of filters is too large", Refusal::TooManyBuckets),
-    ("keep alive for request (", Refusal::KeepAliveTooLong),
     ("query_shard_exception", Refusal::QueryRejected),
     ("number_format_exception", Refusal::QueryRejected),
+    ("too_many_clauses", Refusal::QueryRejected),
+    ("too_many_nested_clauses", Refusal::QueryRejected),
     (
         "too_many_scroll_contexts_exception",
-        Refusal::TooManyScrolls,
-    ),
-    (
-        "trying to create too many scroll contexts",
         Refusal::TooManyScrolls,
     ),
     ("circuit_breaking_exception", Refusal::Overloaded),
@@ -180,20 +189,153 @@ const CLASSES: &[(&str, Refusal)] = &[
     ("node_disconnected_exception", Refusal::Unavailable),
     ("node_not_connected_exception", Refusal::Unavailable),
     ("cluster_block_exception", Refusal::Unavailable),
-    ("index_closed_exception", Refusal::Unavailable),
 ];
+
+/// Reasons of types that say nothing: the type, how the server's own text begins, how it ends, and the class. A text that
+/// only holds one of these, such as the name of a report, makes no class.
+const REASONS: &[(&str, &str, &str, Refusal)] = &[
+    // An operator's block of one index, not one of a cluster that is coming up.
+    (
+        "cluster_block_exception",
+        "index [",
+        "/index read (api)];",
+        Refusal::IndexBlocked,
+    ),
+    (
+        "cluster_block_exception",
+        "index [",
+        "/index closed];",
+        Refusal::IndexClosed,
+    ),
+    (
+        "illegal_argument_exception",
+        "Batch size is too large, size must be less than or equal to: [",
+        "[index.max_result_window] index level setting.",
+        Refusal::ResultWindow,
+    ),
+    // A scroll whose node left the cluster, or that names one that never was: its contexts are gone with it.
+    (
+        "illegal_state_exception",
+        "node [",
+        "] is not available",
+        Refusal::SearchContextMissing,
+    ),
+    (
+        "illegal_argument_exception",
+        "Cannot parse scroll id",
+        "",
+        Refusal::MalformedScrollId,
+    ),
+    // A `filters` aggregation has a limit of its own.
+    (
+        "illegal_argument_exception",
+        "Number of filters is too large, must be less than or equal to: [",
+        "",
+        Refusal::TooManyBuckets,
+    ),
+    (
+        "illegal_argument_exception",
+        "Keep alive for request (",
+        "",
+        Refusal::KeepAliveTooLong,
+    ),
+    // 7.17 has no type of its own for this one.
+    (
+        "exception",
+        "Trying to create too many scroll contexts. Must be less than or equal to: [",
+        "",
+        Refusal::TooManyScrolls,
+    ),
+    // `script.allowed_types` and `script.allowed_contexts`.
+    (
+        "illegal_argument_exception",
+        "cannot execute [",
+        "",
+        Refusal::NotAllowed,
+    ),
+    // Mappings that are not Optimize's.
+    (
+        "illegal_argument_exception",
+        "Fielddata is disabled on [",
+        "",
+        Refusal::NotAllowed,
+    ),
+    (
+        "illegal_argument_exception",
+        "Text fields are not optimised for operations that require per-document field data",
+        "",
+        Refusal::NotAllowed,
+    ),
+    (
+        "illegal_argument_exception",
+        "Expected numeric type on field [",
+        "",
+        Refusal::NotAllowed,
+    ),
+];
+
+/// Types that come back however often the request is repeated.
+const LASTING_TYPES: [&str; 6] = [
+    "illegal_argument_exception",
+    "script_exception",
+    "parsing_exception",
+    "aggregation_execution_exception",
+    "class_cast_exception",
+    "unsupported_operation_exception",
+];
+
+/// An error within an error.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cause<'a> {
+    kind: &'a str,
+    reason: &'a str,
+    index: Option<&'a str>,
+}
+
+impl Cause<'_> {
+    fn is_by_reason(&self, (kind, begin, end, _): &(&str, &str, &str, Refusal)) -> bool {
+        let reason = self.reason.trim_end();
+        self.kind == *kind && reason.starts_with(begin) && reason.ends_with(end)
+    }
+}
 
 /// Looks for the known types anywhere in the error: the interesting one may be the error itself, a root cause, a cause
 /// or the reason of a failed shard, and the status is not reliable (`too_many_buckets_exception` is a 400 in 8.x and a
-/// 503 in 7.17).
-fn classify(status: u16, error: &Value) -> Refusal {
-    let mut words = Vec::new();
-    collect_words(error, 0, &mut words);
-    let words: Vec<String> = words.into_iter().map(str::to_lowercase).collect();
-    CLASSES
-        .iter()
-        .find(|(name, _)| words.iter().any(|word| word.contains(name)))
-        .map_or_else(|| by_status(status), |(_, class)| *class)
+/// 503 in 7.17). Reasons carry texts of users and make a class only as a whole.
+fn classify<'a>(status: u16, error: &'a Value) -> (Refusal, Option<Cause<'a>>) {
+    let mut causes = Vec::new();
+    collect_causes(error, 0, &mut causes);
+    let by_reason = REASONS.iter().find_map(|pattern| {
+        let cause = causes.iter().find(|cause| cause.is_by_reason(pattern))?;
+        Some((pattern.3, *cause))
+    });
+    let by_type = || {
+        TYPES.iter().find_map(|(kind, class)| {
+            let cause = causes.iter().find(|cause| cause.kind == *kind)?;
+            Some((*class, *cause))
+        })
+    };
+    match by_reason.or_else(by_type) {
+        // Several blocks at once have a text of their own each; none that forbids goes away by itself.
+        Some((Refusal::Unavailable, cause))
+            if status == 403 && cause.kind == "cluster_block_exception" =>
+        {
+            (Refusal::IndexBlocked, Some(cause))
+        }
+        Some((class, cause)) => (class, Some(cause)),
+        None => (by_status(status), None),
+    }
+}
+
+/// Whether there is a failed shard, and each failed for a reason that stays.
+fn is_lasting(failures: &Value) -> bool {
+    let kind = |failure: &Value| {
+        let kind = failure.pointer("/reason/type").and_then(Value::as_str);
+        kind.is_some_and(|kind| LASTING_TYPES.contains(&kind))
+    };
+    failures
+        .as_array()
+        .is_some_and(|failures| !failures.is_empty() && failures.iter().all(kind))
 }
 
 fn by_status(status: u16) -> Refusal {
@@ -205,32 +347,37 @@ fn by_status(status: u16) -> Refusal {
     }
 }
 
-/// Every `type` and `reason` text below `value`.
-fn collect_words<'a>(value: &'a Value, depth: usize, words: &mut Vec<&'a str>) {
+/// Every error below `value`, outer ones first.
+fn collect_causes<'a>(value: &'a Value, depth: usize, causes: &mut Vec<Cause<'a>>) {
     if depth > MAX_DEPTH {
         return;
     }
     match value {
         Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(text) if name == "type" || name == "reason" => words.push(text),
-                    _ => collect_words(member, depth + 1, words),
-                }
+            let text = |name: &str| members.get(name).and_then(Value::as_str);
+            if let Some(kind) = text("type") {
+                causes.push(Cause {
+                    kind,
+                    reason: text("reason").unwrap_or_default(),
+                    index: text("index"),
+                });
+            }
+            for member in members.values() {
+                collect_causes(member, depth + 1, causes);
             }
         }
         Value::Array(elements) => {
             for element in elements {
-                collect_words(element, depth + 1, words);
+                collect_causes(element, depth + 1, causes);
             }
         }
-        Value::String(text) if depth == 0 => words.push(text),
         _ => {}
     }
 }
 
-/// The most telling `reason` of an error: the deepest one of a missing context, else the first of a cause.
-fn reason(error: &Value, refusal: Refusal) -> String {
+/// The most telling `reason` of an error: that of the class, where it is about something in particular, else the first of a
+/// cause.
+fn reason(error: &Value, refusal: Refusal, cause: Option<Cause<'_>>) -> String {
     let first_cause = [
         "/caused_by/reason",
         "/root_cause/0/reason",
@@ -238,10 +385,21 @@ fn reason(error: &Value, refusal: Refusal) -> String {
         "/0/reason/reason",
         "/reason",
     ];
-    if refusal == Refusal::SearchContextMissing
-        && let Some(reason) = find_reason(error, "search_context_missing_exception", 0)
-    {
-        return reason.to_owned();
+    if let Some(cause) = cause {
+        match refusal {
+            Refusal::IndexClosed => {
+                // Its own reason may be the word "closed".
+                return match cause.index {
+                    Some(index) => format!("the index {index} is closed"),
+                    None => cause.reason.to_owned(),
+                };
+            }
+            Refusal::SearchContextMissing
+            | Refusal::ResultWindow
+            | Refusal::IndexBlocked
+            | Refusal::NotAllowed => return cause.reason.trim_end().to_owned(),
+            _ => {}
+        }
     }
     first_cause
         .iter()
@@ -251,22 +409,10 @@ fn reason(error: &Value, refusal: Refusal) -> String {
         .to_owned()
 }
 
-fn find_reason<'a>(value: &'a Value, kind: &str, depth: usize) -> Option<&'a str> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    if value.get("type").and_then(Value::as_str) == Some(kind) {
-        return value.get("reason").and_then(Value::as_str);
-    }
-    match value {
-        Value::Object(members) => members
-            .values()
-            .find_map(|v| find_reason(v, kind, depth + 1)),
-        Value::Array(elements) => elements
-            .iter()
-            .find_map(|v| find_reason(v, kind, depth + 1)),
-        _ => None,
-    }
+/// The number in a refusal for the sake of `index.max_result_window`.
+pub fn result_window(reason: &str) -> Option<u64> {
+    let (_, rest) = reason.split_once(": [")?;
+    rest.split_once(']')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -351,5 +497,81 @@ mod tests {
             ElasticsearchError::from_shard_failures(1, &Value::Null).refusal(),
             Some(Refusal::Unavailable)
         );
+    }
+
+    /// The answers of 8.16.6 and 7.17.8, as they came.
+    #[test]
+    fn lasting_refusals_are_known_by_what_the_server_says() {
+        let cause = |kind: &str, reason: &str| {
+            let body = serde_json::json!({"error": {"root_cause": [{"type": kind, "reason": reason}],
+                "type": "search_phase_execution_exception", "reason": "all shards failed"}, "status": 400});
+            class(400, &body.to_string())
+        };
+        let window = "Batch size is too large, size must be less than or equal to: [5] but was [10]. Scroll batch sizes \
+                      cost as much memory as result windows so they are controlled by the [index.max_result_window] \
+                      index level setting.";
+        let (refusal, reason) = cause("illegal_argument_exception", window);
+        assert_eq!(refusal, Refusal::ResultWindow);
+        assert_eq!(result_window(&reason), Some(5));
+        let failures = serde_json::json!([{"shard": 0, "index": "i", "reason":
+            {"type": "illegal_argument_exception", "reason": window}}]);
+        let error = ElasticsearchError::from_shard_failures(1, &failures);
+        assert_eq!(error.refusal(), Some(Refusal::ResultWindow));
+
+        let closed = r#"{"error":{"root_cause":[{"type":"index_closed_exception","reason":"closed","index_uuid":"u","index":"i"}],"type":"index_closed_exception","reason":"closed","index_uuid":"u","index":"i"},"status":400}"#;
+        assert_eq!(
+            class(400, closed),
+            (Refusal::IndexClosed, "the index i is closed".to_owned())
+        );
+        let blocked = r#"{"error":{"root_cause":[{"type":"cluster_block_exception","reason":"index [i] blocked by: [FORBIDDEN/7/index read (api)];"}],"type":"cluster_block_exception","reason":"index [i] blocked by: [FORBIDDEN/7/index read (api)];"},"status":403}"#;
+        assert_eq!(class(403, blocked).0, Refusal::IndexBlocked);
+        assert_eq!(
+            cause(
+                "cluster_block_exception",
+                "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];"
+            )
+            .0,
+            Refusal::Unavailable
+        );
+        assert_eq!(
+            cause("illegal_argument_exception", "Text fields are not optimised for operations that require per-document field data like …").0,
+            Refusal::NotAllowed
+        );
+        assert_eq!(
+            cause(
+                "illegal_argument_exception",
+                "cannot execute [inline] scripts"
+            )
+            .0,
+            Refusal::NotAllowed
+        );
+        let other = serde_json::json!([{"reason": {"type": "script_exception", "reason": "runtime error"}}]);
+        let error = ElasticsearchError::from_shard_failures(1, &other);
+        assert_eq!(error.refusal(), Some(Refusal::Other), "it would fail again");
+    }
+
+    #[test]
+    fn what_a_user_wrote_makes_no_class() {
+        for text in [
+            "] is not available",
+            "number of filters is too large",
+            "index_not_found_exception",
+            "circuit_breaking_exception",
+            "Keep alive for request (x)",
+            "cannot parse scroll id",
+        ] {
+            let body = serde_json::json!({"error": {"root_cause": [{"type": "illegal_argument_exception",
+                "reason": format!("failed to parse [{text}]")}], "type": "illegal_argument_exception",
+                "reason": format!("failed to parse [{text}]")}, "status": 400});
+            assert_eq!(class(400, &body.to_string()).0, Refusal::Other, "{text}");
+            let error = serde_json::json!({"type": text, "reason": "node [a] is not available"});
+            let body = serde_json::json!({ "error": error }).to_string();
+            let expected = match text {
+                "index_not_found_exception" => Refusal::IndexNotFound,
+                "circuit_breaking_exception" => Refusal::Overloaded,
+                _ => Refusal::Other,
+            };
+            assert_eq!(class(400, &body).0, expected, "{text}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::answer::Envelope;
 use super::error::ExportError;
-use super::{Export, ExportRequest, Exporter, Held, ask_scope, message_about};
+use super::whole::Whole;
+use super::{ExportRequest, Exporter, ask_scope, message_about};
 use bytes::Bytes;
 
 use crate::elasticsearch::ElasticsearchError;
@@ -27,7 +28,7 @@ impl Exporter {
         &self,
         request: &ExportRequest,
         data: &ProcessReportData,
-    ) -> Result<Export, ExportError> {
+    ) -> Result<Whole, ExportError> {
         let filter = self.process_filter_context(data, dates::now());
         let plan = Plan::of(data, &filter)?;
         let scope = self.0.definitions.scope_of_process_report(data).await?;
@@ -54,7 +55,7 @@ impl Exporter {
         &self,
         request: &ExportRequest,
         data: &DecisionReportData,
-    ) -> Result<Export, ExportError> {
+    ) -> Result<Whole, ExportError> {
         let filter = self.filter_context(false, dates::now());
         let scope = self.0.definitions.scope_of_decision_report(data).await?;
         let plan = DecisionPlan::new(DecisionContext {
@@ -70,7 +71,7 @@ impl Exporter {
         &self,
         request: &ExportRequest,
         evaluation: &(impl Evaluation + Sync),
-    ) -> Result<Export, ExportError> {
+    ) -> Result<Whole, ExportError> {
         let scope = evaluation.scope();
         let share = self.0.elasticsearch.share();
         let without_index = || whole(request, scope, evaluation.result_without_index());
@@ -146,7 +147,7 @@ async fn with_room<T>(
     }
 }
 
-fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Export {
+fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Whole {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
     let messages: Vec<String> = message_about(scope)
@@ -160,21 +161,14 @@ fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Export
         total: records,
         report_id: &request.report_id,
     };
-    Export::Whole {
-        json: envelope.with_result(result),
-        records,
-        held: Held::default(),
-    }
+    Whole::new(envelope.with_result(result), records)
 }
 
 /// Keeps as much of the memory as the answer's text takes until its reader has it.
-fn held_until_delivered(mut export: Export, share: Share) -> Export {
-    if let Export::Whole { json, held, .. } = &mut export {
-        json.shrink_to_fit();
-        share.shrink_to(json.len());
-        held.add(share);
-    }
-    export
+fn held_until_delivered(mut whole: Whole, share: Share) -> Whole {
+    whole.json.shrink_to_fit();
+    share.shrink_to(whole.json.len());
+    whole.keeping(share)
 }
 
 impl From<PlanError> for ExportError {

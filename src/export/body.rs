@@ -25,7 +25,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const CHUNKS_WAITING: usize = 2;
 /// What a reader has to take per second, on average over the time that it keeps its page waiting beyond one stall. One that
 /// takes a little now and then would otherwise hold a step in Elasticsearch's memory for hours.
-const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
+pub(crate) const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Why a page did not reach its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::elasticsearch::error::result_window;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::memory::NoMemory;
 use crate::report::definition::DefinitionError;
@@ -35,6 +36,9 @@ pub enum ExportError {
     /// Elasticsearch can't be reached, or lost a part of the answer.
     #[error("{0}")]
     Unavailable(ElasticsearchError),
+    /// The cluster is set up so that this can't be had; its operator has to change that.
+    #[error("{0}")]
+    Cluster(String),
     /// Anything that is neither the client's fault nor passing.
     #[error("{0}")]
     Internal(String),
@@ -59,6 +63,7 @@ impl ExportError {
             Self::NotFound(_) => "no such report",
             Self::Busy { .. } => "a limit is reached",
             Self::Unavailable(_) => "Elasticsearch is not available",
+            Self::Cluster(_) => "the cluster does not allow it",
             Self::Internal(_) => "internal error",
         }
     }
@@ -119,6 +124,23 @@ impl From<ElasticsearchError> for ExportError {
                 Refusal::AccessDenied => Self::Internal(format!(
                     "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
                      or lack a privilege: {reason}"
+                )),
+                Refusal::ResultWindow => Self::BadRequest(match result_window(reason) {
+                    Some(window) => format!(
+                        "limit is too large: an index of this report gives at most {window} rows at a time \
+                         (index.max_result_window); ask for limit={window} or less, or have that setting raised"
+                    ),
+                    None => format!("limit is too large for an index of this report: {reason}"),
+                }),
+                Refusal::IndexClosed => Self::Cluster(format!(
+                    "{reason}; as long as it is, reports over it can't be exported: it has to be opened or deleted in \
+                     Elasticsearch"
+                )),
+                Refusal::IndexBlocked => Self::Cluster(format!(
+                    "Elasticsearch does not let an index be read: {reason} The block (index.blocks.read) has to be removed"
+                )),
+                Refusal::NotAllowed => Self::Cluster(format!(
+                    "settings or mappings of Elasticsearch don't allow this report: {reason}"
                 )),
                 Refusal::IndexNotFound | Refusal::Other => Self::Internal(error.to_string()),
             },

@@ -24,6 +24,7 @@ use super::raw_report::{Columns, RawReport};
 use super::row_count::{Miscount, RowCount, RowsBefore};
 use super::scroll::{Progress, Recognition, ScrollContents, ScrollLease, SealedContents, digest};
 use super::slots::Slot;
+use super::whole::Whole;
 use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
@@ -687,11 +688,7 @@ impl From<ElasticsearchError> for VerifyError {
 }
 
 fn without_rows(envelope: &Envelope<'_>) -> Export {
-    Export::Whole {
-        json: envelope.without_rows(),
-        records: 0,
-        held: super::Held::default(),
-    }
+    Export::Whole(Whole::new(envelope.without_rows(), 0))
 }
 
 fn scroll_id_twice() -> ExportError {

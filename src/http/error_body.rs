@@ -34,6 +34,10 @@ pub enum ErrorCode {
     NotFound,
     /// A wrong method on a known path.
     MethodNotAllowed,
+    /// A path and query that are too long.
+    UriTooLong,
+    /// A request head that is too large.
+    HeadTooLarge,
     /// A limit of ours or of Elasticsearch.
     TooManyRequests,
     /// Elasticsearch is away.
@@ -55,6 +59,8 @@ impl ErrorCode {
             Self::Forbidden => "forbiddenError",
             Self::NotFound => "notFoundError",
             Self::MethodNotAllowed => "methodNotAllowedError",
+            // Optimize has no code of its own for these.
+            Self::UriTooLong | Self::HeadTooLarge => "badRequestError",
             Self::TooManyRequests => "tooManyRequestsError",
             Self::ElasticsearchConnection => "elasticsearchConnectionError",
             // Optimize has no code of its own for this.
@@ -72,6 +78,8 @@ impl ErrorCode {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::ElasticsearchConnection | Self::TokenProvider => StatusCode::SERVICE_UNAVAILABLE,
             Self::Server => StatusCode::INTERNAL_SERVER_ERROR,
@@ -81,7 +89,9 @@ impl ErrorCode {
     /// The general text, Optimize's where it has the code.
     const fn message(self) -> &'static str {
         match self {
-            Self::BadRequest => "The server was unable to process the request.",
+            Self::BadRequest | Self::UriTooLong | Self::HeadTooLarge => {
+                "The server was unable to process the request."
+            }
             Self::ReportEvaluation => "Could not evaluate the report.",
             Self::TooManyBuckets => {
                 "Could not evaluate report because the result has more than 10.000 data points. Please add filters or \
@@ -121,8 +131,8 @@ pub(super) struct ErrorBody<'a> {
     report_definition: Option<()>,
 }
 
-/// An error response.
-pub fn respond(code: ErrorCode, detail: &str) -> Response {
+/// The JSON of an error.
+pub fn json(code: ErrorCode, detail: &str) -> Vec<u8> {
     let detail: String = detail.chars().take(MAX_DETAIL_CHARACTERS).collect();
     let body = ErrorBody {
         error_code: code.id(),
@@ -130,7 +140,12 @@ pub fn respond(code: ErrorCode, detail: &str) -> Response {
         detailed_message: &detail,
         report_definition: None,
     };
-    let body = utf16::to_vec(&body);
+    utf16::to_vec(&body)
+}
+
+/// An error response.
+pub fn respond(code: ErrorCode, detail: &str) -> Response {
+    let body = json(code, detail);
     let mut response = Response::new(bytes::Bytes::from(body).into());
     *response.status_mut() = code.status();
     response
@@ -208,6 +223,10 @@ pub fn export_failed(error: &ExportError) -> Response {
                 respond(ErrorCode::ElasticsearchConnection, detail),
                 RETRY_AFTER_OUTAGE,
             )
+        }
+        ExportError::Cluster(detail) => {
+            tracing::error!(error = %error, "the cluster does not allow the export");
+            respond(ErrorCode::Server, detail)
         }
         ExportError::Internal(_) | ExportError::Continuation { .. } => {
             tracing::error!(error = %error, "the export failed");

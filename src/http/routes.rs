@@ -15,14 +15,14 @@ use warp::{Filter, Rejection, Reply};
 
 use super::compression::{self, Gzip};
 use super::error_body;
-use super::measured::Route;
+use super::measured::{self, Route};
 use super::openapi;
 use super::parameters::Parameters;
 use super::readiness::Readiness;
 use super::reports;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
-use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter};
+use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter, Whole};
 use crate::report::list::ReportList;
 
 /// The zone that a client wants dates in, Optimize's own header for it.
@@ -164,14 +164,16 @@ async fn export(
     };
     let is_gzip_accepted = compression::is_accepted(headers);
     match result {
-        Ok(Export::Whole { json, .. }) => {
-            match is_gzip_accepted
-                .then(|| compression::whole(&json))
-                .flatten()
-            {
-                Some(compressed) => as_gzip(as_json(Response::new(Bytes::from(compressed).into()))),
+        Ok(Export::Whole(Whole { json, held, .. })) => {
+            let compressed = is_gzip_accepted.then(|| compression::whole(&json));
+            let response = match compressed.flatten() {
+                Some(compressed) => {
+                    drop(json);
+                    as_gzip(as_json(Response::new(Bytes::from(compressed).into())))
+                }
                 None => as_json(Response::new(Bytes::from(json).into())),
-            }
+            };
+            measured::hold(response, held)
         }
         Ok(Export::Page(body)) if is_gzip_accepted => as_gzip(as_json(
             warp::reply::stream(Gzip::new(body)).into_response(),

@@ -2,13 +2,15 @@
 //!
 //! `warp`'s own server has no knobs for the limits that a public service needs, so connections are served by `hyper`
 //! directly: a bound for headers, a time limit for sending them, TLS, and a shutdown that lets requests under way finish.
+//! `connection` and `heads` have the bounds that `hyper` has not.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,11 +20,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 use tracing::Instrument;
-use warp::http::header::X_CONTENT_TYPE_OPTIONS;
+use warp::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use warp::{Filter, Reply};
 
-use super::measured::{Measured, Route};
+use super::connection::{Connection, Encrypted, Watched};
+use super::error_body::{self, ErrorCode};
+use super::heads::{MAX_HEAD_BYTES, MAX_UNFINISHED_BYTES, TooLarge, UnfinishedHeads};
+use super::measured::Measured;
 use super::tls::TlsAcceptor;
 use crate::telemetry;
 
@@ -30,8 +37,14 @@ use crate::telemetry;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken over from a client.
 const MAX_REQUEST_ID_LENGTH: usize = 128;
-/// Largest request head. The scroll id of a report over very many shards takes some ten kilobytes of it.
-const MAX_HEAD_BYTES: usize = 256 * 1024;
+/// What `hyper` may buffer of requests. Its own refusal of a larger head has no body, so ours comes first.
+const MAX_REQUEST_BUFFER: usize = MAX_HEAD_BYTES + 16 * 1024;
+/// What waits in the system for a client beyond what is on its way. It would take megabytes of an answer that nobody reads.
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+/// How long a client may keep its connection waiting while the service stops.
+const PATIENCE_WHILE_STOPPING: Duration = Duration::from_secs(2);
+/// How often it is looked whether one does.
+const STOPPING_INTERVAL: Duration = Duration::from_millis(250);
 /// Pause after a failed accept, which nearly always means too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,6 +55,8 @@ pub struct ServerLimits {
     pub max_connections: usize,
     /// Time for a client to send the whole head of a request; also how long a connection may idle.
     pub head_timeout: Duration,
+    /// Time after which a client loses its connection that takes nothing of an answer.
+    pub stall_timeout: Duration,
     /// Time for requests under way to finish when the service stops; then they are cut off.
     pub shutdown_timeout: Duration,
 }
@@ -64,6 +79,8 @@ pub async fn serve<F>(
         limits.max_connections.min(Semaphore::MAX_PERMITS),
     ));
     let (cut_off, is_cut_off) = watch::channel(false);
+    let (stop, is_stopping) = watch::channel(false);
+    let heads = UnfinishedHeads::new(MAX_UNFINISHED_BYTES);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         // The system lets some more wait.
@@ -84,22 +101,32 @@ pub async fn serve<F>(
                 }
             },
         };
-        let open = Connection::open();
+        let open = OpenConnection::open();
         let (tls, routes, watcher) = (tls.clone(), routes.clone(), graceful.watcher());
-        let mut is_cut_off = is_cut_off.clone();
+        let (mut is_cut_off, is_stopping) = (is_cut_off.clone(), is_stopping.clone());
+        let connection = Connection::new(limits.stall_timeout, &heads);
         tokio::spawn(async move {
             let _open = (open, place);
-            let served = serve_connection(stream, tls, limits.head_timeout, routes, watcher);
+            let watched = Arc::clone(&connection);
+            let served = serve_connection(stream, tls, limits, routes, watcher, watched);
             tokio::select! {
                 served = served => if let Err(error) = served {
                     tracing::debug!(%peer, error, "the connection broke");
                 },
+                () = connection.has_to_go() => {
+                    tracing::info!(%peer, "closed: all unfinished requests together hold too much");
+                }
+                () = keeps_the_service_waiting(&connection, is_stopping) => {
+                    connection.give_up();
+                    tracing::info!(%peer, "cut off: the service stops, and the client keeps it waiting");
+                }
                 // Either the sender says so or it is gone; both mean stop.
                 _ = is_cut_off.wait_for(|is_cut_off| *is_cut_off) => {}
             }
         });
     }
     drop(listener);
+    stop.send_replace(true);
     if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
@@ -123,17 +150,29 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// An open connection, counted while it lives.
-struct Connection;
+/// Done when the service stops and a client does nothing for its request to end.
+async fn keeps_the_service_waiting(
+    connection: &Connection,
+    mut is_stopping: watch::Receiver<bool>,
+) {
+    // Either the sender says so or it is gone; both mean stop.
+    let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+    while !connection.is_kept_waiting(PATIENCE_WHILE_STOPPING) {
+        tokio::time::sleep(STOPPING_INTERVAL).await;
+    }
+}
 
-impl Connection {
+/// An open connection, counted while it lives.
+struct OpenConnection;
+
+impl OpenConnection {
     fn open() -> Self {
         telemetry::connection_opened();
         Self
     }
 }
 
-impl Drop for Connection {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         telemetry::connection_closed();
     }
@@ -142,9 +181,10 @@ impl Drop for Connection {
 async fn serve_connection<F>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    head_timeout: Duration,
+    limits: ServerLimits,
     routes: F,
     watcher: Watcher,
+    connection: Arc<Connection>,
 ) -> Result<(), String>
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
@@ -155,23 +195,29 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
+        tracing::debug!(%error, "TCP_NOTSENT_LOWAT can't be set");
+    }
     match tls {
-        None => serve_http(stream, head_timeout, routes, watcher).await,
+        None => serve_http(stream, limits, routes, watcher, connection).await,
         Some(tls) => {
             let stream = tls
-                .accept(stream)
+                .accept(Encrypted::new(stream, Arc::clone(&connection)))
                 .await
                 .map_err(|error| error.to_string())?;
-            serve_http(stream, head_timeout, routes, watcher).await
+            connection.is_agreed();
+            serve_http(stream, limits, routes, watcher, connection).await
         }
     }
 }
 
 async fn serve_http<F>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    head_timeout: Duration,
+    limits: ServerLimits,
     routes: F,
     watcher: Watcher,
+    connection: Arc<Connection>,
 ) -> Result<(), String>
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
@@ -179,14 +225,18 @@ where
     F::Future: Send,
 {
     let service = warp::service(routes);
+    let stream = Watched::new(stream, Arc::clone(&connection), refuse);
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut service = service.clone();
-        async move { answer(&mut service, request).await }
+        let (mut service, connection) = (service.clone(), Arc::clone(&connection));
+        async move {
+            connection.begin_request().await;
+            answer(&mut service, request, connection).await
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(MAX_REQUEST_BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     watcher
         .watch(connection)
@@ -198,9 +248,11 @@ where
 async fn answer<S, B>(
     service: &mut S,
     request: Request<Incoming>,
+    connection: Arc<Connection>,
 ) -> Result<Response<Measured<B>>, Infallible>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes>,
 {
     let started = Instant::now();
     let id = request_id(request.headers());
@@ -220,11 +272,38 @@ where
         response
             .headers_mut()
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let route = response.extensions().get::<Route>().copied();
-        Ok(response.map(|body| Measured::new(body, started, route, &method, status.as_u16())))
+        Ok(Measured::response(response, connection, started, &method))
     }
     .instrument(span)
     .await
+}
+
+/// The whole answer to a request whose head is too large. It is written past `hyper`, and the connection closes behind it.
+fn refuse(too_large: TooLarge) -> Bytes {
+    let (code, what) = match too_large {
+        TooLarge::Target => (ErrorCode::UriTooLong, "path and query are"),
+        TooLarge::Head => (
+            ErrorCode::HeadTooLarge,
+            "the head of the request has more than 100 fields, or is",
+        ),
+    };
+    let detail = format!("{what} longer than {MAX_HEAD_BYTES} bytes");
+    let (status, json) = (code.status(), error_body::json(code, &detail));
+    let id = uuid::Uuid::new_v4();
+    tracing::info!(%id, status = status.as_u16(), "a request was refused: {detail}");
+    telemetry::answered(
+        "other",
+        "other",
+        status.as_u16(),
+        Duration::ZERO,
+        json.len() as u64,
+    );
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{CONTENT_TYPE}: application/json\r\n{CONTENT_LENGTH}: {}\r\n{CACHE_CONTROL}: no-store\r\n\
+         {REQUEST_ID}: {id}\r\n{X_CONTENT_TYPE_OPTIONS}: nosniff\r\n{CONNECTION}: close\r\n\r\n",
+        json.len()
+    );
+    Bytes::from([head.into_bytes(), json].concat())
 }
 
 /// Health checks, and the figures that are gathered.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
-use crate::support::documents::{instance, raw_report};
+use crate::support::documents::{definition, instance, raw_report, report, selection};
 use crate::support::{Optimize, Service, TOKEN, http};
 
 const IDLE_CONNECTIONS: usize = 5_000;
@@ -101,13 +102,13 @@ fn thousands_of_idle_and_slow_connections_keep_nobody_out() {
     let mut connections: Vec<TcpStream> =
         (0..idle).map(|_| http::connect(service.address)).collect();
     for n in 0..SLOW_CONNECTIONS {
-        // Half of them don't finish their heads, of 100 kB at that, and half don't read their answers.
+        // Half of them don't finish their heads, of 50 kB at that, and half don't read their answers.
         let head =
             format!("GET {GREEDY_PAGE} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer other\r\n");
         connections.push(match n % 2 {
             0 => begin(
                 &service,
-                &format!("{head}X-Padding: {}", "y".repeat(100_000)),
+                &format!("{head}X-Padding: {}", "y".repeat(50_000)),
             ),
             _ => begin(&service, &format!("{head}\r\n")),
         });
@@ -168,10 +169,26 @@ fn a_huge_head_is_refused_before_it_is_taken() {
     let service = optimize.serve();
     service.first_page("none", 1);
     let before = service.peak_memory();
-    for head in [
-        format!("GET / HTTP/1.1\r\nX-Huge: {}", "y".repeat(10 * 1024 * 1024)),
-        format!("GET /{} HTTP/1.1\r\n", "y".repeat(10 * 1024 * 1024)),
-        format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(2_000_000)),
+    for (head, status) in [
+        (
+            format!("GET / HTTP/1.1\r\nX-Huge: {}", "y".repeat(10 * 1024 * 1024)),
+            431,
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\n", "y".repeat(10 * 1024 * 1024)),
+            414,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(2_000_000)),
+            431,
+        ),
+        // Just above the bound, so that nothing is on its way when the answer comes.
+        (format!("GET /{} HTTP/1.1\r\n", "y".repeat(65_536)), 414),
+        (
+            format!("GET / HTTP/1.1\r\nX-Huge: {}", "y".repeat(65_520)),
+            431,
+        ),
+        (format!("\r\n\r\nGET /{}", "y".repeat(70_000)), 414),
     ] {
         let mut stream = http::connect(service.address);
         // It may be closed while it is still being sent.
@@ -179,12 +196,22 @@ fn a_huge_head_is_refused_before_it_is_taken() {
         let _ = stream.write_all(b"\r\n\r\n");
         let (answer, is_closed) = read_to_end(stream, Duration::from_secs(30));
         assert!(is_closed);
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{answer}"
-        );
+        if head.len() < 100_000 || !answer.is_empty() {
+            let answer = http::parse(&answer);
+            let (found, code, detail) = answer.error();
+            assert_eq!((found, code.as_str()), (status, "badRequestError"));
+            assert!(detail.contains("65536 bytes"), "{detail}");
+        }
     }
+    // The scroll id of a report over very many shards fits.
+    let long = service.export(
+        "none",
+        &format!(
+            "limit=1&paginationTimeout=60&searchRequestId={}",
+            "y".repeat(60_000)
+        ),
+    );
+    assert_eq!(long.status, 404);
     let growth = service.peak_memory() - before;
     assert!(growth < 8 * 1024 * 1024, "{growth} bytes");
     assert_eq!(service.first_page("none", 1).status, 404);
@@ -318,4 +345,228 @@ fn requests_of_any_shape_are_answered() {
             assert!(text.starts_with("HTTP/1.1 400"), "{request}: {text}");
         }
     }
+}
+
+/// The system takes little of what is not read.
+fn connect_with_small_buffer(service: &Service) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.connect(&service.address.into()).unwrap();
+    socket.into()
+}
+
+/// Sends as much as the service takes without being read from.
+fn push(stream: &mut TcpStream, bytes: &[u8]) {
+    stream
+        .set_write_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    // Neither a full connection nor a closed one is news.
+    let _ = stream.write_all(bytes);
+}
+
+/// Opens so many connections, and lets each send these bytes as far as they are taken, several at a time.
+fn push_on_each(service: &Service, connections: usize, bytes: &[u8]) -> Vec<TcpStream> {
+    let at_once = 50;
+    thread::scope(|scope| {
+        let pushing: Vec<_> = (0..at_once)
+            .map(|n| {
+                scope.spawn(move || {
+                    let mut streams = Vec::new();
+                    for _ in (n..connections).step_by(at_once) {
+                        let mut stream = connect_with_small_buffer(service);
+                        push(&mut stream, bytes);
+                        streams.push(stream);
+                    }
+                    streams
+                })
+            })
+            .collect();
+        pushing
+            .into_iter()
+            .flat_map(|pushing| pushing.join().unwrap())
+            .collect()
+    })
+}
+
+#[test]
+fn requests_in_a_row_that_nobody_reads_the_answers_of_take_no_memory() {
+    raise_file_limit();
+    let optimize = Optimize::install();
+    let service = optimize.serve_with(&["--stall-timeout", "1"]);
+    service.first_page("none", 1);
+    let before = service.peak_memory();
+    // Without a token, and one for a large file.
+    let refused = "GET /api/public/report HTTP/1.1\r\nHost: t\r\n\r\n".repeat(20_000);
+    let static_file =
+        "GET /api/docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: t\r\n\r\n".repeat(2_000);
+    let mut held = push_on_each(&service, 150, refused.as_bytes());
+    held.extend(push_on_each(&service, 100, static_file.as_bytes()));
+    let growth = service.peak_memory() - before;
+    println!("250 connections that read nothing took {growth} bytes");
+    assert!(growth < 40 * 1024 * 1024, "{growth} bytes");
+    // They lose their connections; the one that is left asks for the metrics.
+    service.wait_for_metric("optimize_export_http_connections 1");
+    assert_eq!(service.first_page("none", 1).status, 404);
+    drop(held);
+}
+
+/// A report whose answer, of one number for each flow node, does not fit into the buffers of a connection.
+fn with_many_flow_nodes() -> Optimize {
+    let optimize = Optimize::install();
+    optimize.store_instances("wide", [instance("wide", "i", json!({}))]);
+    let wide = |n: usize| (format!("{n:05}{}", "i".repeat(400)), "n".repeat(400));
+    let flow_nodes: Vec<(String, String)> = (0..8_000).map(wide).collect();
+    let flow_nodes: Vec<(&str, Option<&str>)> = flow_nodes
+        .iter()
+        .map(|(id, name)| (id.as_str(), Some(name.as_str())))
+        .collect();
+    optimize.store(
+        xtask::indices::Index::ProcessDefinition,
+        [("wide:1", definition("wide", "1", None, &flow_nodes))],
+    );
+    let data = json!({
+        "definitions": [selection("wide")], "filter": [], "configuration": {},
+        "view": {"entity": "flowNode", "properties": ["frequency"]},
+        "groupBy": {"type": "flowNodes", "value": null},
+        "distributedBy": {"type": "none", "value": null},
+        "visualization": "table", "managementReport": false,
+    });
+    optimize.store_report(report("counts", data));
+    optimize
+}
+
+#[test]
+fn a_whole_answer_that_nobody_reads_was_not_delivered() {
+    let optimize = with_many_flow_nodes();
+    let flags = ["--stall-timeout", "2", "--max-concurrent-exports", "1"];
+    let service = optimize.serve_with(&flags);
+    let target = "/api/public/export/report/counts/result/json?limit=10&paginationTimeout=60";
+    let (mut stalled, _) = service.begin(target, 1_000);
+    // Its place is taken as long as its answer waits.
+    let (status, ..) = service.first_page("counts", 1).error();
+    assert_eq!(status, 429);
+    assert!(!service.log().contains("export delivered"));
+    service.wait_for_log("export interrupted");
+    assert!(service.log().contains("read nothing for too long"));
+    let mut rest = Vec::new();
+    let _ = stalled.read_to_end(&mut rest);
+    assert!(rest.len() < 6_000_000, "the end is missing");
+
+    let whole = service.first_page("counts", 1).ok();
+    assert_eq!(whole["numberOfRecordsInResponse"], 8_000);
+    // Its place is free as soon as it is read.
+    assert_eq!(service.first_page("counts", 1).status, 200);
+    service.wait_for_log("export delivered");
+    // One that leaves in the middle has not got it either.
+    drop(service.begin(target, 1_000));
+    service.wait_for_log("the client closed the connection");
+    // Compressed, it arrives as well.
+    let headers = [
+        ("Authorization", format!("Bearer {TOKEN}")),
+        ("Accept-Encoding", "gzip".to_owned()),
+    ];
+    let headers = headers.each_ref().map(|(n, v)| (*n, v.as_str()));
+    let compressed = service.request("GET", target, &headers);
+    assert!(compressed.status == 200 && compressed.is_complete);
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_a_whole_answer() {
+    let optimize = with_many_flow_nodes();
+    let service = optimize.serve_with(&["--stall-timeout", "2"]);
+    let target = "/api/public/export/report/counts/result/json?limit=10&paginationTimeout=60";
+    let (mut slow, beginning) = service.begin(target, 1_000);
+    let mut bytes = beginning.len();
+    let mut buffer = vec![0; 256 * 1024];
+    while let Ok(read @ 1..) = slow.read(&mut buffer) {
+        bytes += read;
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert!(bytes > 6_000_000, "{bytes}");
+    service.wait_for_log("export delivered");
+}
+
+#[test]
+fn clients_that_keep_it_waiting_do_not_hold_up_a_service_that_stops() {
+    let optimize = with_many_flow_nodes();
+    let mut service = optimize.serve();
+    let target = "/api/public/export/report/counts/result/json?limit=10&paginationTimeout=60";
+    let stalled = service.begin(target, 1_000);
+    let partial = begin(&service, "GET / HTTP/1.1\r\nHost: t\r\nX-Half: ");
+    let idle = http::connect(service.address);
+    service.wait_for_metric("optimize_export_http_connections 4");
+    let began = Instant::now();
+    service.terminate();
+    assert!(service.wait().success());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(
+        service.log().contains("export interrupted"),
+        "{}",
+        service.log()
+    );
+    drop((stalled, partial, idle));
+}
+
+#[test]
+fn heads_that_are_not_finished_are_bounded_together() {
+    raise_file_limit();
+    let optimize = Optimize::install();
+    let service = optimize.serve();
+    service.first_page("none", 1);
+    let before = service.peak_memory();
+    for bytes in [200_000, 60_000, 20_000] {
+        let head = format!("GET / HTTP/1.1\r\nHost: t\r\nX-Half: {}", "y".repeat(bytes));
+        let held = push_on_each(&service, 1_300, head.as_bytes());
+        // A head that comes in two parts is small and young beside those.
+        let mut client = begin(&service, "GET /api/public/report HTTP/1.1\r\nHost: t\r\n");
+        thread::sleep(Duration::from_millis(100));
+        client.write_all(b"Connection: close\r\n\r\n").unwrap();
+        let (answer, _) = read_to_end(client, Duration::from_secs(30));
+        assert!(answer.starts_with(b"HTTP/1.1 401"));
+        drop(held);
+    }
+    let growth = service.peak_memory() - before;
+    println!("3,900 unfinished heads took {growth} bytes");
+    assert!(growth < 64 * 1024 * 1024, "{growth} bytes");
+}
+
+#[test]
+fn handshakes_that_are_not_finished_count_as_heads_do() {
+    raise_file_limit();
+    let optimize = Optimize::install();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = path("tls.crt", &signed.cert.pem());
+    let key = path("tls.key", &signed.signing_key.serialize_pem());
+    let service = optimize.serve_with(&[
+        "--tls-certificate-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+    ]);
+    let before = service.peak_memory();
+    // The beginning of a ClientHello of 64 kB, in records of 16 kB.
+    let mut hello = Vec::new();
+    for n in 0..4_u8 {
+        hello.extend_from_slice(&[22, 3, 1, 0x40, 0]);
+        let header: &[u8] = if n == 0 {
+            &[1, 0, 0xff, 0xf0, 3, 3]
+        } else {
+            &[]
+        };
+        hello.extend_from_slice(header);
+        hello.resize((usize::from(n) + 1) * (5 + 0x4000), 0);
+    }
+    hello.truncate(60_000);
+    let held = push_on_each(&service, 1_000, &hello);
+    let growth = service.peak_memory() - before;
+    println!("1,000 unfinished handshakes took {growth} bytes");
+    assert!(growth < 64 * 1024 * 1024, "{growth} bytes");
+    drop(held);
 }

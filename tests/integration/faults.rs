@@ -9,6 +9,7 @@ mod changes;
 mod connections;
 mod contexts;
 mod counts;
+mod lasting;
 mod replicas;
 mod restart;
 mod shards;

@@ -21,7 +21,7 @@ struct Flags {
 }
 
 fn services(compose_file: &str) -> Vec<(String, Value)> {
-    let file: Value = Figment::from(Yaml::string(compose_file)).extract().unwrap();
+    let file: Value = serde_saphyr::from_str(compose_file).unwrap();
     let services = file["services"].as_object().unwrap();
     services
         .iter()
@@ -87,7 +87,7 @@ fn the_compose_file_configures_the_service() {
 
 #[test]
 fn the_secured_compose_file_configures_the_service_with_files_that_it_mounts() {
-    let file: Value = Figment::from(Yaml::string(SECURED)).extract().unwrap();
+    let file: Value = serde_saphyr::from_str(SECURED).unwrap();
     let declared = file["secrets"].as_object().unwrap();
     for (_, service) in services(SECURED) {
         for secret in service["secrets"].as_array().into_iter().flatten() {

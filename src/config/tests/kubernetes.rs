@@ -18,7 +18,7 @@ const POD_MONITOR: &str = include_str!("../../../deploy/kubernetes/examples/podm
 const ROUTE: &str = include_str!("../../../deploy/kubernetes/examples/httproute.yaml");
 
 fn parsed(manifest: &str) -> Value {
-    Figment::from(Yaml::string(manifest)).extract().unwrap()
+    serde_saphyr::from_str(manifest).unwrap()
 }
 
 fn pod() -> Value {
