@@ -499,7 +499,7 @@ mod tests {
         );
     }
 
-    /// The answers of 8.16.6 and 7.17.8, as they came.
+    /// Answers of 8.16.6 and 7.17.8; the refusals that need a setting of the whole cluster are spelled as in their source.
     #[test]
     fn lasting_refusals_are_known_by_what_the_server_says() {
         let cause = |kind: &str, reason: &str| {
