@@ -173,7 +173,7 @@ fn intervals_in_which_something_ran_are_asked_for_by_their_starts() {
         let search = asked(plan, context, ranges);
         let dates = &search["aggs"]["runningDates"];
         let date = |hour: u8| format!("1970-01-01T0{hour}:00:00.000+0000");
-        let format = "yyyy-MM-dd'T'HH:mm:ss.SSSZ";
+        let format = "uuuu-MM-dd'T'HH:mm:ss.SSSZ";
         let ran_in = |hour: u8| {
             json!({"bool": {"must": [
                 {"range": {"startDate": {"lt": date(hour + 1), "format": format}}},
