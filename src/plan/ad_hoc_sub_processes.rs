@@ -66,11 +66,11 @@ impl AdHocSubProcesses {
 
 fn is_flow_node(node: &Node<'_, '_>) -> bool {
     let name = node.tag_name().name();
-    let ends = |ending: &&str| name.ends_with(*ending);
+    let ends = |ending: &&str| name.ends_with(ending);
     node.is_element()
         && (ACTIVITIES.contains(&name)
             || name == AD_HOC_SUB_PROCESS
-            || FLOW_NODE_ENDINGS.iter().any(|ending| ends(ending)))
+            || FLOW_NODE_ENDINGS.iter().any(ends))
 }
 
 /// Models tell twice which flows lead to an element: in the flow, and in the element.

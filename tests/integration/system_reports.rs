@@ -84,11 +84,14 @@ fn installation() -> Optimize {
     optimize
 }
 
+/// Entity and properties.
+type View<'a> = (&'a str, &'a [&'a str]);
+
 /// A stored report of a dashboard, with what else 8.10 writes into it.
 fn seed(
     id: &str,
     flag: &str,
-    view: (&str, &[&str]),
+    view: View<'_>,
     group_by: Value,
     configuration: Value,
     filters: &[&str],
@@ -170,12 +173,10 @@ fn the_reports_of_the_dashboard_on_business_value() {
     let by_value = |base: Value| with(base, json!({"sorting": {"by": "value", "order": "desc"}}));
     let spread = aggregated(json!([
         {"type": "avg", "value": null}, {"type": "percentile", "value": 50.0}, {"type": "percentile", "value": 95.0}]));
-    let (count, duration): ((&str, &[&str]), (&str, &[&str])) = (
-        ("processInstance", &["frequency"]),
-        ("processInstance", &["duration"]),
-    );
-    let rate: (&str, &[&str]) = ("processInstance", &["automationRate"]);
-    let tokens: (&str, &[&str]) = ("agentInstance", &["totalTokens"]);
+    let count: View<'_> = ("processInstance", &["frequency"]);
+    let duration: View<'_> = ("processInstance", &["duration"]);
+    let rate: View<'_> = ("processInstance", &["automationRate"]);
+    let tokens: View<'_> = ("agentInstance", &["totalTokens"]);
     let with_agents: &[&str] = &["completedInstancesOnly", "hasAgentInstances"];
     let key = || by("processDefinitionKey");
     let automatic = || by_end_date("automatic");
@@ -535,7 +536,7 @@ fn names_are_those_of_the_newest_version_of_any_tenant() {
             ("d1", named("d", "1", None, json!("\u{a0}"))),
         ],
     );
-    let by_key = |id: &str, view: (&str, &[&str]), flag: &str| {
+    let by_key = |id: &str, view: View<'_>, flag: &str| {
         let definitions: Vec<Value> = keys.iter().map(|key| selection(key)).collect();
         let stored = seed(id, flag, view, by("processDefinitionKey"), json!({}), &[]);
         let data = with(stored["data"].clone(), json!({"definitions": definitions}));

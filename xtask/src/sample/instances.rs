@@ -238,8 +238,9 @@ impl Instance<'_> {
         let Some(agent) = asked.filter(|agent| random.percent(agent.chance)) else {
             return document;
         };
-        let latest_end = document["duration"]
-            .as_i64()
+        let latest_end = document
+            .get("duration")
+            .and_then(Value::as_i64)
             .map_or(BASE_DATE - SECOND, |duration| self.start + duration);
         let agent_flow_node = random.id();
         let (mut input, mut output) = (random.between(200, 800), random.between(20, 200));
@@ -286,7 +287,10 @@ impl Instance<'_> {
             },
             "tools": tools,
         }]);
-        if let Some(flow_nodes) = document["flowNodeInstances"].as_array_mut() {
+        if let Some(flow_nodes) = document
+            .get_mut("flowNodeInstances")
+            .and_then(Value::as_array_mut)
+        {
             flow_nodes.extend(executed);
         }
         if let Some(members) = document.as_object_mut() {
@@ -307,7 +311,9 @@ impl Instance<'_> {
     fn flow_node_instance(&self, step: &Step, random: &mut Random) -> Value {
         let kind = step.node.kind.type_in_instances();
         let mut document = self.flow_node(&step.id, step.node.id, kind, step.start, step.end);
-        document["canceled"] = json!(step.canceled);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("canceled".to_owned(), json!(step.canceled));
+        }
         if let Kind::User(group) = step.node.kind
             && let (Some(members), Value::Object(user_task)) =
                 (document.as_object_mut(), user_task(step, group, random))
