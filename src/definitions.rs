@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
+use crate::java::is_blank;
+use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use crate::plan::context::{ModelElement, ProcessModel};
 use crate::raw_data::clauses::DecisionClauses;
 use crate::report::definition::{
@@ -56,6 +58,7 @@ pub struct Definitions {
     process_definitions: Cache<(), Arc<Vec<ProcessDefinition>>>,
     decision_clauses: Cache<SelectedDefinition, Arc<DecisionClauses>>,
     process_models: Cache<SelectedDefinition, Arc<ProcessModel>>,
+    ad_hoc_sub_processes: Cache<SelectedDefinition, Arc<AdHocSubProcesses>>,
 }
 
 /// What decides on what a report takes of a definition that it covers.
@@ -125,6 +128,7 @@ impl Definitions {
             process_definitions: cache(time_to_live),
             decision_clauses: cache(time_to_live),
             process_models: cache(time_to_live),
+            ad_hoc_sub_processes: cache(time_to_live),
         }
     }
 
@@ -322,10 +326,72 @@ impl Definitions {
             .await
     }
 
+    /// The ad-hoc sub-processes of the first definition of a scope, in the version whose flow nodes a report shows; none where
+    /// it is not known.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn ad_hoc_sub_processes(
+        &self,
+        scope: &Scope,
+    ) -> Result<Arc<AdHocSubProcesses>, Arc<ElasticsearchError>> {
+        let Some(definition) = scope.definitions.first() else {
+            return Ok(Arc::default());
+        };
+        let key = SelectedDefinition::from(definition);
+        let load = async {
+            let source = self.load_source_of_version(&key, &["bpmn20Xml"]).await?;
+            let bpmn = source.and_then(|source| source.bpmn20_xml);
+            Ok(Arc::new(
+                bpmn.map_or_else(AdHocSubProcesses::default, |bpmn| {
+                    AdHocSubProcesses::of(&bpmn)
+                }),
+            ))
+        };
+        get_or_load(
+            "ad_hoc_sub_processes",
+            &self.ad_hoc_sub_processes,
+            key.clone(),
+            load,
+        )
+        .await
+    }
+
+    /// The names of all process definitions by key: each that of its newest version on any tenant, unless that is blank
+    /// (fact file G, section 2.3; `ProcessDefinitionNameResolver`).
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer.
+    pub async fn process_definition_names(
+        &self,
+    ) -> Result<HashMap<String, String>, Arc<ElasticsearchError>> {
+        let definitions = self.process_definitions().await?;
+        let named = definitions.iter().filter_map(|definition| {
+            let name = definition.name.as_ref().filter(|name| !is_blank(name))?;
+            Some((definition.key.clone(), name.clone()))
+        });
+        Ok(named.collect())
+    }
+
     async fn load_process_model(
         &self,
         wanted: SelectedDefinition,
     ) -> Result<Arc<ProcessModel>, ElasticsearchError> {
+        let source = self
+            .load_source_of_version(&wanted, &["flowNodeData", "userTaskNames"])
+            .await?;
+        Ok(Arc::new(source.map_or_else(
+            ProcessModel::default,
+            FlowNodeSource::into_model,
+        )))
+    }
+
+    /// These members of the version that a report shows; `None` where it is not known.
+    async fn load_source_of_version(
+        &self,
+        wanted: &SelectedDefinition,
+        members: &[&str],
+    ) -> Result<Option<FlowNodeSource>, ElasticsearchError> {
         let imported = |more: &[Value]| {
             let mut clauses = vec![
                 json!({"term": {"key": {"value": wanted.key}}}),
@@ -349,7 +415,7 @@ impl Definitions {
             other => other?,
         };
         let Some(chosen) = choose_version(&known, &wanted.versions, &wanted.tenant_ids) else {
-            return Ok(Arc::default());
+            return Ok(None);
         };
         let tenant = match &chosen.tenant {
             Some(tenant_id) => json!({"term": {"tenantId": {"value": tenant_id}}}),
@@ -358,18 +424,14 @@ impl Definitions {
         let version = json!({"term": {"version": {"value": chosen.version}}});
         let body = json!({
             "size": 1,
-            "_source": ["flowNodeData", "userTaskNames"],
+            "_source": members,
             "query": imported(&[version, tenant]),
         });
         let answer: Option<FlowNodeAnswer> = self
             .search_definitions(DefinitionKind::Process, &body)
             .await?;
         let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
-        let source = hits.into_iter().next().map(|hit| hit.source);
-        Ok(Arc::new(source.map_or_else(
-            ProcessModel::default,
-            FlowNodeSource::into_model,
-        )))
+        Ok(hits.into_iter().next().map(|hit| hit.source))
     }
 
     /// A search that finds nothing where the index is missing: an installation without decisions has none of theirs.
@@ -399,7 +461,10 @@ pub enum ScopeError {
 
 impl Definitions {
     /// What a process report covers; system reports name their definitions only when they are evaluated
-    /// (fact file B, section 4.3; the contract's row on management reports).
+    /// (fact file B, section 4.3; fact file G, section 2.9; the contract's rows on such reports).
+    ///
+    /// Where the cluster has no definition, a management report covers nothing, and the others everything, because only of
+    /// the former does Optimize ask (`AbstractProcessExecutionPlanInterpreterES`).
     ///
     /// # Errors
     /// A definition has no key, or Elasticsearch does not answer.
@@ -408,10 +473,12 @@ impl Definitions {
         data: &ProcessReportData,
     ) -> Result<Scope, ScopeError> {
         data.check_definition_key()?;
-        if data.management_report {
+        if data.covers_all_definitions() {
             let definitions = self.process_definitions().await?;
             let scopes = definitions.iter().map(ProcessDefinition::scope).collect();
-            return Ok(Scope::of_management_report(&self.names, scopes));
+            let mut scope = Scope::of_all_definitions(&self.names, scopes);
+            scope.covers_nothing = data.management_report && scope.definitions.is_empty();
+            return Ok(scope);
         }
         if data.instant_preview_report
             && let Some(key) = data
@@ -551,6 +618,8 @@ struct FlowNodeSource {
     flow_node_data: Vec<Option<FlowNode>>,
     #[serde(default, deserialize_with = "lenient::or_default")]
     user_task_names: BTreeMap<String, Option<String>>,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    bpmn20_xml: Option<String>,
 }
 
 impl FlowNodeSource {

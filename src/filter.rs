@@ -15,8 +15,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::report::definition::{
-    DecisionFilter, FilterLevel, GroupBy, IdentityField, ProcessFilter, ProcessFilterKind,
-    ProcessReportData, ViewEntity,
+    DecisionFilter, FilterLevel, GroupBy, IdentityField, InstanceState, ProcessFilter,
+    ProcessFilterKind, ProcessReportData, ViewEntity,
 };
 use crate::scope::{DefinitionScope, Narrowing};
 
@@ -108,21 +108,26 @@ pub fn narrowing(
 }
 
 /// Narrows a report's instances to those that count as all of them, where a share of all instances is asked for: only
-/// date filters on the instance level have a say (fact file E, section 3).
+/// date filters on the instance level have a say (fact file E, section 3), and in a report of the dashboard on agents
+/// those that all of its reports have: completed instances, instances with agents (fact file G, section 2.5, which has
+/// the two from the texts of pull requests; the source of their list is not public yet).
 pub fn baseline_narrowing(
     filters: &[ProcessFilter],
     definitions: &[DefinitionScope],
+    is_about_agents: bool,
     context: &FilterContext,
 ) -> Narrowing {
+    let has_a_say = |kind: &ProcessFilterKind| match kind {
+        ProcessFilterKind::InstanceDate(..) | ProcessFilterKind::FlowNodeDate(..) => true,
+        ProcessFilterKind::InstanceState(InstanceState::Completed)
+        | ProcessFilterKind::HasAgentInstances => is_about_agents,
+        _ => false,
+    };
     by_definition(filters, definitions, |applied| {
-        let on_dates = applied.iter().filter(|filter| {
-            filter.level == FilterLevel::Instance
-                && matches!(
-                    filter.kind,
-                    ProcessFilterKind::InstanceDate(..) | ProcessFilterKind::FlowNodeDate(..)
-                )
-        });
-        on_dates
+        let applied = applied
+            .iter()
+            .filter(|filter| filter.level == FilterLevel::Instance && has_a_say(&filter.kind));
+        applied
             .filter_map(|filter| instance_clause(&filter.kind, context))
             .collect()
     })
@@ -192,11 +197,17 @@ fn instance_clause(kind: &ProcessFilterKind, context: &FilterContext) -> Option<
         ProcessFilterKind::Incident(condition) => Some(incidents::clause(*condition)),
         // Legal on the view level alone.
         ProcessFilterKind::FlowNodeStatus(_) => None,
-        // Indices older than this filter have no agents in their mapping, and no agent in their instances: where
-        // Optimize fails on them, nothing matches.
-        ProcessFilterKind::HasAgentInstances => Some(json!({"nested": {
-            "path": "agentInstances", "score_mode": "none", "ignore_unmapped": true, "query": {"match_all": {}}}})),
+        ProcessFilterKind::HasAgentInstances => Some(has_agent_instances()),
     }
+}
+
+/// The process instance has an agent.
+///
+/// Indices of releases before 8.10 have no agents in their mapping, whatever the version of the index, and no agent in their
+/// instances: where Optimize fails on them, nothing matches.
+pub fn has_agent_instances() -> Value {
+    json!({"nested": {
+        "path": query::AGENT_INSTANCES, "score_mode": "none", "ignore_unmapped": true, "query": {"match_all": {}}}})
 }
 
 /// The filters of a decision report as clauses on decision instances (fact file F, section 6).

@@ -56,6 +56,16 @@ pub fn first_of_each_key<T>(mut entries: Vec<(String, T)>) -> Vec<(String, T)> {
     entries
 }
 
+/// Whether a text has nothing but white space in the sense of `Character.isWhitespace`.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| match letter {
+        // Spaces that don't break a line, and a line end that Java doesn't know as one.
+        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{85}' => false,
+        '\u{1c}'..='\u{1f}' => true,
+        other => other.is_whitespace(),
+    })
+}
+
 /// `String.hashCode`.
 fn string_hash(text: &str) -> u32 {
     utf16::units(text).fold(0_u32, |hash, unit| {
@@ -86,6 +96,16 @@ mod tests {
         ] {
             assert_eq!(double_to_string(number), text);
         }
+    }
+
+    #[test]
+    fn white_space_is_blank() {
+        assert!(
+            ["", " ", "\t \n", "\u{1c}", "\u{3000}"]
+                .into_iter()
+                .all(is_blank)
+        );
+        assert!(!["a", " a ", "\u{a0}", "\u{202f}"].into_iter().any(is_blank));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::report::definition::{DefinitionError, DistributedBy, GroupBy, Process
 use crate::result::{Entry, ReportResult};
 use crate::scope::Scope;
 
+pub mod ad_hoc_sub_processes;
 pub mod aggregations;
 pub mod answer;
 pub mod buckets;
@@ -116,6 +117,16 @@ impl Plan {
     /// Whether it shows flow nodes or user tasks of the report's definitions.
     pub fn needs_models(&self) -> bool {
         self.grouping.needs_models() || self.distribution.needs_models()
+    }
+
+    /// Whether it calls process definitions by their names.
+    pub fn needs_definition_names(&self) -> bool {
+        self.grouping.needs_definition_names()
+    }
+
+    /// Whether it has to know the ad-hoc sub-processes of the report's first definition.
+    pub fn needs_ad_hoc_sub_processes(&self) -> bool {
+        self.grouping.needs_ad_hoc_sub_processes()
     }
 
     /// The search for what has to be known before buckets can be made; `None` where nothing has.

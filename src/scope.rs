@@ -270,14 +270,14 @@ impl Scope {
         }
     }
 
-    /// The scope of a management report: all definitions of the cluster.
-    pub fn of_management_report(names: &IndexNames, definitions: Vec<DefinitionScope>) -> Self {
+    /// The scope of a report of a system dashboard: all definitions of the cluster; without any, every instance.
+    pub fn of_all_definitions(names: &IndexNames, definitions: Vec<DefinitionScope>) -> Self {
         let all_instances = names.all_instances(DefinitionKind::Process);
         Self {
             kind: DefinitionKind::Process,
             indices: vec![all_instances.clone()],
             all_instances,
-            covers_nothing: definitions.is_empty(),
+            covers_nothing: false,
             definitions,
         }
     }
@@ -435,8 +435,14 @@ mod tests {
     }
 
     #[test]
-    fn a_management_report_without_definitions_covers_nothing() {
-        let scope = Scope::of_management_report(&names(), Vec::new());
+    fn all_definitions_of_a_cluster_without_any() {
+        let mut scope = Scope::of_all_definitions(&names(), Vec::new());
+        assert!(!scope.is_known_to_be_empty());
+        assert_eq!(
+            scope.query(&Narrowing::default()),
+            json!({"bool": {"filter": []}})
+        );
+        scope.covers_nothing = true;
         assert!(scope.is_known_to_be_empty());
         assert_eq!(
             scope.query(&Narrowing::default()),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::elasticsearch::ElasticsearchError;
 use crate::memory::{NoMemory, Share};
+use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
 use crate::plan::decision::{DecisionContext, DecisionPlan};
@@ -32,11 +33,7 @@ impl Exporter {
         let filter = self.process_filter_context(data, dates::now());
         let plan = Plan::of(data, &filter)?;
         let scope = self.0.definitions.scope_of_process_report(data).await?;
-        let models = if plan.needs_models() {
-            ProcessModels::of(&self.0.definitions.process_models(&scope).await?)
-        } else {
-            ProcessModels::default()
-        };
+        let models = self.models(&plan, &scope).await?;
         let evaluation = ProcessEvaluation {
             plan: &plan,
             context: PlanContext {
@@ -48,6 +45,24 @@ impl Exporter {
             },
         };
         self.evaluate(request, &evaluation).await
+    }
+
+    /// What a plan has to know of the definitions of its report.
+    async fn models(&self, plan: &Plan, scope: &Scope) -> Result<ProcessModels, ExportError> {
+        let definitions = &self.0.definitions;
+        let mut models = if plan.needs_models() {
+            ProcessModels::of(&definitions.process_models(scope).await?)
+        } else {
+            ProcessModels::default()
+        };
+        if plan.needs_definition_names() {
+            models.definition_names = definitions.process_definition_names().await?;
+        }
+        if plan.needs_ad_hoc_sub_processes() {
+            let found = definitions.ad_hoc_sub_processes(scope).await?;
+            models.ad_hoc_sub_processes = AdHocSubProcesses::clone(&found);
+        }
+        Ok(models)
     }
 
     /// The result of a report on decisions, whole.

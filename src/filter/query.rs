@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 /// Path of the nested flow node instances.
 pub const FLOW_NODE_INSTANCES: &str = "flowNodeInstances";
+/// Path of the nested agent instances.
+pub const AGENT_INSTANCES: &str = "agentInstances";
 /// Path of the nested incidents.
 pub const INCIDENTS: &str = "incidents";
 

@@ -117,13 +117,33 @@ fn all_instances_are_those_that_date_filters_let_through() {
         {"type": "flowNodeEndDate", "filterLevel": "view", "data": date},
         {"type": "runningInstancesOnly", "filterLevel": "instance", "data": null},
     ]));
-    let baseline = baseline_narrowing(&filters, &[definition(Some("a"), "key")], &context());
+    let baseline = baseline_narrowing(&filters, &[definition(Some("a"), "key")], false, &context());
     let range = |field: &str| json!({"range": {field: {"gte": "2024-03-01T00:00:00.000+0000", "format": "uuuu-MM-dd'T'HH:mm:ss.SSSZ"}}});
     assert_eq!(baseline.all, [range("startDate")]);
     let flow_node = json!({"bool": {"must": [term("flowNodeInstances.flowNodeId", "A"), range("flowNodeInstances.startDate")]}});
     let flow_node =
         on_flow_nodes(json!({"bool": {"minimum_should_match": 1, "should": [flow_node]}}));
     assert_eq!(baseline.by_definition, [[range("endDate"), flow_node]]);
+}
+
+#[test]
+fn reports_on_agents_are_shares_of_completed_instances_with_agents() {
+    let instance = |kind: &str| json!({"type": kind, "filterLevel": "instance", "data": null});
+    let filters = process_filters(json!([
+        instance("completedInstancesOnly"),
+        instance("hasAgentInstances"),
+        instance("includesResolvedIncident"),
+        instance("nonCanceledInstancesOnly"),
+    ]));
+    let of_report = |is_about_agents| {
+        let definitions = [definition(Some("a"), "key")];
+        baseline_narrowing(&filters, &definitions, is_about_agents, &context()).all
+    };
+    assert_eq!(
+        of_report(true),
+        [instance_state::completed(), has_agent_instances()]
+    );
+    assert_eq!(of_report(false), [] as [Value; 0]);
 }
 
 /// Every filter of the view level at once, and some of the instance level that have no say there.

@@ -1,6 +1,7 @@
-//! The legal combinations of a report's parts: 111 for processes, 6 for decisions.
+//! The legal combinations of a report's parts: 130 for processes, 6 for decisions.
 //!
-//! Source: fact file B, section 10 (`ProcessExecutionPlan`, `DecisionExecutionPlan`, `ExecutionPlanExtractor`).
+//! Source: fact file B, section 10 (`ProcessExecutionPlan`, `DecisionExecutionPlan`, `ExecutionPlanExtractor`); fact file G,
+//! section 2.2, for those of 8.10.
 
 use std::fmt;
 
@@ -35,7 +36,17 @@ const PROCESS_COMBINATIONS: &[(&str, &str, &str)] = &[
         "variable",
         "none process startDate endDate",
     ),
-    ("processInstance-percentage", "none", "none"),
+    ("processInstance-frequency", "processDefinitionKey", "none"),
+    (
+        "processInstance-percentage",
+        "none processDefinitionVersion",
+        "none",
+    ),
+    (
+        "processInstance-automationRate",
+        "none processDefinitionKey",
+        "none",
+    ),
     ("processInstance-duration", "none", "none process"),
     (
         "processInstance-duration",
@@ -47,6 +58,7 @@ const PROCESS_COMBINATIONS: &[(&str, &str, &str)] = &[
         "variable",
         "none process startDate endDate",
     ),
+    ("processInstance-duration", "processDefinitionKey", "none"),
     ("processInstance-duration processPart", "none", "none"),
     (
         "processInstance-duration processPart",
@@ -70,6 +82,7 @@ const PROCESS_COMBINATIONS: &[(&str, &str, &str)] = &[
         "startDate endDate variable",
         "none flowNode process",
     ),
+    ("flowNode-toolCalls", "flowNodes", "none"),
     (
         "userTask-frequency",
         "userTasks",
@@ -104,6 +117,14 @@ const PROCESS_COMBINATIONS: &[(&str, &str, &str)] = &[
     ("incident-frequency", "none flowNodes", "-"),
     ("incident-duration", "none flowNodes", "-"),
     ("variable-aggregation", "none", "-"),
+    ("agentInstance-inputTokens", "none startDate endDate", "-"),
+    ("agentInstance-outputTokens", "none startDate endDate", "-"),
+    ("agentInstance-toolCalls", "none startDate endDate", "-"),
+    (
+        "agentInstance-totalTokens",
+        "none startDate endDate processDefinitionKey",
+        "-",
+    ),
 ];
 
 /// View property and the groupings that go with it.
@@ -196,16 +217,61 @@ impl CommandKey {
         format!("{view}{part}{}{distribution}", by(self.group_by))
     }
 
+    /// The view as [`PROCESS_COMBINATIONS`] has it.
+    fn view_with_part(&self) -> String {
+        if self.process_part {
+            format!("{} processPart", self.view)
+        } else {
+            self.view.clone()
+        }
+    }
+
+    /// Says what goes with its view; where there is no such view, which ones there are.
+    fn unsupported(&self, assignee_analytics: bool) -> DefinitionError {
+        let view = self.view_with_part();
+        let of_view: Vec<String> = PROCESS_COMBINATIONS
+            .iter()
+            .filter(|(legal_view, ..)| *legal_view == view)
+            .map(|(_, group_bys, distributed_bys)| {
+                let listed = |list: &str| {
+                    let ids = list.split(' ');
+                    let ids = ids.filter(|id| assignee_analytics || *id != "assignee");
+                    ids.collect::<Vec<_>>().join(", ")
+                };
+                let group_bys = listed(group_bys);
+                match *distributed_bys {
+                    "none" | "-" => format!("groupBy {group_bys} without distribution"),
+                    _ => format!(
+                        "groupBy {group_bys} with distributedBy {}",
+                        listed(distributed_bys)
+                    ),
+                }
+            })
+            .collect();
+        let expected = if of_view.is_empty() {
+            let mut views: Vec<&str> = Vec::new();
+            for (view, ..) in PROCESS_COMBINATIONS {
+                let view = view.trim_start_matches("null-");
+                if !views.contains(&view) {
+                    views.push(view);
+                }
+            }
+            format!("one of the views {}", views.join(", "))
+        } else {
+            format!("for this view {}", of_view.join("; "))
+        };
+        DefinitionError::part(
+            "data.view, data.groupBy, data.distributedBy, data.configuration.processPart",
+            format!("{UNSUPPORTED} It is `{self}`, expected {expected}"),
+        )
+    }
+
     /// Whether Optimize has a plan for it.
     fn is_legal(&self, assignee_analytics: bool) -> bool {
         if !assignee_analytics && [self.group_by, self.distributed_by].contains(&"assignee") {
             return false;
         }
-        let view = if self.process_part {
-            format!("{} processPart", self.view)
-        } else {
-            self.view.clone()
-        };
+        let view = self.view_with_part();
         let lists = |list: &str, id: &str| list.split(' ').any(|entry| entry == id);
         PROCESS_COMBINATIONS
             .iter()
@@ -234,7 +300,7 @@ pub fn check_process_report(
     }
     match keys.iter().find(|key| !key.is_legal(assignee_analytics)) {
         None => Ok(()),
-        Some(key) => Err(unsupported(key)),
+        Some(key) => Err(key.unsupported(assignee_analytics)),
     }
 }
 
@@ -320,13 +386,6 @@ pub fn decision_combinations() -> Vec<String> {
     combinations.collect()
 }
 
-fn unsupported(key: &dyn fmt::Display) -> DefinitionError {
-    DefinitionError::part(
-        "data.view, data.groupBy, data.distributedBy, data.configuration.processPart",
-        format!("{UNSUPPORTED} It is `{key}`"),
-    )
-}
-
 /// Every legal process combination, for tests and documentation.
 pub fn process_combinations() -> Vec<String> {
     let mut keys = Vec::new();
@@ -391,10 +450,10 @@ mod tests {
     }
 
     #[test]
-    fn there_are_111_of_them() {
+    fn there_are_130_of_them() {
         let keys = process_combinations();
-        assert_eq!(keys.len(), 111);
-        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 111);
+        assert_eq!(keys.len(), 130);
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 130);
     }
 
     /// The cells of the first table in `docs/COMBINATIONS.md`, without the marks.
@@ -461,7 +520,73 @@ mod tests {
         assert_eq!(check(&data(r#"["frequency","frequency"]"#), true), Ok(()));
         insta::assert_snapshot!(
             check(&data(r#"["frequency","duration"]"#), true).unwrap_err(),
-            @"report part `data.view, data.groupBy, data.distributedBy, data.configuration.processPart`: This combination of the settings of the report builder is not supported! It is `processInstance-duration_duration_none_null`"
+            @"report part `data.view, data.groupBy, data.distributedBy, data.configuration.processPart`: This combination of the settings of the report builder is not supported! It is `processInstance-duration_duration_none_null`, expected for this view groupBy none with distributedBy none, process; groupBy startDate, endDate with distributedBy none, process, variable; groupBy variable with distributedBy none, process, startDate, endDate; groupBy processDefinitionKey without distribution"
+        );
+    }
+
+    /// Views, groupings and distributions that go with others, but not with each other.
+    #[test]
+    fn neighbours_of_what_is_legal_are_not() {
+        let message = |entity: &str, property: &str, group_by: &str, distributed_by: &str| {
+            let data = format!(
+                r#"{{"view":{{"entity":"{entity}","properties":["{property}"]}},"groupBy":{{"type":"{group_by}","value":{{"unit":"day"}}}},
+                    "distributedBy":{{"type":"{distributed_by}"}}}}"#
+            );
+            let error = check(&data, false).err()?.to_string();
+            let (_, expected) = error.split_once("expected ").unwrap();
+            Some(expected.to_owned())
+        };
+        let instances = "processInstance";
+        insta::assert_snapshot!(
+            message(instances, "automationRate", "endDate", "none").unwrap(),
+            @"for this view groupBy none, processDefinitionKey without distribution"
+        );
+        insta::assert_snapshot!(
+            message(instances, "percentage", "processDefinitionKey", "none").unwrap(),
+            @"for this view groupBy none, processDefinitionVersion without distribution"
+        );
+        insta::assert_snapshot!(
+            message("agentInstance", "totalTokens", "processDefinitionVersion", "none").unwrap(),
+            @"for this view groupBy none, startDate, endDate, processDefinitionKey without distribution"
+        );
+        insta::assert_snapshot!(
+            message("agentInstance", "modelCalls", "none", "none").unwrap(),
+            @"one of the views rawData, processInstance-frequency, processInstance-percentage, processInstance-automationRate, processInstance-duration, processInstance-duration processPart, flowNode-frequency, flowNode-duration, flowNode-toolCalls, userTask-frequency, userTask-duration, incident-frequency, incident-duration, variable-aggregation, agentInstance-inputTokens, agentInstance-outputTokens, agentInstance-toolCalls, agentInstance-totalTokens"
+        );
+        // Without assignees none is offered.
+        insta::assert_snapshot!(
+            message("userTask", "frequency", "userTasks", "assignee").unwrap(),
+            @"for this view groupBy userTasks with distributedBy none, candidateGroup, process; groupBy candidateGroup with distributedBy none, process, userTask; groupBy startDate, endDate with distributedBy none, candidateGroup, process, userTask; groupBy duration with distributedBy none, process, userTask"
+        );
+        for (property, group_by, distributed_by) in [
+            ("frequency", "processDefinitionKey", "process"),
+            ("frequency", "processDefinitionVersion", "none"),
+            ("duration", "processDefinitionKey", "process"),
+            ("duration", "processDefinitionVersion", "none"),
+            ("percentage", "processDefinitionVersion", "process"),
+            ("automationRate", "none", "process"),
+            ("automationRate", "processDefinitionVersion", "none"),
+            ("inputTokens", "none", "none"),
+        ] {
+            let found = message(instances, property, group_by, distributed_by);
+            assert!(found.is_some(), "{property} {group_by} {distributed_by}");
+        }
+        for (entity, property, group_by) in [
+            ("agentInstance", "inputTokens", "processDefinitionKey"),
+            ("agentInstance", "toolCalls", "flowNodes"),
+            ("agentInstance", "frequency", "none"),
+            ("agentInstance", "automationRate", "none"),
+            ("flowNode", "toolCalls", "none"),
+            ("flowNode", "totalTokens", "flowNodes"),
+            ("flowNode", "frequency", "processDefinitionKey"),
+        ] {
+            let found = message(entity, property, group_by, "none");
+            assert!(found.is_some(), "{entity} {property} {group_by}");
+        }
+        // What is stored of a distribution does not matter where there is none.
+        assert_eq!(
+            message("agentInstance", "toolCalls", "endDate", "process"),
+            None
         );
     }
 

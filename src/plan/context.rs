@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::filter::{self, FilterContext};
 use crate::java::hash_map_order;
+use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use crate::plan::variable_buckets::BucketSettings;
 use crate::report::definition::{FilterLevel, ProcessReportData};
 use crate::scope::Scope;
@@ -126,6 +127,11 @@ pub struct ProcessModels {
     pub flow_nodes: ModelElements,
     /// User tasks.
     pub user_tasks: ModelElements,
+    /// Names of process definitions by key, where a report shows them; without those that have none.
+    pub definition_names: HashMap<String, String>,
+    /// Ad-hoc sub-processes of the first definition, where a report looks at them. Ids are only unique within a definition, and
+    /// Optimize looks at no other.
+    pub ad_hoc_sub_processes: AdHocSubProcesses,
 }
 
 impl ProcessModels {
@@ -134,6 +140,7 @@ impl ProcessModels {
         Self {
             flow_nodes: ModelElements::merged(models.iter().map(|m| m.flow_nodes.as_slice())),
             user_tasks: ModelElements::merged(models.iter().map(|m| m.user_tasks.as_slice())),
+            ..Self::default()
         }
     }
 }

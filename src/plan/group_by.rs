@@ -1,6 +1,6 @@
 //! Groupings: what makes the groups of a result.
 //!
-//! Source: fact file D2, section 1.
+//! Source: fact file D2, section 1; fact file G, sections 2.3, 2.4 and 2.8.
 
 use super::PlanError;
 use super::aggregations::Aggregations;
@@ -11,9 +11,12 @@ use super::inner::Inner;
 use super::search::Outermost;
 use super::statistics::Range;
 use super::view::Measure;
-use crate::report::definition::{DateField, GroupBy, IdentityField, ProcessReportData, ViewEntity};
+use crate::report::definition::{
+    DateField, GroupBy, IdentityField, ProcessReportData, ViewEntity, ViewProperty,
+};
 use crate::result::{Entry, Order};
 
+mod agent_flow_nodes;
 mod element_date;
 mod element_duration;
 mod flow_nodes;
@@ -22,6 +25,8 @@ mod incident_flow_nodes;
 mod instance_date;
 mod instance_duration;
 mod none;
+mod process_definition_key;
+mod process_definition_version;
 mod running_date;
 mod user_tasks;
 mod variable;
@@ -49,6 +54,16 @@ impl Group {
 pub trait Grouping: Send + Sync {
     /// Whether it shows flow nodes or user tasks of the model.
     fn needs_models(&self) -> bool {
+        false
+    }
+
+    /// Whether it calls process definitions by their names.
+    fn needs_definition_names(&self) -> bool {
+        false
+    }
+
+    /// Whether it has to know the ad-hoc sub-processes of the report's first definition.
+    fn needs_ad_hoc_sub_processes(&self) -> bool {
         false
     }
 
@@ -80,7 +95,12 @@ pub trait Grouping: Send + Sync {
 /// The grouping of a report. Dates, durations and flow nodes are those of the view's entity.
 pub fn of(report: &ProcessReportData) -> Box<dyn Grouping> {
     let entity = report.view.entity;
-    let is_about_instances = entity == Some(ViewEntity::ProcessInstance);
+    // What agents have used is told by process instance.
+    let is_about_instances = matches!(
+        entity,
+        Some(ViewEntity::ProcessInstance | ViewEntity::AgentInstance)
+    );
+    let is_about_tool_calls = report.view.properties.first() == Some(&ViewProperty::ToolCalls);
     match &report.group_by {
         None | Some(GroupBy::None) if entity == Some(ViewEntity::Incident) => {
             Box::new(none::AllIncidents)
@@ -88,6 +108,9 @@ pub fn of(report: &ProcessReportData) -> Box<dyn Grouping> {
         None | Some(GroupBy::None) => Box::new(none::Ungrouped),
         Some(GroupBy::FlowNodes) if entity == Some(ViewEntity::Incident) => {
             Box::new(incident_flow_nodes::ByFlowNodeOfIncident)
+        }
+        Some(GroupBy::FlowNodes) if is_about_tool_calls => {
+            Box::new(agent_flow_nodes::ByFlowNodeOfAgent)
         }
         Some(GroupBy::FlowNodes) => Box::new(flow_nodes::ByFlowNode),
         Some(GroupBy::UserTasks) => Box::new(user_tasks::ByUserTask),
@@ -113,5 +136,11 @@ pub fn of(report: &ProcessReportData) -> Box<dyn Grouping> {
             Box::new(instance_duration::ByInstanceDuration)
         }
         Some(GroupBy::Duration) => Box::new(element_duration::ByElementDuration),
+        Some(GroupBy::ProcessDefinitionKey) => {
+            Box::new(process_definition_key::ByProcessDefinitionKey::of(report))
+        }
+        Some(GroupBy::ProcessDefinitionVersion) => {
+            Box::new(process_definition_version::ByProcessDefinitionVersion)
+        }
     }
 }

@@ -13,6 +13,50 @@ use super::inner::Inner;
 use super::view::Measure;
 use crate::result::Entry;
 
+/// Groups of elements that the model has, while they are put together.
+pub struct ModelGroups<'a> {
+    elements: &'a ModelElements,
+    inner: &'a Inner<'a>,
+    expected: &'a [Key],
+    known: HashSet<&'a str>,
+    groups: Vec<Group>,
+}
+
+impl<'a> ModelGroups<'a> {
+    /// No groups yet. `expected` are the parts that all groups together have.
+    pub fn new(elements: &'a ModelElements, inner: &'a Inner<'a>, expected: &'a [Key]) -> Self {
+        Self {
+            elements,
+            inner,
+            expected,
+            known: HashSet::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Adds a group of the element with this id, if the model has it, and it has no group yet.
+    pub fn add(&mut self, id: Option<String>, parts: impl FnOnce() -> Vec<Entry<Measure>>) {
+        if let Some(element) = id.and_then(|id| self.elements.get(&id))
+            && self.known.insert(&element.id)
+        {
+            self.groups.push(group(element, parts()));
+        }
+    }
+
+    /// These groups, then the elements that have none; without the latter where a filter of the view level says which
+    /// elements matter.
+    pub fn with_all_elements(mut self) -> Vec<Group> {
+        if !self.inner.context.has_view_level_filter() {
+            let elements = self.elements.iter();
+            let without_data = elements.filter(|element| !self.known.contains(element.id.as_str()));
+            let without_data = without_data
+                .map(|element| group(element, self.inner.parts_of_nothing(self.expected)));
+            self.groups.extend(without_data);
+        }
+        self.groups
+    }
+}
+
 /// The groups of those buckets whose element the model has, then the elements without a bucket; without the latter
 /// where a filter of the view level says which elements matter.
 pub fn groups(
@@ -24,19 +68,11 @@ pub fn groups(
     let Some(buckets) = buckets else {
         return Vec::new();
     };
-    let mut known = HashSet::new();
-    let mut groups = Vec::new();
+    let mut groups = ModelGroups::new(elements, inner, expected);
     for bucket in buckets.buckets() {
-        if let Some(element) = bucket.key().and_then(|id| elements.get(&id)) {
-            known.insert(element.id.as_str());
-            groups.push(group(element, inner.parts(bucket, expected)));
-        }
+        groups.add(bucket.key(), || inner.parts(bucket, expected));
     }
-    if !inner.context.has_view_level_filter() {
-        let without_data = elements.iter().filter(|e| !known.contains(e.id.as_str()));
-        groups.extend(without_data.map(|e| group(e, inner.parts_of_nothing(expected))));
-    }
-    groups
+    groups.with_all_elements()
 }
 
 fn group(element: &ModelElement, parts: Vec<Entry<Measure>>) -> Group {

@@ -4,12 +4,18 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::*;
+use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use crate::plan::context::ProcessModels;
 use crate::report::definition::StoredReport;
 use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 
 /// Calls `test` with the plan of a report on all versions of the process `p`.
 fn with_plan(data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
+    with_plan_on(&ProcessModels::default(), data, test);
+}
+
+/// The same where this is known of the definition.
+fn with_plan_on(models: &ProcessModels, data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
     let stored = json!({"reportType": "process", "data": data}).to_string();
     let StoredReport::Process(report) = StoredReport::parse(&stored).unwrap() else {
         panic!("no process report");
@@ -29,13 +35,12 @@ fn with_plan(data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
     };
     let names = IndexNames::new("optimize");
     let scope = Scope::of_definitions(&names, DefinitionKind::Process, vec![definition]);
-    let models = ProcessModels::default();
     let context = PlanContext {
         report: &report,
         scope: &scope,
         filter: &filter,
         bucket_limit: 7,
-        models: &models,
+        models,
     };
     test(&Plan::of(&report, &filter).unwrap(), &context);
 }
@@ -155,6 +160,14 @@ fn without_an_index_a_number_depends_on_the_view() {
         number("processInstance", "duration"),
         ReportResult::Number(None)
     );
+    assert_eq!(
+        number("processInstance", "automationRate"),
+        ReportResult::Number(None)
+    );
+    assert_eq!(
+        number("agentInstance", "totalTokens"),
+        ReportResult::Number(None)
+    );
     assert_eq!(number("incident", "frequency"), ReportResult::Number(None));
 }
 
@@ -214,5 +227,113 @@ fn a_result_that_has_no_room_is_an_error() {
                 .map(|result| result.records()),
             Ok(1_000)
         );
+    });
+}
+
+#[test]
+fn tokens_are_asked_of_instances_with_agents_and_told_by_name() {
+    let data = json!({
+        "view": {"entity": "agentInstance", "properties": ["totalTokens"]},
+        "groupBy": {"type": "processDefinitionKey", "value": null},
+        "configuration": {"aggregationTypes": [{"type": "sum"}, {"type": "max"}]},
+    });
+    let models = ProcessModels {
+        definition_names: [("p".to_owned(), "Process".to_owned())].into(),
+        ..ProcessModels::default()
+    };
+    with_plan_on(&models, &data, |plan, context| {
+        assert!(plan.needs_definition_names() && !plan.needs_models());
+        assert_eq!(plan.statistics(context), None);
+        let search = asked(plan, context, Ranges::default());
+        assert_eq!(
+            search["aggs"],
+            json!({"definitionKeys": {
+                "terms": {"field": "processDefinitionKey", "size": 7, "order": {"_key": "asc"}},
+                "aggs": {"level": {
+                    "filter": {"nested": {
+                        "path": "agentInstances", "score_mode": "none", "ignore_unmapped": true, "query": {"match_all": {}}}},
+                    "aggs": {"tokens0": {"sum": {"field": "agentTotalTokens", "missing": 0}}}}}}})
+        );
+        let found = answer(
+            3,
+            json!({"definitionKeys": {"buckets": [
+                {"key": "Q", "doc_count": 1, "level": {"doc_count": 0, "tokens0": {"value": 0.0}}},
+                {"key": "p", "doc_count": 2, "level": {"doc_count": 1, "tokens0": {"value": 12.5}}}]}}),
+        );
+        assert_eq!(
+            plan.result(context, &found, &Room::unlimited()),
+            Ok(ReportResult::Map(vec![
+                Entry::new("p".to_owned(), Some("Process".to_owned()), Some(12.5)),
+                Entry::new("Q".to_owned(), None, Some(0.0)),
+            ]))
+        );
+    });
+}
+
+#[test]
+fn shares_of_versions_are_told_by_two_lists_of_them() {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["percentage"]},
+        "groupBy": {"type": "processDefinitionVersion", "value": null},
+        "filter": [{"type": "completedInstancesOnly", "filterLevel": "instance", "data": null, "appliedTo": ["all"]}],
+        "agenticControlReport": true,
+    });
+    with_plan(&data, |plan, context| {
+        let search = asked(plan, context, Ranges::default());
+        let versions = json!({"terms": {"field": "processDefinitionVersion", "size": 7, "order": {"_key": "asc"}}});
+        assert_eq!(search["aggs"]["definitionVersions"], versions);
+        let all = &search["aggs"]["allInstances"];
+        assert_eq!(all["global"], json!({}));
+        let all = &all["aggs"]["level"];
+        assert_eq!(all["aggs"], json!({"definitionVersions": versions}));
+        assert_eq!(
+            all["filter"]["bool"]["filter"],
+            json!([{"bool": {"must": [{"exists": {"field": "endDate"}}]}}])
+        );
+        let version = |key: &str, documents: u64| json!({"key": key, "doc_count": documents});
+        let found = answer(
+            4,
+            json!({
+                "definitionVersions": {"buckets": [version("10", 1), version("2", 2), version("3", 1)]},
+                "allInstances": {"doc_count": 8, "level": {"doc_count": 8, "definitionVersions": {"buckets": [
+                    version("10", 4), version("2", 3), version("3", 0)]}}},
+            }),
+        );
+        let group = |key: &str, value| Entry::new(key.to_owned(), None, value);
+        assert_eq!(
+            plan.result(context, &found, &Room::unlimited()),
+            Ok(ReportResult::Map(vec![
+                group("2", Some(2.0 / 3.0 * 100.0)),
+                group("3", None),
+                group("10", Some(25.0)),
+            ]))
+        );
+    });
+}
+
+#[test]
+fn tools_are_asked_for_where_the_model_has_some() {
+    let data = json!({
+        "view": {"entity": "flowNode", "properties": ["toolCalls"]},
+        "groupBy": {"type": "flowNodes", "value": null},
+    });
+    let agents = json!({"nested": {"path": "agentInstances"}, "aggs": {"flowNodes": {
+        "terms": {"field": "agentInstances.flowNodeId", "size": 7},
+        "aggs": {"used0": {"avg": {"field": "agentInstances.metrics.toolCalls"}}}}}});
+    with_plan(&data, |plan, context| {
+        assert!(plan.needs_models() && plan.needs_ad_hoc_sub_processes());
+        let search = asked(plan, context, Ranges::default());
+        assert_eq!(search["aggs"], json!({"agents": agents}));
+    });
+    let bpmn = r#"<adHocSubProcess id="agent"><task id="tool"/></adHocSubProcess>"#;
+    let models = ProcessModels {
+        ad_hoc_sub_processes: AdHocSubProcesses::of(bpmn),
+        ..ProcessModels::default()
+    };
+    with_plan_on(&models, &data, |plan, context| {
+        let search = asked(plan, context, Ranges::default());
+        let tools = json!({"nested": {"path": "flowNodeInstances"}, "aggs": {"flowNodes": {
+            "terms": {"field": "flowNodeInstances.flowNodeId", "size": 7}}}});
+        assert_eq!(search["aggs"], json!({"agents": agents, "tools": tools}));
     });
 }

@@ -1,6 +1,6 @@
 //! Views: what is counted or measured of the documents in a bucket.
 //!
-//! Source: fact file D1, section 6.
+//! Source: fact file D1, section 6; fact file G, sections 2.6 to 2.8.
 
 use crate::filter::FilterContext;
 use crate::plan::PlanError;
@@ -11,10 +11,13 @@ use crate::report::definition::{
     Aggregation, AggregationType, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
 };
 
+mod agent_metric;
+mod agent_total_tokens;
+mod automation_rate;
 mod duration;
 mod frequency;
 mod metric;
-mod percentage;
+pub mod percentage;
 mod process_part;
 mod user_task_duration;
 mod variable;
@@ -72,6 +75,24 @@ pub fn of(report: &ProcessReportData, filter: &FilterContext) -> Result<Box<dyn 
             }
             (_, Some(ViewProperty::Percentage), _) => {
                 Box::new(percentage::PercentageView::default())
+            }
+            (_, Some(ViewProperty::AutomationRate), _) => {
+                Box::new(automation_rate::AutomationRateView)
+            }
+            (_, Some(ViewProperty::InputTokens), _) => {
+                Box::new(agent_metric::AgentMetricView::input_tokens(aggregations))
+            }
+            (_, Some(ViewProperty::OutputTokens), _) => {
+                Box::new(agent_metric::AgentMetricView::output_tokens(aggregations))
+            }
+            (_, Some(ViewProperty::TotalTokens), _) => {
+                Box::new(agent_total_tokens::AgentTotalTokensView::new(aggregations))
+            }
+            (Some(ViewEntity::FlowNode), Some(ViewProperty::ToolCalls), _) => Box::new(
+                agent_metric::AgentMetricView::tool_calls_of_agent(aggregations),
+            ),
+            (_, Some(ViewProperty::ToolCalls), _) => {
+                Box::new(agent_metric::AgentMetricView::tool_calls(aggregations))
             }
             (Some(ViewEntity::UserTask), Some(ViewProperty::Duration), _) => Box::new(
                 user_task_duration::UserTaskDurationView::new(report, &aggregations, filter.now),

@@ -38,5 +38,6 @@ mod scrolls;
 mod secured;
 mod streaming;
 mod support;
+mod system_reports;
 mod tls;
 mod tokens;

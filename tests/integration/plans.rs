@@ -22,8 +22,10 @@ use serde_json::{Value, json};
 use crate::support::Optimize;
 use crate::support::documents::{instance, with};
 
+mod agents;
 mod combinations;
 mod dates;
+mod definitions;
 mod distributions;
 mod durations;
 mod flow_nodes;
@@ -39,6 +41,8 @@ struct World {
     optimize: Optimize,
     definitions: Vec<DefinitionScope>,
     zone: TimeZone,
+    models: ProcessModels,
+    bucket_limit: u32,
 }
 
 fn element(id: &str, name: Option<&str>, kind: &str) -> ModelElement {
@@ -71,7 +75,17 @@ impl World {
     }
 
     fn of_definitions<const N: usize>(definitions: [(&str, Vec<Value>); N]) -> Self {
+        Self::installed(Optimize::install(), definitions)
+    }
+
+    /// The same where the index of the process `p` has no fields of agents.
+    fn without_agent_fields<const N: usize>(definitions: [(&str, Vec<Value>); N]) -> Self {
         let optimize = Optimize::install();
+        optimize.create_instances_without_agents("p");
+        Self::installed(optimize, definitions)
+    }
+
+    fn installed<const N: usize>(optimize: Optimize, definitions: [(&str, Vec<Value>); N]) -> Self {
         let mut scopes = Vec::new();
         for (key, instances) in definitions {
             optimize.store_instances(key, instances);
@@ -87,6 +101,8 @@ impl World {
             optimize,
             definitions: scopes,
             zone: TimeZone::UTC,
+            models: models(),
+            bucket_limit: 1000,
         }
     }
 
@@ -109,13 +125,12 @@ impl World {
         let names = IndexNames::new(&self.optimize.prefix);
         let definitions = self.definitions.clone();
         let scope = Scope::of_definitions(&names, DefinitionKind::Process, definitions);
-        let models = models();
         let context = PlanContext {
             report: &report,
             scope: &scope,
             filter: &filter,
-            bucket_limit: 1000,
-            models: &models,
+            bucket_limit: self.bucket_limit,
+            models: &self.models,
         };
         let plan = Plan::of(&report, &filter).unwrap();
         let statistics = plan.statistics(&context);

@@ -264,7 +264,7 @@ fn the_documented_role_can_not_write() {
             &json!({"query": {"match_all": {}}}),
         ),
         client.delete(&format!("/{alias}/_doc/i-000")),
-        client.delete(&format!("/{prefix}-process-instance-order_v9")),
+        client.delete(&format!("/{prefix}-process-instance-order_v8")),
         client.put(&format!("/{prefix}-another"), &empty),
         client.put(
             &format!("/{alias}/_settings"),

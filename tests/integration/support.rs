@@ -88,6 +88,19 @@ impl Optimize {
         self.installation.store(documents).unwrap();
     }
 
+    /// Creates the index of the instances of one process as releases before 8.10 do: without the fields of agents.
+    pub fn create_instances_without_agents(&self, key: &str) {
+        let without_agents = |body: &mut Value| {
+            let fields = body["mappings"]["properties"].as_object_mut().unwrap();
+            let before = fields.len();
+            fields.retain(|name, _| !name.starts_with("agent"));
+            assert_eq!(before - fields.len(), 6);
+        };
+        self.installation
+            .create_changed(Index::ProcessInstance { key }, without_agents)
+            .unwrap();
+    }
+
     /// Stores decision instances of one definition, each under its own `decisionInstanceId`.
     pub fn store_decisions(&self, key: &str, instances: impl IntoIterator<Item = Value>) {
         self.installation

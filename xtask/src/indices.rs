@@ -75,7 +75,7 @@ impl Index<'_> {
         .to_lowercase()
     }
 
-    /// The name of the index itself, for example `optimize-process-instance-invoice_v9`.
+    /// The name of the index itself, for example `optimize-process-instance-invoice_v8`.
     pub fn physical_name(&self, prefix: &str) -> String {
         format!("{}_v{}", self.alias(prefix), self.kind().version)
     }
@@ -122,7 +122,7 @@ impl Index<'_> {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::ProcessInstance { .. } => kind!("process-instance", 9),
+            Self::ProcessInstance { .. } => kind!("process-instance", 8),
             Self::DecisionInstance { .. } => kind!("decision-instance", 5),
             Self::ProcessDefinition => kind!("process-definition", 7),
             Self::DecisionDefinition => kind!("decision-definition", 5),
@@ -163,7 +163,7 @@ mod tests {
                 key: "Invoice_Receipt"
             }),
             (
-                "prefix-process-instance-invoice_receipt_v9".to_owned(),
+                "prefix-process-instance-invoice_receipt_v8".to_owned(),
                 Some("prefix-process-instance".to_owned())
             )
         );

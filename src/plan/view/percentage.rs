@@ -1,4 +1,4 @@
-//! How many of all process instances, in percent (fact file D1, section 6.2).
+//! How many of all process instances, in percent (fact file D1, section 6.2; fact file G, section 2.5).
 
 use serde_json::json;
 
@@ -9,14 +9,41 @@ use crate::plan::answer::Bucket;
 use crate::plan::context::PlanContext;
 
 /// The share of the instances found in all instances of the report's definitions; of the filters, only those on dates
-/// narrow the latter.
+/// narrow the latter, and in a report on agents those on which it stands.
 ///
 /// Optimize counts all instances with a second request; a `global` aggregation counts them in the same one, and over the
-/// same state of the index. It is only allowed outside of all buckets, where this view always is.
+/// same state of the index. It is only allowed outside of all buckets, where this view always is: a grouping by version
+/// asks for [`all_instances`] itself.
 #[derive(Default)]
 pub struct PercentageView {}
 
 const ALL_INSTANCES: &str = "allInstances";
+
+/// Aggregations over all instances.
+pub fn all_instances(context: &PlanContext<'_>, inner: Aggregations) -> Aggregations {
+    let report = context.report;
+    let baseline = filter::baseline_narrowing(
+        &report.filters,
+        &context.scope.definitions,
+        report.agentic_control_report,
+        context.filter,
+    );
+    let all = with(filter(context.scope.query(&baseline)), inner);
+    named(
+        ALL_INSTANCES,
+        with(json!({"global": {}}), named(LEVEL, all)),
+    )
+}
+
+/// All instances in an answer to [`all_instances`].
+pub fn all_instances_in(answer: Bucket<'_>) -> Option<Bucket<'_>> {
+    answer.sub(ALL_INSTANCES)?.level(1)
+}
+
+/// A part of all, in percent; nothing where there is nothing.
+pub fn percent(part: u64, all: u64) -> Measure {
+    (all > 0).then(|| count(part) / count(all) * 100.0)
+}
 
 impl View for PercentageView {
     fn kinds(&self) -> Vec<MeasureKind> {
@@ -24,20 +51,12 @@ impl View for PercentageView {
     }
 
     fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
-        let report = context.report;
-        let definitions = &context.scope.definitions;
-        let baseline = filter::baseline_narrowing(&report.filters, definitions, context.filter);
-        let all = filter(context.scope.query(&baseline));
-        named(
-            ALL_INSTANCES,
-            with(json!({"global": {}}), named(LEVEL, all)),
-        )
+        all_instances(context, Aggregations::new())
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let all = bucket.sub(ALL_INSTANCES).and_then(|all| all.level(1));
-        let all = count(all.map_or(0, |all| all.doc_count()));
-        vec![(all > 0.0).then(|| count(bucket.doc_count()) / all * 100.0)]
+        let all = all_instances_in(bucket).map_or(0, |all| all.doc_count());
+        vec![percent(bucket.doc_count(), all)]
     }
 
     fn number_without_index(&self) -> Measure {

@@ -38,6 +38,13 @@ pub struct ProcessReportData {
     /// Covers all versions and tenants of its first definition.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub instant_preview_report: bool,
+    /// Belongs to the dashboard on agents: covers all process definitions, and counts its percentages against instances
+    /// with agents.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub agentic_control_report: bool,
+    /// Belongs to the dashboard on business value: covers all process definitions, and calls them by their names.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub business_value_report: bool,
 }
 
 #[expect(
@@ -49,8 +56,14 @@ fn distributed_by_none() -> Option<DistributedBy> {
 }
 
 impl ProcessReportData {
-    /// Rejects a report whose first definition has no key, or that has no definition; only a management report names
-    /// its definitions later (`ValidationHelper`, which `SingleReportEvaluator` runs on stored reports too).
+    /// Whether Optimize made it for one of its own dashboards, so that it is about all process definitions, whatever it
+    /// names (fact file G, section 2.9).
+    pub fn covers_all_definitions(&self) -> bool {
+        self.management_report || self.agentic_control_report || self.business_value_report
+    }
+
+    /// Rejects a report whose first definition has no key, or that has no definition; only a report of a system dashboard
+    /// names its definitions later (`ValidationHelper`, which `SingleReportEvaluator` runs on stored reports too).
     ///
     /// # Errors
     /// In Optimize's words.
@@ -59,7 +72,7 @@ impl ProcessReportData {
             .definitions
             .first()
             .and_then(|definition| definition.key.as_ref());
-        if key.is_none() && !self.management_report {
+        if key.is_none() && !self.covers_all_definitions() {
             return Err(DefinitionError::part(
                 "data.definitions[0].key",
                 "definitionKey is not allowed to be null",
@@ -98,6 +111,8 @@ id_enum! {
         Variable = "variable",
         /// Incidents.
         Incident = "incident",
+        /// What the agents of process instances have used.
+        AgentInstance = "agentInstance",
     }
 }
 
@@ -112,6 +127,16 @@ pub enum ViewProperty {
     Percentage,
     /// The instances themselves.
     RawData,
+    /// How many of all tasks nobody had to do, in percent.
+    AutomationRate,
+    /// Tokens that agents were given.
+    InputTokens,
+    /// Tokens that agents have made.
+    OutputTokens,
+    /// Both.
+    TotalTokens,
+    /// Calls of tools by agents.
+    ToolCalls,
     /// The values of a variable.
     Variable(VariableReference),
     /// Text that no release read so far knows; it makes the combination illegal.
@@ -126,6 +151,11 @@ impl ViewProperty {
             Self::Duration => "duration",
             Self::Percentage => "percentage",
             Self::RawData => "rawData",
+            Self::AutomationRate => "automationRate",
+            Self::InputTokens => "inputTokens",
+            Self::OutputTokens => "outputTokens",
+            Self::TotalTokens => "totalTokens",
+            Self::ToolCalls => "toolCalls",
             Self::Variable(_) => "aggregation",
             Self::Unknown(text) => text,
         }
@@ -149,6 +179,11 @@ impl<'de> Deserialize<'de> for ViewProperty {
                 "duration" => Self::Duration,
                 "percentage" => Self::Percentage,
                 "rawData" => Self::RawData,
+                "automationRate" => Self::AutomationRate,
+                "inputTokens" => Self::InputTokens,
+                "outputTokens" => Self::OutputTokens,
+                "totalTokens" => Self::TotalTokens,
+                "toolCalls" => Self::ToolCalls,
                 _ => Self::Unknown(name),
             },
             Stored::Variable(variable) => Self::Variable(variable),
@@ -189,6 +224,10 @@ pub enum GroupBy {
     CandidateGroup,
     /// By duration.
     Duration,
+    /// By process definition, all versions together.
+    ProcessDefinitionKey,
+    /// By version, all process definitions together.
+    ProcessDefinitionVersion,
 }
 
 const GROUP_BY_IDS: &[&str] = &[
@@ -202,6 +241,8 @@ const GROUP_BY_IDS: &[&str] = &[
     "assignee",
     "candidateGroup",
     "duration",
+    "processDefinitionKey",
+    "processDefinitionVersion",
 ];
 
 impl GroupBy {
@@ -218,6 +259,8 @@ impl GroupBy {
             Self::Assignee => "assignee",
             Self::CandidateGroup => "candidateGroup",
             Self::Duration => "duration",
+            Self::ProcessDefinitionKey => "processDefinitionKey",
+            Self::ProcessDefinitionVersion => "processDefinitionVersion",
         }
     }
 }
@@ -236,6 +279,8 @@ impl<'de> Deserialize<'de> for GroupBy {
             "assignee" => Self::Assignee,
             "candidateGroup" => Self::CandidateGroup,
             "duration" => Self::Duration,
+            "processDefinitionKey" => Self::ProcessDefinitionKey,
+            "processDefinitionVersion" => Self::ProcessDefinitionVersion,
             other => return Err(de::Error::unknown_variant(other, GROUP_BY_IDS)),
         })
     }

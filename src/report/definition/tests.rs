@@ -118,12 +118,33 @@ fn what_is_no_report_is_told_from_a_report_with_a_broken_part() {
 }
 
 #[test]
+fn a_report_of_a_system_dashboard_names_no_definition() {
+    let check = |flags: &str| {
+        let data = format!(r#"{{"view":{{"properties":["rawData"]}},"definitions":[],{flags}}}"#);
+        match StoredReport::parse(&format!(r#"{{"reportType":"process","data":{data}}}"#)).unwrap()
+        {
+            StoredReport::Process(data) => data.check_definition_key(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for flag in [
+        "managementReport",
+        "agenticControlReport",
+        "businessValueReport",
+    ] {
+        assert_eq!(check(&format!("\"{flag}\":true")), Ok(()), "{flag}");
+        assert!(check(&format!("\"{flag}\":false")).is_err(), "{flag}");
+        assert!(check(&format!("\"{flag}\":null")).is_err(), "{flag}");
+    }
+}
+
+#[test]
 fn errors_name_the_part_the_value_and_what_was_expected() {
     insta::assert_snapshot!(problem("null"), @"report part `data`: is missing");
     insta::assert_snapshot!(problem("{}"), @"report part `data`: missing field `view`");
     insta::assert_snapshot!(
         problem(r#"{"view":{"entity":"planet"}}"#),
-        @"report part `data.view.entity`: unknown variant `planet`, expected one of `flowNode`, `userTask`, `processInstance`, `variable`, `incident`"
+        @"report part `data.view.entity`: unknown variant `planet`, expected one of `flowNode`, `userTask`, `processInstance`, `variable`, `incident`, `agentInstance`"
     );
     insta::assert_snapshot!(
         problem(r#"{"view":{"properties":[]},"groupBy":{"type":"startDate","value":{"unit":"decade"}}}"#),

@@ -110,7 +110,7 @@ fn all_instances_are_those_that_date_filters_let_through() {
             json!({"operator": "in", "values": ["nowhere"]})
         ),
     ]));
-    let baseline = filter::baseline_narrowing(&filters, &instances.definitions, &context());
+    let baseline = filter::baseline_narrowing(&filters, &instances.definitions, false, &context());
     assert_eq!(
         instances.ids(&instances.scope().query(&baseline)),
         "one-a-ended one-b-ended three-a-ended three-a-running three-b-ended three-b-running"

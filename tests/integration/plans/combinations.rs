@@ -60,7 +60,7 @@ fn every_legal_combination_is_answered_and_no_other() {
     sample.load(&optimize.installation).unwrap();
     let mut legal = process_combinations();
     legal.retain(|key| !key.contains("rawData"));
-    assert_eq!(legal.len(), 110);
+    assert_eq!(legal.len(), 129);
     let illegal = [
         "processInstance-duration_runningDate_none_null",
         "processInstance-frequency_flowNodes_none_null",

@@ -106,6 +106,15 @@ impl Installation {
 
     /// Creates an index, with its aliases, unless it was created before.
     pub fn create(&self, index: Index<'_>) -> Result<(), Error> {
+        self.create_changed(index, |_| {})
+    }
+
+    /// The same with another body than that of the newest release.
+    pub fn create_changed(
+        &self,
+        index: Index<'_>,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<(), Error> {
         let name = index.physical_name(&self.prefix);
         let mut exists = false;
         for alias in [
@@ -127,6 +136,7 @@ impl Installation {
         }
 
         let mut body = index.creation_body(&self.prefix);
+        change(&mut body);
         if let Some(mappings) = body.pointer_mut("/mappings").and_then(Value::as_object_mut) {
             mappings.insert("_meta".to_owned(), json!({ MARK: self.prefix }));
         }

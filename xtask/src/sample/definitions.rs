@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    self, DECISIONS, Decision, FlowNode, INVOICES, Kind, ORDERS, PROCESSES, Process, TENANTS,
+    self, Agent, DECISIONS, Decision, FlowNode, INVOICES, Kind, ORDERS, PROCESSES, Process, TENANTS,
 };
 use crate::indices::{Document, Index};
 
@@ -63,10 +63,21 @@ fn process_definition(process: &Process, version: u32, tenant: Option<&str>) -> 
         .filter(|node| matches!(node.kind, Kind::User(_)))
         .map(|node| (node.id.to_owned(), json!(node.name)))
         .collect();
-    let flow_node_data: Vec<Value> = nodes
+    let agent = process.agent_of(version);
+    let mut flow_node_data: Vec<Value> = nodes
         .iter()
         .map(|node| json!({ "id": node.id, "name": node.name, "type": node.kind.element() }))
         .collect();
+    if let Some(agent) = agent {
+        flow_node_data
+            .push(json!({ "id": agent.id, "name": agent.name, "type": "adHocSubProcess" }));
+        flow_node_data.extend(
+            agent
+                .tools
+                .iter()
+                .map(|(id, name)| json!({ "id": id, "name": name, "type": "serviceTask" })),
+        );
+    }
     let id = model::definition_id(process.key, version, tenant);
     let source = json!({
         "id": id,
@@ -78,7 +89,7 @@ fn process_definition(process: &Process, version: u32, tenant: Option<&str>) -> 
         "dataSource": { "type": "engine", "name": "camunda-bpm" },
         "deleted": false,
         "onboarded": true,
-        "bpmn20Xml": bpmn(process, &nodes),
+        "bpmn20Xml": bpmn(process, &nodes, agent),
         "flowNodeData": flow_node_data,
         "userTaskNames": user_task_names,
     });
@@ -94,11 +105,14 @@ pub(super) fn bpmn_of_latest(process_key: &str) -> String {
     PROCESSES
         .iter()
         .find(|process| process.key == process_key)
-        .map(|process| bpmn(process, &process.flow_nodes.iter().collect::<Vec<_>>()))
+        .map(|process| {
+            let nodes: Vec<&FlowNode> = process.flow_nodes.iter().collect();
+            bpmn(process, &nodes, process.agent.as_ref())
+        })
         .unwrap_or_default()
 }
 
-fn bpmn(process: &Process, nodes: &[&FlowNode]) -> String {
+fn bpmn(process: &Process, nodes: &[&FlowNode], agent: Option<&Agent>) -> String {
     let mut xml = format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" id="Definitions_{key}" targetNamespace="http://bpmn.io/schema/bpmn">
@@ -117,6 +131,24 @@ fn bpmn(process: &Process, nodes: &[&FlowNode]) -> String {
             node.kind.element(),
             node.id
         ));
+    }
+    if let (Some(agent), Some(first), Some(last)) = (agent, nodes.first(), nodes.last()) {
+        xml.push_str(&format!(
+            "    <bpmn:adHocSubProcess id=\"{}\" name=\"{}\">\n",
+            agent.id, agent.name
+        ));
+        for (id, name) in agent.tools {
+            xml.push_str(&format!(
+                "      <bpmn:serviceTask id=\"{id}\" name=\"{name}\" />\n"
+            ));
+        }
+        xml.push_str("    </bpmn:adHocSubProcess>\n");
+        for (direction, source, target) in [("In", first.id, agent.id), ("Out", agent.id, last.id)]
+        {
+            xml.push_str(&format!(
+                "    <bpmn:sequenceFlow id=\"Flow_Agent_{direction}\" sourceRef=\"{source}\" targetRef=\"{target}\" />\n"
+            ));
+        }
     }
     for (number, pair) in nodes.windows(2).enumerate() {
         if let [source, target] = pair {
@@ -223,6 +255,7 @@ mod tests {
         assert!(!find(1).contains("DetermineDiscount"));
         assert!(find(2).contains("DetermineDiscount") && !find(2).contains("NotifyCustomer"));
         assert!(find(3).contains("NotifyCustomer"));
+        assert!(find(3).contains("OrderAssistant") && !find(2).contains("OrderAssistant"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::indices::{Document, Index};
 
 /// The kind of item for the random numbers of process instances.
 const KIND: u64 = 1;
+/// The same of agents.
+const AGENTS: u64 = 3;
 
 /// How long ago the oldest process instance started.
 const OLDEST: Millis = 365 * DAY;
@@ -121,7 +123,7 @@ pub(super) fn documents(number: u64, size: InstanceSize) -> Vec<Document<'static
     let mut documents = vec![Document {
         index: Index::ProcessInstance { key: process.key },
         id: instance.id.clone(),
-        source: instance.document(number, &path, &mut random),
+        source: instance.with_agent(number, instance.document(number, &path, &mut random)),
     }];
     for step in &path {
         if let Kind::Rule(decision) = step.node.kind {
@@ -228,16 +230,117 @@ impl Instance<'_> {
         })
     }
 
+    /// Adds what the agent of the process did, if it was asked. It throws its own dice, so that everything else is as it is
+    /// without agents.
+    fn with_agent(&self, number: u64, mut document: Value) -> Value {
+        let mut random = Random::of_item(AGENTS, number);
+        let asked = self.process.agent_of(self.version);
+        let Some(agent) = asked.filter(|agent| random.percent(agent.chance)) else {
+            return document;
+        };
+        let latest_end = document
+            .get("duration")
+            .and_then(Value::as_i64)
+            .map_or(BASE_DATE - SECOND, |duration| self.start + duration);
+        let agent_flow_node = random.id();
+        let (mut input, mut output) = (random.between(200, 800), random.between(20, 200));
+        let mut now = self.start;
+        let mut executed = Vec::new();
+        let tool_calls = random.between(1, 6);
+        for _ in 0..tool_calls {
+            let (tool, _) = random.one_of(agent.tools, ("", ""));
+            let end = (now + random.between(SECOND, 20 * SECOND)).min(latest_end);
+            executed.push(self.flow_node(&random.id(), tool, "serviceTask", now, Some(end)));
+            now = end;
+            input += random.between(200, 4_000);
+            output += random.between(20, 400);
+        }
+        executed.push(self.flow_node(
+            &agent_flow_node,
+            agent.id,
+            "adHocSubProcess",
+            self.start,
+            Some(now),
+        ));
+        let model_calls = tool_calls + 1;
+        let tools: Vec<Value> = agent
+            .tools
+            .iter()
+            .map(|(id, _)| json!({ "name": id }))
+            .collect();
+        let agents = json!([{
+            "agentInstanceId": random.id(),
+            "flowNodeId": agent.id,
+            "flowNodeInstanceId": agent_flow_node,
+            "flowNodeInstanceIds": [agent_flow_node],
+            "status": "COMPLETED",
+            "startDate": date(self.start),
+            "endDate": date(now),
+            "lastUpdatedDate": date(now),
+            "totalDurationInMs": now - self.start,
+            "definition": { "model": "example-1", "provider": "example" },
+            "metrics": {
+                "inputTokens": input,
+                "outputTokens": output,
+                "modelCalls": model_calls,
+                "toolCalls": tool_calls,
+            },
+            "tools": tools,
+        }]);
+        if let Some(flow_nodes) = document
+            .get_mut("flowNodeInstances")
+            .and_then(Value::as_array_mut)
+        {
+            flow_nodes.extend(executed);
+        }
+        if let Some(members) = document.as_object_mut() {
+            members.insert("agentInstances".to_owned(), agents);
+            for (name, total) in [
+                ("agentTotalInputTokens", input),
+                ("agentTotalOutputTokens", output),
+                ("agentTotalModelCalls", model_calls),
+                ("agentTotalToolCalls", tool_calls),
+                ("agentTotalTokens", input + output),
+            ] {
+                members.insert(name.to_owned(), json!(total));
+            }
+        }
+        document
+    }
+
     fn flow_node_instance(&self, step: &Step, random: &mut Random) -> Value {
-        let mut document = json!({
-            "flowNodeInstanceId": step.id,
-            "flowNodeId": step.node.id,
-            "flowNodeType": step.node.kind.type_in_instances(),
+        let kind = step.node.kind.type_in_instances();
+        let mut document = self.flow_node(&step.id, step.node.id, kind, step.start, step.end);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("canceled".to_owned(), json!(step.canceled));
+        }
+        if let Kind::User(group) = step.node.kind
+            && let (Some(members), Value::Object(user_task)) =
+                (document.as_object_mut(), user_task(step, group, random))
+        {
+            members.extend(user_task);
+        }
+        document
+    }
+
+    /// A flow node instance that nobody had to care for.
+    fn flow_node(
+        &self,
+        id: &str,
+        flow_node: &str,
+        kind: &str,
+        start: Millis,
+        end: Option<Millis>,
+    ) -> Value {
+        json!({
+            "flowNodeInstanceId": id,
+            "flowNodeId": flow_node,
+            "flowNodeType": kind,
             "processInstanceId": self.id,
-            "startDate": date(step.start),
-            "endDate": step.end.map(date),
-            "totalDurationInMs": step.end.map(|end| end - step.start),
-            "canceled": step.canceled,
+            "startDate": date(start),
+            "endDate": end.map(date),
+            "totalDurationInMs": end.map(|end| end - start),
+            "canceled": false,
             "definitionKey": self.process.key,
             "definitionVersion": self.version.to_string(),
             "tenantId": self.tenant,
@@ -250,14 +353,7 @@ impl Instance<'_> {
             "candidateGroupOperations": [],
             "idleDurationInMs": null,
             "workDurationInMs": null,
-        });
-        if let Kind::User(group) = step.node.kind
-            && let (Some(members), Value::Object(user_task)) =
-                (document.as_object_mut(), user_task(step, group, random))
-        {
-            members.extend(user_task);
-        }
-        document
+        })
     }
 
     /// Some service tasks fail. Only what runs can have an open incident, only what ended can have one that was deleted with it.
@@ -717,6 +813,30 @@ mod tests {
             assert!(
                 text.contains(&format!("\"incidentStatus\":\"{status}\"")),
                 "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn some_orders_have_an_agent_whose_totals_add_up() {
+        let documents = first_thousand();
+        let agents: Vec<_> = documents
+            .iter()
+            .filter_map(|document| Some((document, document.source.get("agentInstances")?)))
+            .collect();
+        assert!((50..200).contains(&agents.len()), "{}", agents.len());
+        for (document, agents) in agents {
+            let total = |name: &str| document.source.get(name).and_then(Value::as_i64);
+            let metric = |name: &str| {
+                agents
+                    .pointer(&format!("/0/metrics/{name}"))
+                    .and_then(Value::as_i64)
+            };
+            assert_eq!(total("agentTotalToolCalls"), metric("toolCalls"));
+            let sum = metric("inputTokens").zip(metric("outputTokens"));
+            assert_eq!(
+                total("agentTotalTokens"),
+                sum.map(|(input, output)| input + output)
             );
         }
     }

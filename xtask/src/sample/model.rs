@@ -36,6 +36,28 @@ pub(super) struct Process {
     pub business_key: &'static str,
     /// Its flow nodes, in the order in which a process instance passes them.
     pub flow_nodes: &'static [FlowNode],
+    /// The agent that works beside them.
+    pub agent: Option<Agent>,
+}
+
+impl Process {
+    /// The agent of a version.
+    pub fn agent_of(&self, version: u32) -> Option<&Agent> {
+        self.agent.as_ref().filter(|agent| agent.since <= version)
+    }
+}
+
+/// An agent, which is an ad-hoc sub-process with its tools.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub id: &'static str,
+    pub name: &'static str,
+    /// The first version that has it.
+    pub since: u32,
+    /// How many of a hundred process instances ask it.
+    pub chance: i64,
+    /// Service tasks, by id and name.
+    pub tools: &'static [(&'static str, &'static str)],
 }
 
 /// A flow node.
@@ -173,6 +195,17 @@ pub(super) const PROCESSES: [Process; 3] = [
             ),
             node("OrderClosed", "Order closed", Kind::End, 100, (0, 0)),
         ],
+        agent: Some(Agent {
+            id: "OrderAssistant",
+            name: "Order assistant",
+            since: 3,
+            chance: 50,
+            tools: &[
+                ("LookUpCustomer", "Look up customer"),
+                ("SearchStock", "Search stock"),
+                ("QuoteDelivery", "Quote delivery"),
+            ],
+        }),
     },
     Process {
         key: ONBOARDING,
@@ -243,6 +276,7 @@ pub(super) const PROCESSES: [Process; 3] = [
                 (0, 0),
             ),
         ],
+        agent: None,
     },
     Process {
         key: INVOICES,
@@ -311,6 +345,7 @@ pub(super) const PROCESSES: [Process; 3] = [
                 (0, 0),
             ),
         ],
+        agent: None,
     },
 ];
 

@@ -283,6 +283,7 @@ pub(super) fn documents() -> Vec<Document<'static>> {
         user_tasks(),
         incidents_and_variables(),
         decisions(),
+        agents_and_automation(),
         special(),
     ];
     families
@@ -562,6 +563,95 @@ fn decisions() -> Vec<Report> {
             .count()
             .group_by("outputVariable", clause("OutputClause_Class", "Classification", "String")),
         Report::decision("discounts-by-matched-rule", "Discount decisions by rule", discount()).count().group_by("matchedRule", Value::Null),
+    ]
+}
+
+/// What 8.10 adds, some of it as its own dashboards ask for it: about all definitions, which the report does not name.
+fn agents_and_automation() -> Vec<Report> {
+    let by_process = |id, name, entity, property| {
+        Report::process(id, name, [])
+            .view(entity, property)
+            .group_by("processDefinitionKey", Value::Null)
+            .sorted_by("value", "desc")
+            .filter("instance", "completedInstancesOnly", Value::Null)
+            .with("businessValueReport", json!(true))
+    };
+    let on_agents = |id, name, entity, property| {
+        Report::process(id, name, [])
+            .view(entity, property)
+            .filter("instance", "completedInstancesOnly", Value::Null)
+            .filter("instance", "hasAgentInstances", Value::Null)
+            .with("agenticControlReport", json!(true))
+    };
+    let sum = || json!([{ "type": "sum", "value": null }]);
+    vec![
+        Report::process(
+            "orders-automation-rate",
+            "Share of automated tasks",
+            [orders()],
+        )
+        .view("processInstance", "automationRate")
+        .number(),
+        Report::process("orders-agent-tokens", "Tokens per order", [orders()])
+            .view("agentInstance", "totalTokens")
+            .number(),
+        Report::process(
+            "orders-agent-output-tokens-by-month",
+            "Tokens of answers by month",
+            [orders()],
+        )
+        .view("agentInstance", "outputTokens")
+        .group_by("startDate", unit("month"))
+        .aggregated(sum()),
+        Report::process("orders-tool-calls", "Calls of tools", [orders()])
+            .view("flowNode", "toolCalls")
+            .group_by("flowNodes", Value::Null)
+            .visualized_as("heat")
+            .aggregated(sum()),
+        by_process(
+            "business-value-count-by-process",
+            "Business value: processes by volume",
+            "processInstance",
+            "frequency",
+        ),
+        by_process(
+            "business-value-automation-by-process",
+            "Business value: processes by automation",
+            "processInstance",
+            "automationRate",
+        ),
+        by_process(
+            "business-value-agents-by-process",
+            "Business value: processes with agents",
+            "agentInstance",
+            "totalTokens",
+        )
+        .filter("instance", "hasAgentInstances", Value::Null)
+        .aggregated(sum()),
+        on_agents(
+            "agentic-incident-rate",
+            "Agents: share of instances with incidents",
+            "processInstance",
+            "percentage",
+        )
+        .filter("instance", "includesResolvedIncident", Value::Null)
+        .number(),
+        on_agents(
+            "agentic-incident-rate-by-version",
+            "Agents: share of instances with incidents by version",
+            "processInstance",
+            "percentage",
+        )
+        .filter("instance", "includesResolvedIncident", Value::Null)
+        .group_by("processDefinitionVersion", Value::Null),
+        on_agents(
+            "agentic-tokens-per-week",
+            "Agents: tokens per week",
+            "agentInstance",
+            "inputTokens",
+        )
+        .group_by("endDate", unit("week"))
+        .aggregated(sum()),
     ]
 }
 

@@ -1,0 +1,57 @@
+//! By process definition (fact file G, section 2.3; `ProcessGroupByProcessDefinitionKeyInterpreterES`,
+//! `AgenticProcessDefinitionKeyGroupByInterpreterES`).
+
+use super::{Group, Grouping};
+use crate::plan::PlanError;
+use crate::plan::aggregations::{named, terms_by_key, with};
+use crate::plan::answer::Bucket;
+use crate::plan::distributed_by::Key;
+use crate::plan::inner::Inner;
+use crate::plan::search::Outermost;
+use crate::plan::statistics::Range;
+use crate::report::definition::{ProcessReportData, ViewEntity};
+
+const KEYS: &str = "definitionKeys";
+
+/// By the key of the definition, all its versions and tenants together; definitions without instances are not shown.
+pub struct ByProcessDefinitionKey {
+    /// Whether a definition is called by the name of its newest version, where that has one.
+    shows_names: bool,
+}
+
+impl ByProcessDefinitionKey {
+    /// Reports on business value and those on agents call definitions by name.
+    pub fn of(report: &ProcessReportData) -> Self {
+        let is_about_agents = report.view.entity == Some(ViewEntity::AgentInstance);
+        Self {
+            shows_names: report.business_value_report || is_about_agents,
+        }
+    }
+}
+
+impl Grouping for ByProcessDefinitionKey {
+    fn needs_definition_names(&self) -> bool {
+        self.shows_names
+    }
+
+    fn aggregations(&self, _: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
+        let limit = inner.context.bucket_limit;
+        let keys = terms_by_key("processDefinitionKey", limit);
+        Ok(named(KEYS, with(keys, inner.aggregations()?)).into())
+    }
+
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+        let names = &inner.context.models.definition_names;
+        let buckets = answer.sub(KEYS).map(|keys| keys.buckets());
+        let groups = buckets.unwrap_or_default().into_iter();
+        let groups = groups.filter_map(|bucket| {
+            let key = bucket.key()?;
+            let label = names.get(&key).filter(|_| self.shows_names).cloned();
+            Some(Group {
+                key: Key { key, label },
+                parts: inner.parts(bucket, &[]),
+            })
+        });
+        groups.collect()
+    }
+}
