@@ -35,6 +35,7 @@ fn with_plan(data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
         scope: &scope,
         filter: &filter,
         bucket_limit: 7,
+        percentile_compression: None,
         models: &models,
     };
     test(&Plan::of(&report, &filter).unwrap(), &context);

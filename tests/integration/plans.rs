@@ -115,6 +115,7 @@ impl World {
             scope: &scope,
             filter: &filter,
             bucket_limit: 1000,
+            percentile_compression: None,
             models: &models,
         };
         let plan = Plan::of(&report, &filter).unwrap();
