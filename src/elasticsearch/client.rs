@@ -813,7 +813,6 @@ async fn read_bounded(
     Ok(body)
 }
 
-/// A body of a request.
 /// A request as it is sent, with its strings as Java would have them. Hardly any has to be changed for that.
 fn sent(body: &Bytes) -> Bytes {
     if utf16::needs_restoring(body) {
