@@ -1,8 +1,9 @@
 //! Which server answers: Elasticsearch or OpenSearch, and of which version.
 //!
 //! Both answer nearly everything alike. Where they don't, the place that cares asks [`Elasticsearch::server`]. An OpenSearch
-//! is told by `version.distribution`: for the sake of old clients it may call itself 7.10.2 in `version.number`
-//! (`compatibility.override_main_response_version`).
+//! is told by `version.distribution`. For the sake of old clients an OpenSearch 2 may call itself 7.10.2 in `version.number`
+//! (`compatibility.override_main_response_version`); it leaves its distribution out then, and only `tagline` still has its
+//! name (tried on 2.19.6; 3.x has no such setting).
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -77,6 +78,9 @@ impl Server {
         })?;
         Ok(Self {
             distribution: match text("/version/distribution") {
+                None if text("/tagline").is_some_and(|text| text.contains("OpenSearch")) => {
+                    Distribution::OpenSearch
+                }
                 None | Some("elasticsearch") => Distribution::Elasticsearch,
                 Some("opensearch") => Distribution::OpenSearch,
                 Some(other) => Distribution::Other(other.to_owned()),
@@ -224,7 +228,15 @@ mod tests {
         assert!(opensearch.calls_whole_answers_terminated());
         assert_eq!(opensearch.percentile_compression(), Some(9999));
 
-        let pretends = server(Some("opensearch"), "7.10.2");
+        // What a 2.19.6 says with the compatibility override.
+        let pretends = Server::of(&json!({
+            "name": "n", "cluster_name": "c", "cluster_uuid": "u",
+            "version": {"number": "7.10.2", "build_type": "tar", "build_hash": "h", "build_date": "d", "build_snapshot": false,
+                "lucene_version": "9.12.3", "minimum_wire_compatibility_version": "7.10.0",
+                "minimum_index_compatibility_version": "7.0.0"},
+            "tagline": "The OpenSearch Project: https://opensearch.org/",
+        }))
+        .unwrap();
         assert!(pretends.is_opensearch());
         assert_eq!(pretends.support(), Support::Hidden);
 

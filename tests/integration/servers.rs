@@ -19,9 +19,17 @@ fn is_opensearch() -> bool {
 
 /// What a server says to [`WHO`].
 fn answer_of(distribution: Option<&str>, number: &str) -> Mode {
-    let mut info = json!({"version": {"number": number}});
+    let mut info = json!({"version": {"number": number}, "tagline": "You Know, for Search"});
     if let Some(distribution) = distribution {
         info["version"]["distribution"] = json!(distribution);
+        info["tagline"] = json!("The OpenSearch Project: https://opensearch.org/");
+    }
+    if number == "7.10.2" {
+        // With the compatibility override it has its name in one place only.
+        info["version"]
+            .as_object_mut()
+            .unwrap()
+            .remove("distribution");
     }
     Mode::status(200, &info.to_string())
 }

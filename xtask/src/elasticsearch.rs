@@ -263,9 +263,12 @@ fn url_of_the_environment() -> Option<String> {
 fn version_of(client: &Client) -> Result<(Product, String), client::Error> {
     let body = client.get("/")?.success()?;
     let text = |name: &str| body.pointer(name).and_then(serde_json::Value::as_str);
-    let product = match text("/version/distribution") {
-        Some("opensearch") => Product::OpenSearch,
-        _ => Product::Elasticsearch,
+    // One that pretends to be an old Elasticsearch has its name here only.
+    let is_opensearch = text("/tagline").is_some_and(|text| text.contains("OpenSearch"));
+    let product = if is_opensearch {
+        Product::OpenSearch
+    } else {
+        Product::Elasticsearch
     };
     let number = text("/version/number").unwrap_or("of an unknown version");
     Ok((product, number.to_owned()))
