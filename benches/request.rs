@@ -86,6 +86,7 @@ fn plans(criterion: &mut Criterion) {
                 scope: &scope,
                 filter: &context,
                 bucket_limit: 1_000,
+                percentile_compression: None,
                 models: &models,
             };
             let plan = Plan::of(&planned, context.filter).expect("it can be planned");

@@ -157,6 +157,7 @@ fn process_plan(data: &ProcessReportData, answer: &str) {
             scope: &scope,
             filter: &filter,
             bucket_limit: 1_000,
+            percentile_compression: None,
             models: &ProcessModels::default(),
         },
     };

@@ -6,10 +6,15 @@ use serde_json::Value;
 
 use crate::auth::NamedToken;
 use crate::config::Config;
+use crate::elasticsearch::server::{Distribution, Server, Support};
 use crate::elasticsearch::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use crate::scope::{DefinitionKind, IndexNames};
 
+mod opensearch;
 mod privileges;
+
+/// The subject of what is said about the server itself.
+const SERVER: &str = "server";
 
 /// Open scrolls per node that Elasticsearch allows unless it is told otherwise.
 const DEFAULT_MAX_OPEN_SCROLLS: u64 = 500;
@@ -108,9 +113,15 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
     let mut findings = Findings::default();
     check_access(config, &mut findings);
     let names = IndexNames::new(&config.export.index_prefix);
-    if check_cluster(config, elasticsearch, &mut findings).await
-        && privileges::check(elasticsearch, &names, &mut findings).await
-    {
+    let server = check_server(config, elasticsearch, &mut findings).await;
+    let goes_on = match server {
+        None => false,
+        Some(Distribution::OpenSearch) => {
+            opensearch::check_privileges(elasticsearch, &names, &mut findings).await
+        }
+        Some(_) => privileges::check(elasticsearch, &names, &mut findings).await,
+    };
+    if goes_on {
         check_reports(elasticsearch, &names, &mut findings).await;
         check_instances(
             config,
@@ -170,43 +181,71 @@ fn check_access(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Whether there is a cluster to look further into.
-async fn check_cluster(
+/// What the cluster is, where it can be looked further into. One that does not say what it is to this user is taken for an
+/// Elasticsearch.
+async fn check_server(
     config: &Config,
     elasticsearch: &Elasticsearch,
     findings: &mut Findings,
-) -> bool {
-    let info = match elasticsearch.get("").await {
-        Ok(info) => info,
+) -> Option<Distribution> {
+    let server = match elasticsearch.ask_server().await {
+        Ok(server) => server,
         // It knows who asks; the privileges will say what is missing.
-        Err(ElasticsearchError::Refused { status: 403, .. }) => return true,
+        Err(ElasticsearchError::Refused { status: 403, .. }) => {
+            return Some(Distribution::Elasticsearch);
+        }
         Err(error) => {
             let has_credentials = !matches!(config.elasticsearch.credentials, Credentials::None);
             let detail = privileges::explain_refusal(&error, has_credentials);
-            findings.add("Elasticsearch", Verdict::Bad, detail);
-            return false;
+            findings.add(SERVER, Verdict::Bad, detail);
+            return None;
         }
     };
-    let version = info
-        .pointer("/version/number")
-        .and_then(Value::as_str)
-        .unwrap_or("unknown");
-    let distribution = info
-        .pointer("/version/distribution")
-        .and_then(Value::as_str)
-        .unwrap_or("elasticsearch");
-    let is_supported = distribution == "elasticsearch"
-        && (version.starts_with("8.") || version.starts_with("7.17."));
-    if is_supported {
-        findings.add("Elasticsearch", Verdict::Good, format!("version {version}"));
-    } else {
-        findings.add(
-            "Elasticsearch",
-            Verdict::Bad,
-            format!("{distribution} {version}; supported are 7.17 and 8.x"),
-        );
+    let server = match server.support() {
+        Support::Hidden => own_version(elasticsearch, server).await,
+        _ => server,
+    };
+    let (verdict, detail) = judge_server(&server);
+    findings.add(SERVER, verdict, detail);
+    Some(server.distribution)
+}
+
+/// An OpenSearch that calls itself 7.10.2 for the sake of old clients still says of its nodes what they are.
+async fn own_version(elasticsearch: &Elasticsearch, server: Server) -> Server {
+    let nodes = elasticsearch
+        .get("_nodes/_all/none?filter_path=nodes.*.version")
+        .await;
+    let version = nodes.ok().and_then(|answer| {
+        let nodes = answer.get("nodes")?.as_object()?;
+        let version = nodes.values().next()?.get("version")?.as_str()?;
+        Some(version.to_owned())
+    });
+    match version {
+        Some(version) => Server { version, ..server },
+        None => server,
     }
-    true
+}
+
+/// A server is never refused for its version alone: what it can't do shows when it is asked.
+fn judge_server(server: &Server) -> (Verdict, String) {
+    let tested = Server::tested();
+    match server.support() {
+        Support::Tested => (Verdict::Good, format!("{server}, which is tested")),
+        Support::SameMajor => (
+            Verdict::Note,
+            format!("{server} is not tested; it should do as well as what is: {tested}"),
+        ),
+        Support::Hidden => (
+            Verdict::Note,
+            format!(
+                "{server} hides its version (compatibility.override_main_response_version); tested are {tested}"
+            ),
+        ),
+        Support::Unknown => (
+            Verdict::Note,
+            format!("{server}: nothing is known about this major version; tested are {tested}"),
+        ),
+    }
 }
 
 async fn check_reports(elasticsearch: &Elasticsearch, names: &IndexNames, findings: &mut Findings) {
@@ -481,6 +520,39 @@ mod tests {
     }
 
     #[test]
+    fn no_server_is_refused_for_its_version() {
+        let judged = |distribution, version: &str| {
+            judge_server(&Server {
+                distribution,
+                version: version.to_owned(),
+            })
+        };
+        let (verdict, detail) = judged(Distribution::Elasticsearch, "9.4.3");
+        assert_eq!(
+            (verdict, detail.as_str()),
+            (Verdict::Good, "Elasticsearch 9.4.3, which is tested")
+        );
+        for (distribution, version, says) in [
+            (
+                Distribution::Elasticsearch,
+                "9.9.0",
+                "is not tested; it should do",
+            ),
+            (Distribution::OpenSearch, "7.10.2", "hides its version"),
+            (Distribution::OpenSearch, "4.0.0", "nothing is known"),
+            (
+                Distribution::Other("x".to_owned()),
+                "1.0",
+                "nothing is known",
+            ),
+        ] {
+            let (verdict, detail) = judged(distribution, version);
+            assert_eq!(verdict, Verdict::Note, "{detail}");
+            assert!(detail.contains(says), "{detail}");
+        }
+    }
+
+    #[test]
     fn findings_are_a_table() {
         let mut findings = Findings::default();
         findings.add("reports", Verdict::Good, "3 process");
@@ -490,7 +562,7 @@ mod tests {
         note  scroll key  none
         This configuration can work.
         ");
-        findings.add("Elasticsearch", Verdict::Bad, "away");
+        findings.add("server", Verdict::Bad, "away");
         assert!(!findings.can_work());
     }
 }

@@ -1,4 +1,4 @@
-//! Talking to Elasticsearch.
+//! Talking to Elasticsearch, or to OpenSearch, which is the same in nearly everything ([`server`]).
 //!
 //! Requests with small answers go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]),
 //! and of searches, documents and counts no more is read than there is memory for ([`crate::memory`]); the official client can
@@ -13,8 +13,10 @@ mod hit_memory;
 pub mod hits;
 mod nodes;
 pub mod pages;
+pub mod server;
 pub mod tls;
 
 pub use client::{ConnectionSettings, Elasticsearch, Found};
 pub use credentials::Credentials;
 pub use error::{ElasticsearchError, Refusal};
+pub use server::{Server, Support};

@@ -22,6 +22,7 @@ use super::error::{ElasticsearchError, Refusal};
 use super::hit_memory::HitMemory;
 use super::nodes::{Node, Nodes};
 use super::pages::MAX_ERROR_BYTES;
+use super::server::KnownServer;
 use super::tls::{self, TlsSettings};
 use crate::memory::{Memory, Share};
 use crate::{telemetry, utf16};
@@ -81,6 +82,8 @@ pub(super) struct Connection {
     memory_for_others: Memory,
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
+    /// What is at the other end.
+    pub(super) server: KnownServer,
 }
 
 impl fmt::Debug for Elasticsearch {
@@ -258,6 +261,7 @@ impl Elasticsearch {
                     .max_capacity(MAX_OPENERS)
                     .time_to_idle(LONGEST_SCROLL)
                     .build(),
+                server: KnownServer::default(),
             }),
         })
     }
@@ -397,12 +401,28 @@ impl Elasticsearch {
         share: &Share,
     ) -> Result<T, ElasticsearchError> {
         let (status, answer) = self.bytes_of(path, body, share).await?;
-        let read = || {
+        let read = || -> Result<(bool, T), ElasticsearchError> {
             // Twice, since reading both at once makes a tree of all that there is.
-            parse::<Completeness>(status, &answer)?.check()?;
-            parse(status, &answer)
+            let completeness: Completeness = parse(status, &answer)?;
+            check_whole(completeness.timed_out, &completeness.shards)?;
+            Ok((completeness.terminated_early, parse(status, &answer)?))
         };
-        share.work_on(answer.len(), read).await
+        let (is_terminated, answer) = share.work_on(answer.len(), read).await?;
+        if is_terminated {
+            self.check_terminated().await?;
+        }
+        Ok(answer)
+    }
+
+    /// What it means that an answer calls itself terminated early: that it is incomplete, unless the server says that of
+    /// whole answers too.
+    pub(super) async fn check_terminated(&self) -> Result<(), ElasticsearchError> {
+        match self.server().await {
+            Ok(server) if server.calls_whole_answers_terminated() => Ok(()),
+            _ => Err(incomplete(
+                "the search was terminated early and is incomplete",
+            )),
+        }
     }
 
     async fn bytes_of(
@@ -793,7 +813,6 @@ async fn read_bounded(
     Ok(body)
 }
 
-/// A body of a request.
 /// A request as it is sent, with its strings as Java would have them. Hardly any has to be changed for that.
 fn sent(body: &Bytes) -> Bytes {
     if utf16::needs_restoring(body) {
@@ -857,12 +876,8 @@ impl Shards {
     }
 }
 
-/// An incomplete answer must never pass for a whole one.
-pub(super) fn check_whole(
-    timed_out: bool,
-    terminated_early: bool,
-    shards: &Shards,
-) -> Result<(), ElasticsearchError> {
+/// An incomplete answer must never pass for a whole one. See also [`Elasticsearch::check_terminated`].
+pub(super) fn check_whole(timed_out: bool, shards: &Shards) -> Result<(), ElasticsearchError> {
     // A shard that is not there at all is counted as failed by some kinds of request and left out by others.
     let missing = shards.total.saturating_sub(shards.successful);
     if shards.failed > 0 || missing > 0 {
@@ -871,24 +886,16 @@ pub(super) fn check_whole(
             &shards.failures,
         ));
     }
-    let incomplete = |reason: &str| ElasticsearchError::Refused {
-        status: 503,
-        refusal: Refusal::Unavailable,
-        reason: reason.to_owned(),
-    };
     if timed_out {
         return Err(incomplete("the search ran out of time and is incomplete"));
-    }
-    if terminated_early {
-        return Err(incomplete(
-            "the search was terminated early and is incomplete",
-        ));
     }
     Ok(())
 }
 
-impl Completeness {
-    fn check(&self) -> Result<(), ElasticsearchError> {
-        check_whole(self.timed_out, self.terminated_early, &self.shards)
+fn incomplete(reason: &str) -> ElasticsearchError {
+    ElasticsearchError::Refused {
+        status: 503,
+        refusal: Refusal::Unavailable,
+        reason: reason.to_owned(),
     }
 }

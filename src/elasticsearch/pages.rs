@@ -238,12 +238,18 @@ impl Elasticsearch {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
-        let step = ScrollStep::read_head(
+        let (step, is_terminated) = ScrollStep::read_head(
             response,
             self.connection.timeout(),
             self.connection.hit_memory().clone(),
         )
         .await?;
+        if is_terminated && let Err(error) = self.check_terminated().await {
+            return Err(Broken {
+                error,
+                scroll_id: Some(step.head.scroll_id),
+            });
+        }
         self.connection
             .remember_opener(&step.head.scroll_id, authorization);
         Ok(step)
@@ -303,11 +309,12 @@ struct Total {
 }
 
 impl ScrollStep {
+    /// Reads as far as the head goes. Gives back as well whether the answer calls itself terminated early.
     async fn read_head(
         response: Response,
         patience: Duration,
         memory: HitMemory,
-    ) -> Result<Self, Broken> {
+    ) -> Result<(Self, bool), Broken> {
         let mut answer = Answer {
             response,
             ahead: VecDeque::new(),
@@ -321,12 +328,13 @@ impl ScrollStep {
         let mut deadline = None;
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
-                let head = parse_head(splitter.text(range).map_err(unreadable)?)?;
-                return Ok(Self {
+                let (head, is_terminated) = parse_head(splitter.text(range).map_err(unreadable)?)?;
+                let step = Self {
                     head,
                     answer,
                     splitter,
-                });
+                };
+                return Ok((step, is_terminated));
             }
             answer.read_more(&mut splitter, &mut deadline).await?;
         }
@@ -395,12 +403,13 @@ fn unreadable(error: SplitError) -> ElasticsearchError {
     }
 }
 
-fn parse_head(text: &str) -> Result<StepHead, Broken> {
+/// The head, and whether it calls the answer terminated early.
+fn parse_head(text: &str) -> Result<(StepHead, bool), Broken> {
     // The head ends where the list of hits begins: an empty list closes what is open.
     let closed = [text, "[]}}"].concat();
     let head: Head = utf16::from_slice(closed.as_bytes())
         .map_err(|error| ElasticsearchError::Unreadable(error.to_string()))?;
-    if let Err(error) = check_whole(head.timed_out, head.terminated_early, &head.shards) {
+    if let Err(error) = check_whole(head.timed_out, &head.shards) {
         return Err(Broken {
             error,
             scroll_id: head.scroll_id,
@@ -409,9 +418,10 @@ fn parse_head(text: &str) -> Result<StepHead, Broken> {
     let scroll_id = head
         .scroll_id
         .ok_or_else(|| ElasticsearchError::Unreadable("it has no scroll id".to_owned()))?;
-    Ok(StepHead {
+    let step = StepHead {
         scroll_id,
         total: head.hits.total.value,
         shards: head.shards.total(),
-    })
+    };
+    Ok((step, head.terminated_early))
 }

@@ -15,7 +15,7 @@ use crate::plan::decision::{DecisionContext, DecisionPlan};
 use crate::plan::evaluation::Evaluation;
 use crate::plan::{Plan, PlanError, ProcessEvaluation, Room};
 use crate::raw_data::dates;
-use crate::report::definition::{DecisionReportData, ProcessReportData};
+use crate::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
 use crate::result::ReportResult;
 use crate::scope::Scope;
 
@@ -41,6 +41,7 @@ impl Exporter {
                 scope: &scope,
                 filter: &filter,
                 bucket_limit: self.0.settings.aggregation_bucket_limit,
+                percentile_compression: self.percentile_compression(data).await?,
                 models: &models,
             },
         };
@@ -63,6 +64,19 @@ impl Exporter {
             models.ad_hoc_sub_processes = AdHocSubProcesses::clone(&found);
         }
         Ok(models)
+    }
+
+    /// With which compression Optimize would ask for the report's percentiles, if it has any.
+    async fn percentile_compression(
+        &self,
+        data: &ProcessReportData,
+    ) -> Result<Option<u32>, ElasticsearchError> {
+        let mut functions = data.configuration.aggregation_types.iter();
+        if !functions.any(|function| function.kind == AggregationType::Percentile) {
+            return Ok(None);
+        }
+        let server = self.0.elasticsearch.server().await?;
+        Ok(server.percentile_compression())
     }
 
     /// The result of a report on decisions, whole.

@@ -20,6 +20,8 @@ pub struct PlanContext<'a> {
     pub filter: &'a FilterContext,
     /// Buckets per `terms` aggregation; what is beyond is left out silently, as in Optimize.
     pub bucket_limit: u32,
+    /// The compression of the t-digests that percentiles are estimated with; `None` for the server's default.
+    pub percentile_compression: Option<u32>,
     /// Flow nodes and user tasks of the report's definitions.
     pub models: &'a ProcessModels,
 }

@@ -40,6 +40,7 @@ fn with_plan_on(models: &ProcessModels, data: &Value, test: impl FnOnce(&Plan, &
         scope: &scope,
         filter: &filter,
         bucket_limit: 7,
+        percentile_compression: None,
         models,
     };
     test(&Plan::of(&report, &filter).unwrap(), &context);

@@ -36,6 +36,7 @@ mod report_list;
 mod reports;
 mod scrolls;
 mod secured;
+mod servers;
 mod streaming;
 mod support;
 mod system_reports;

@@ -129,6 +129,7 @@ impl World {
             report: &report,
             scope: &scope,
             filter: &filter,
+            percentile_compression: None,
             bucket_limit: self.bucket_limit,
             models: &self.models,
         };

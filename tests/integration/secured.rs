@@ -42,7 +42,7 @@ impl World {
 
     fn on(client_certificates: ClientCertificates) -> Self {
         let server = secured_for_this_process(client_certificates)
-            .expect("an Elasticsearch 8.16.6 of our own with security on");
+            .expect("an Elasticsearch of our own with security on");
         let optimize = Optimize::install_on(&server.url, server.client().unwrap());
         optimize.store_instances("order", instances("order", ROWS));
         optimize.store_report(raw_report("raw", "order", json!({})));

@@ -24,11 +24,11 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
         .context("can't listen for Ctrl-C")?;
 
-    heading("Elasticsearch");
+    heading("The database");
     let elasticsearch = elasticsearch::for_this_process()?;
     println!(
-        "version {}, {}",
-        elasticsearch.version, elasticsearch.origin
+        "{} {}, {}",
+        elasticsearch.product, elasticsearch.version, elasticsearch.origin
     );
     println!("{}", crate::client::without_credentials(&elasticsearch.url));
 
@@ -41,7 +41,7 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
     demo.stop()?;
     if elasticsearch.origin != Origin::Environment && elasticsearch.origin != Origin::Started {
         elasticsearch::stop_for_this_process();
-        println!("Elasticsearch is stopped, its data deleted");
+        println!("{} is stopped, its data deleted", elasticsearch.product);
     }
     Ok(())
 }

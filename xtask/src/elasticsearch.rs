@@ -1,12 +1,12 @@
-//! A real Elasticsearch for tests, demo and development: no mock, no stub.
+//! A real Elasticsearch or OpenSearch for tests, demo and development: no mock, no stub.
 //!
 //! It is found in this order:
 //!
 //! 1. the cluster that the environment variable `ELASTICSEARCH_URL` names;
-//! 2. a server that `cargo xtask elasticsearch start` started and that still runs;
+//! 2. a server that `cargo xtask server start` started and that still runs;
 //! 3. a container, when a container engine answers and has, or can pull, the official image;
-//! 4. a Java virtual machine: one artifact on Maven Central contains a complete distribution, so `mvn` and a JDK are enough.
-//!    The distribution is unpacked once into a cache folder (see [`Cache`]).
+//! 4. a Java virtual machine: artifacts on Maven Central contain complete distributions of Elasticsearch, and all jars of OpenSearch,
+//!    so `mvn` and a JDK are enough. The distribution is unpacked once into a cache folder (see [`Cache`]).
 //!
 //! Tests of TLS, users and privileges need a server with security on: [`secured_for_this_process`] always starts its own, in a
 //! container or in a Java virtual machine as above.
@@ -17,6 +17,7 @@
 mod cache;
 mod container;
 mod distribution;
+mod jars;
 mod java;
 mod killable;
 mod security;
@@ -32,7 +33,7 @@ pub use killable::Killable;
 pub use security::{ClientCertificates, SERVER_NAME, Secured, secured_for_this_process};
 pub use server::Heap;
 pub use started::{Status, start, status, stop};
-pub use version::Version;
+pub use version::{Product, Version};
 
 use crate::client::{self, Client};
 use server::{Lifetime, Server};
@@ -43,24 +44,26 @@ pub const URL_VARIABLE: &str = "ELASTICSEARCH_URL";
 /// How long a cluster named by [`URL_VARIABLE`] may take to say its version.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
-/// An Elasticsearch that answers.
+/// A server that answers.
 #[derive(Debug, Clone)]
 pub struct Elasticsearch {
     /// Its address, for example `http://127.0.0.1:39201`.
     pub url: String,
-    /// Its version, for example `8.16.6`.
+    /// Elasticsearch or OpenSearch.
+    pub product: Product,
+    /// Its version, for example `8.19.8`.
     pub version: String,
     /// How it was found.
     pub origin: Origin,
 }
 
-/// How an Elasticsearch was found.
+/// How a server was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The environment variable `ELASTICSEARCH_URL` names it.
     Environment,
-    /// `cargo xtask elasticsearch start` started it.
+    /// `cargo xtask server start` started it.
     Started,
     /// It runs in a container started for this process.
     Container,
@@ -72,19 +75,19 @@ impl std::fmt::Display for Origin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Environment => "named by ELASTICSEARCH_URL",
-            Self::Started => "started by `cargo xtask elasticsearch start`",
+            Self::Started => "started by `cargo xtask server start`",
             Self::Container => "in a container of its own",
             Self::Java => "in a Java virtual machine of its own",
         })
     }
 }
 
-/// Why there is no Elasticsearch.
+/// Why there is no server.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// `ELASTICSEARCH_VERSION` or `--version` names a version that can't be started.
     #[error(
-        "Elasticsearch {wanted} can't be started here, only {}; for any other set {URL_VARIABLE}",
+        "`{wanted}` can't be started here, only {}; for any other set {URL_VARIABLE}",
         Version::LIST
     )]
     UnknownVersion {
@@ -105,18 +108,19 @@ pub enum Error {
     },
     /// No usable Java.
     #[error(
-        "{found}. Elasticsearch needs a JDK {} to {}: install one (Debian: `apt-get install openjdk-17-jre-headless`, others: https://adoptium.net) \
-         and put `java` on the PATH or set JAVA_HOME. Or name a running cluster in {URL_VARIABLE}",
-        java::OLDEST,
-        java::NEWEST
+        "{version} needs {}, and {found}. Install a JDK (Debian: `apt-get install openjdk-17-jre-headless`, others: https://adoptium.net) \
+         and put `java` on the PATH or set JAVA_HOME or JAVA21_HOME. Or name a running cluster in {URL_VARIABLE}",
+        java::spelled(&version.java())
     )]
     Java {
+        /// The version to start.
+        version: Version,
         /// What was found instead.
         found: String,
     },
     /// No usable Maven.
     #[error(
-        "{found}. Elasticsearch {version} is fetched from Maven Central once: install Maven (Debian: `apt-get install maven`, macOS: `brew install maven`), \
+        "{found}. {version} is fetched from Maven Central once: install Maven (Debian: `apt-get install maven`, macOS: `brew install maven`), \
          or name a running cluster in {URL_VARIABLE}"
     )]
     Maven {
@@ -126,7 +130,7 @@ pub enum Error {
         version: Version,
     },
     /// The distribution could not be fetched or unpacked.
-    #[error("the distribution of Elasticsearch {version} can't be had: {reason}")]
+    #[error("the distribution of {version} can't be had: {reason}")]
     Distribution {
         /// The version to fetch.
         version: Version,
@@ -134,7 +138,7 @@ pub enum Error {
         reason: String,
     },
     /// The server was started and did not come up.
-    #[error("Elasticsearch {version} did not come up: {reason}\n{log}")]
+    #[error("{version} did not come up: {reason}\n{log}")]
     DidNotStart {
         /// The version that was started.
         version: Version,
@@ -144,7 +148,7 @@ pub enum Error {
         log: String,
     },
     /// There is no server to stop.
-    #[error("no Elasticsearch {version} runs that `cargo xtask elasticsearch start` has started")]
+    #[error("no {version} runs that `cargo xtask server start` has started")]
     NotStarted {
         /// The version asked for.
         version: Version,
@@ -177,7 +181,7 @@ impl Error {
 ///
 /// ```no_run
 /// let elasticsearch = xtask::elasticsearch::for_this_process()?;
-/// println!("Elasticsearch {} at {}", elasticsearch.version, elasticsearch.url);
+/// println!("{} {} at {}", elasticsearch.product, elasticsearch.version, elasticsearch.url);
 /// # Ok::<(), xtask::elasticsearch::Error>(())
 /// ```
 pub fn for_this_process() -> Result<&'static Elasticsearch, Error> {
@@ -234,14 +238,13 @@ fn keep_until_the_end(server: Server) {
 /// A server that already runs: the one of the environment, else a started one of the wanted version.
 fn running(version: Version) -> Result<Option<Elasticsearch>, Error> {
     if let Some(url) = url_of_the_environment() {
-        let version =
-            version_of(&Client::new(&url).with_timeout(FIRST_ANSWER)).map_err(|error| {
-                Error::Unreachable {
-                    reason: error.to_string(),
-                }
+        let (product, version) = version_of(&Client::new(&url).with_timeout(FIRST_ANSWER))
+            .map_err(|error| Error::Unreachable {
+                reason: error.to_string(),
             })?;
         return Ok(Some(Elasticsearch {
             url,
+            product,
             version,
             origin: Origin::Environment,
         }));
@@ -256,11 +259,17 @@ fn url_of_the_environment() -> Option<String> {
         .filter(|url| !url.trim().is_empty())
 }
 
-/// Asks a server for its version.
-fn version_of(client: &Client) -> Result<String, client::Error> {
+/// Asks a server what it is, and of which version.
+fn version_of(client: &Client) -> Result<(Product, String), client::Error> {
     let body = client.get("/")?.success()?;
-    let number = body
-        .pointer("/version/number")
-        .and_then(serde_json::Value::as_str);
-    Ok(number.unwrap_or("of an unknown version").to_owned())
+    let text = |name: &str| body.pointer(name).and_then(serde_json::Value::as_str);
+    // One that pretends to be an old Elasticsearch has its name here only.
+    let is_opensearch = text("/tagline").is_some_and(|text| text.contains("OpenSearch"));
+    let product = if is_opensearch {
+        Product::OpenSearch
+    } else {
+        Product::Elasticsearch
+    };
+    let number = text("/version/number").unwrap_or("of an unknown version");
+    Ok((product, number.to_owned()))
 }

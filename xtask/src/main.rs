@@ -32,9 +32,9 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start, stop or look for the Elasticsearch that tests and demo use.
-    #[command(subcommand)]
-    Elasticsearch(ElasticsearchCommand),
+    /// Start, stop or look for the Elasticsearch or OpenSearch that tests and demo use.
+    #[command(subcommand, alias = "elasticsearch")]
+    Server(ServerCommand),
     /// Fill a cluster with the data of a sample installation, or remove it again.
     #[command(subcommand)]
     Sample(SampleCommand),
@@ -53,7 +53,7 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum ElasticsearchCommand {
+enum ServerCommand {
     /// Start one that keeps running, so that tests and demo need not start their own.
     Start {
         #[command(flatten)]
@@ -66,7 +66,7 @@ enum ElasticsearchCommand {
         #[command(flatten)]
         version: WantedVersion,
     },
-    /// Run a command with ELASTICSEARCH_URL set to one that is stopped again afterwards.
+    /// Run a command with ELASTICSEARCH_URL and ELASTICSEARCH_VERSION set to one that is stopped again afterwards.
     Run {
         #[command(flatten)]
         version: WantedVersion,
@@ -148,9 +148,9 @@ impl Target {
 
 #[derive(Debug, Args)]
 struct WantedVersion {
-    /// The version: 8.16.6 or 7.17.8.
+    /// The version: 8.19.8, 9.4.3, 8.16.6, 7.17.8, opensearch-2.19.6 or opensearch-3.6.0.
     ///
-    /// Without it, the environment variable ELASTICSEARCH_VERSION decides, then the default 8.16.6.
+    /// Without it, the environment variable ELASTICSEARCH_VERSION decides, then the default 8.19.8.
     #[arg(long)]
     version: Option<Version>,
 }
@@ -188,7 +188,7 @@ fn main() -> ExitCode {
 
 fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
-        Command::Elasticsearch(command) => run_elasticsearch(command),
+        Command::Server(command) => run_server(command),
         Command::Sample(command) => run_sample(command),
         Command::Demo { exit } => demo::run(exit),
         Command::Bench(options) => bench::run(&options),
@@ -197,33 +197,37 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
     }
 }
 
-fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
+fn run_server(command: ServerCommand) -> anyhow::Result<()> {
     match command {
-        ElasticsearchCommand::Start { version, heap } => {
+        ServerCommand::Start { version, heap } => {
             let found = elasticsearch::start(version.get()?, heap.get()?)?;
-            println!("Elasticsearch {} answers at {}", found.version, found.url);
+            println!(
+                "{} {} answers at {}",
+                found.product, found.version, found.url
+            );
         }
-        ElasticsearchCommand::Stop { version } => {
+        ServerCommand::Stop { version } => {
             let version = version.get()?;
             elasticsearch::stop(version)?;
-            println!("Elasticsearch {version} is stopped");
+            println!("{version} is stopped");
         }
-        ElasticsearchCommand::Run {
+        ServerCommand::Run {
             version,
             heap,
             command,
         } => {
-            let found = elasticsearch::of_version_for_this_process(version.get()?, heap.get()?)?;
+            let version = version.get()?;
+            let found = elasticsearch::of_version_for_this_process(version, heap.get()?)?;
             eprintln!("{}", described(found));
-            let result = run_with(found, &command);
+            let result = run_with(found, version, &command);
             elasticsearch::stop_for_this_process();
             result?;
         }
-        ElasticsearchCommand::Status { version } => match elasticsearch::status(version.get()?)? {
+        ServerCommand::Status { version } => match elasticsearch::status(version.get()?)? {
             Status::Runs(found) => println!("{}", described(&found)),
             Status::WouldStart(version) => {
                 println!(
-                    "No Elasticsearch {version} runs: tests and demo start one of their own and stop it again"
+                    "No {version} runs: tests and demo start one of their own and stop it again"
                 );
             }
         },
@@ -234,11 +238,12 @@ fn run_elasticsearch(command: ElasticsearchCommand) -> anyhow::Result<()> {
 fn described(elasticsearch: &Elasticsearch) -> String {
     let Elasticsearch {
         url,
+        product,
         version,
         origin,
     } = elasticsearch;
     let url = client::without_credentials(url);
-    format!("Elasticsearch {version} at {url}, {origin}")
+    format!("{product} {version} at {url}, {origin}")
 }
 
 fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
@@ -277,14 +282,19 @@ fn run_sample(command: SampleCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command that finds this Elasticsearch in its environment.
-fn run_with(elasticsearch: &Elasticsearch, command: &[OsString]) -> anyhow::Result<()> {
+/// Runs a command that finds this server in its environment. Any other that it starts is of the same version.
+fn run_with(
+    elasticsearch: &Elasticsearch,
+    version: Version,
+    command: &[OsString],
+) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("there is no command")?;
     let mut command = process::Command::new(program);
     nested::forget_own_package(&mut command);
     let status = command
         .args(arguments)
         .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)
+        .env(Version::VARIABLE, version.id())
         .status()
         .with_context(|| format!("`{}` can't be run", program.display()))?;
     if !status.success() {

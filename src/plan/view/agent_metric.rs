@@ -51,8 +51,9 @@ impl View for AgentMetricView {
         self.metrics.kinds()
     }
 
-    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
-        self.metrics.aggregations(&json!({"field": self.field}))
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
+        self.metrics
+            .aggregations(&json!({"field": self.field}), context)
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {

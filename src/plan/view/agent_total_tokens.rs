@@ -31,9 +31,9 @@ impl View for AgentTotalTokensView {
         self.metrics.kinds()
     }
 
-    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
         let tokens = json!({"field": "agentTotalTokens", "missing": 0});
-        let metrics = self.metrics.aggregations(&tokens);
+        let metrics = self.metrics.aggregations(&tokens, context);
         within([filter(has_agent_instances())], metrics)
     }
 

@@ -35,9 +35,9 @@ impl View for DurationView {
         self.metrics.kinds()
     }
 
-    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
         self.metrics
-            .aggregations(&json!({"script": self.script.value()}))
+            .aggregations(&json!({"script": self.script.value()}), context)
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Measure, MeasureKind};
 use crate::plan::aggregations::Aggregations;
 use crate::plan::answer::Bucket;
+use crate::plan::context::PlanContext;
 use crate::report::definition::{Aggregation, AggregationType};
 
 /// An aggregation function each, over the same field or script.
@@ -30,10 +31,13 @@ impl Metrics {
     }
 
     /// The aggregations of a field or a script.
-    pub fn aggregations(&self, source: &Value) -> Aggregations {
+    pub fn aggregations(&self, source: &Value, context: &PlanContext<'_>) -> Aggregations {
         let functions = self.functions.iter().enumerate();
         functions
-            .map(|(position, function)| (self.name(position), aggregation_of(function, source)))
+            .map(|(position, function)| {
+                let aggregation = aggregation_of(function, source, context.percentile_compression);
+                (self.name(position), aggregation)
+            })
             .collect()
     }
 
@@ -51,11 +55,19 @@ impl Metrics {
 }
 
 /// The aggregation of a field or a script.
-pub fn aggregation_of(aggregation: &Aggregation, source: &Value) -> Value {
+pub fn aggregation_of(
+    aggregation: &Aggregation,
+    source: &Value,
+    percentile_compression: Option<u32>,
+) -> Value {
     let mut body = source.clone();
     if let (AggregationType::Percentile, Some(members)) = (aggregation.kind, body.as_object_mut()) {
         members.insert("percents".to_owned(), json!([aggregation.value]));
         members.insert("keyed".to_owned(), json!(false));
+        if let Some(compression) = percentile_compression {
+            let tdigest = json!({ "compression": compression });
+            members.insert("tdigest".to_owned(), tdigest);
+        }
     }
     let name = match aggregation.kind {
         AggregationType::Avg => "avg",

@@ -42,12 +42,14 @@ impl View for UserTaskDurationView {
             .collect()
     }
 
-    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
         let measures = self.measures.iter().enumerate();
         measures
             .map(|(position, (script, aggregation))| {
                 let source = json!({"script": script.value()});
-                (name(position), metric::aggregation_of(aggregation, &source))
+                let compression = context.percentile_compression;
+                let aggregation = metric::aggregation_of(aggregation, &source, compression);
+                (name(position), aggregation)
             })
             .collect()
     }

@@ -51,7 +51,7 @@ impl View for VariableView {
         self.metrics.kinds()
     }
 
-    fn aggregations(&self, _: &PlanContext<'_>) -> Aggregations {
+    fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations {
         let VariableReference {
             name: variable,
             variable_type,
@@ -60,7 +60,9 @@ impl View for VariableView {
         let field = queries.value_field(*variable_type);
         let mut is_value = queries.identity().to_vec();
         is_value.push(exists(&field));
-        let metrics = self.metrics.aggregations(&json!({ "field": field }));
+        let metrics = self
+            .metrics
+            .aggregations(&json!({ "field": field }), context);
         within([nested(queries.path()), filter(all_of(is_value))], metrics)
     }
 

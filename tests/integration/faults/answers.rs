@@ -1,5 +1,7 @@
 //! Answers that are no answers, or say no.
 
+use xtask::elasticsearch::{Product, for_this_process};
+
 use super::*;
 
 const AWAY: (u16, &str) = (503, "elasticsearchConnectionError");
@@ -152,10 +154,15 @@ fn answers_that_are_not_whole_are_no_pages() {
     let shards = r#""_shards":{"total":1,"successful":1,"failed":0}"#;
     let hits = r#""hits":{"total":{"value":1},"hits":[]}"#;
     let missing = r#""_shards":{"total":2,"successful":1,"failed":0}"#;
+    // Not on OpenSearch, which says it of whole answers: see `servers`.
+    let terminated = match for_this_process().unwrap().product {
+        Product::Elasticsearch => "terminated_early",
+        Product::OpenSearch => "timed_out",
+    };
     let failed = r#""_shards":{"total":2,"successful":1,"failed":1,"failures":[{"reason":{"type":"node_disconnected_exception","reason":"gone"}}]}"#;
     for body in [
         format!(r#"{{"_scroll_id":"x","timed_out":true,{shards},{hits}}}"#),
-        format!(r#"{{"_scroll_id":"x","terminated_early":true,{shards},{hits}}}"#),
+        format!(r#"{{"_scroll_id":"x","{terminated}":true,{shards},{hits}}}"#),
         format!(r#"{{"_scroll_id":"x","timed_out":false,{missing},{hits}}}"#),
         format!(r#"{{"_scroll_id":"x","timed_out":false,{failed},{hits}}}"#),
     ] {

@@ -14,7 +14,7 @@ fn a_node_that_is_killed_and_comes_back_makes_the_client_wait_and_start_over() {
         match Killable::start(Version::wanted().unwrap(), "512m".parse().unwrap()) {
             Ok(elasticsearch) => elasticsearch,
             // Where Elasticsearch comes from containers alone, there is no process to be killed.
-            Err(Error::Java { found }) => return println!("not run without Java: {found}"),
+            Err(Error::Java { found, .. }) => return println!("not run without Java: {found}"),
             Err(error) => panic!("{error}"),
         };
     let installation = Installation::new(elasticsearch.url(), "killed").unwrap();

@@ -9,7 +9,7 @@ use super::{Error, Version};
 /// The environment variable that moves the cache folder.
 const VARIABLE: &str = "OPTIMIZE_EXPORT_CACHE";
 
-/// Root's cache. Root's home is closed to others, but Elasticsearch refuses to run as root, so another user must be able to read the distribution.
+/// Root's cache. Root's home is closed to others, but the servers refuse to run as root, so another user must be able to read the distribution.
 const CACHE_OF_ROOT: &str = "/var/cache/optimize-export";
 
 /// The user and group `nobody`, under which a server runs when root starts it.
@@ -19,10 +19,10 @@ const NOBODY: u32 = 65_534;
 /// the environment variable `OPTIMIZE_EXPORT_CACHE` says.
 ///
 /// ```text
-/// elasticsearch-8.16.6/     an unpacked distribution, complete as soon as it is there
-/// elasticsearch-8.16.6.lock held while it is fetched and unpacked
+/// elasticsearch-8.19.8/     an unpacked distribution, complete as soon as it is there
+/// elasticsearch-8.19.8.lock held while it is fetched and unpacked
 /// servers/                  one folder per running server: configuration, data, logs
-/// started-8.16.6.json       the server that `cargo xtask elasticsearch start` has started
+/// started-8.19.8.json       the server that `cargo xtask server start` has started
 /// ```
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -65,7 +65,7 @@ impl Cache {
 
     /// Where the unpacked distribution of a version lies.
     pub(super) fn distribution(&self, version: Version) -> PathBuf {
-        self.folder.join(format!("elasticsearch-{version}"))
+        self.folder.join(version.file_name())
     }
 
     /// Where the folders of the running servers lie.
@@ -75,7 +75,7 @@ impl Cache {
 
     /// Where the state of a started server is written.
     pub(super) fn state_file(&self, version: Version) -> PathBuf {
-        self.folder.join(format!("started-{version}.json"))
+        self.folder.join(format!("started-{}.json", version.id()))
     }
 
     /// Waits for the lock of this name and holds it until the file is dropped, or its process ends in whatever way.

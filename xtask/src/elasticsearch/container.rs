@@ -7,13 +7,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::security::Security;
-use super::{Error, Heap, Version};
+use super::{Error, Heap, Product, Version};
 use crate::progress::Progress;
 
 /// The compose file that is written beside each server.
 const COMPOSE_FILE: &str = include_str!("elasticsearch.compose.yml");
 
-/// The same for a server with security on.
+/// The same for an OpenSearch.
+const OPENSEARCH_COMPOSE_FILE: &str = include_str!("opensearch.compose.yml");
+
+/// An Elasticsearch with security on.
 const SECURED_COMPOSE_FILE: &str = include_str!("secured.compose.yml");
 
 /// How long the engine may take to answer a question, so that a machine without one is not kept waiting.
@@ -28,6 +31,7 @@ pub(super) struct Engine {
     /// The words that call compose: a plugin of docker, or a program of its own.
     compose: Vec<&'static str>,
     image: String,
+    product: Product,
 }
 
 /// A compose project: one server in a container.
@@ -58,7 +62,11 @@ impl Engine {
             progress.finish();
             pulled?;
         }
-        Some(Self { compose, image })
+        Some(Self {
+            compose,
+            image,
+            product: version.product(),
+        })
     }
 
     /// Writes the compose project of one server into its folder.
@@ -76,11 +84,14 @@ impl Engine {
                     .replace("${ELASTIC_PASSWORD}", security.password())
                     .replace("${CLIENT_AUTHENTICATION}", security.client_authentication())
             }
-            None => COMPOSE_FILE.to_owned(),
+            None => match self.product {
+                Product::Elasticsearch => COMPOSE_FILE.to_owned(),
+                Product::OpenSearch => OPENSEARCH_COMPOSE_FILE.to_owned(),
+            },
         };
         let written = template
-            .replace("${ELASTICSEARCH_IMAGE}", &self.image)
-            .replace("${ELASTICSEARCH_HEAP}", &heap.options().join(" "));
+            .replace("${SERVER_IMAGE}", &self.image)
+            .replace("${SERVER_HEAP}", &heap.options().join(" "));
         fs::write(&file, written).map_err(Error::system(format!("write {}", file.display())))?;
         let folder_name = folder.file_name().unwrap_or_default().to_string_lossy();
         Ok(Project {
@@ -109,7 +120,7 @@ impl Project {
 
     /// The address, such as `127.0.0.1:39201`, as soon as the engine knows it.
     pub fn address(&self) -> Option<String> {
-        let words = self.words(&["port", "elasticsearch", "9200"]);
+        let words = self.words(&["port", "server", "9200"]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = answers(&words, ANSWER_LIMIT)?;
         let text = String::from_utf8_lossy(&output.stdout);

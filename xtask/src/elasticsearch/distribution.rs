@@ -1,16 +1,18 @@
-//! Fetches and unpacks a distribution of Elasticsearch, once per user and version.
+//! Fetches and unpacks a distribution, once per user and version.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use zip::ZipArchive;
 
-use super::{Cache, Error, Version};
+use super::version::{Artifact, Source};
+use super::{Cache, Error, Version, jars};
 use crate::progress::Progress;
 
 /// The Maven plugin that fetches one artifact; pinned, so that every machine runs the same.
@@ -26,7 +28,7 @@ pub(super) fn folder(cache: &Cache, version: Version) -> Result<PathBuf, Error> 
         return Ok(folder);
     }
 
-    let _lock = cache.lock(&format!("elasticsearch-{version}"))?;
+    let _lock = cache.lock(&version.file_name())?;
     if folder.is_dir() {
         return Ok(folder); // Another process fetched it meanwhile.
     }
@@ -41,19 +43,25 @@ pub(super) fn folder(cache: &Cache, version: Version) -> Result<PathBuf, Error> 
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(cache.folder())
         .map_err(failed)?;
-    let unpacked = workshop.path().join("elasticsearch");
-    let zip = match zip_of_the_user(version) {
-        Some(zip) => zip,
-        None => fetch(version, &workshop.path().join("repository"))?,
-    };
-    unpack(version, &zip, &unpacked)?;
+    let unpacked = workshop.path().join("distribution");
+    match version.source() {
+        Source::Zip(artifact) => {
+            let zip = match zip_of_the_user(artifact) {
+                Some(zip) => zip,
+                None => fetch(version, artifact, workshop.path())?,
+            };
+            unpack(version, artifact, &zip, &unpacked)?;
+        }
+        Source::Jars => jars::assemble(version, workshop.path(), &unpacked)?,
+    }
+    make_readable(&unpacked).map_err(failed)?;
     fs::rename(&unpacked, &folder).map_err(failed)?;
-    // Dropping the workshop deletes the zip, when it was fetched here.
+    // Dropping the workshop deletes what was fetched.
     Ok(folder)
 }
 
 fn unfinished_prefix(version: Version) -> String {
-    format!("{UNFINISHED}{version}-")
+    format!("{UNFINISHED}{}-", version.id())
 }
 
 /// Only the holder of the lock makes such folders, so any that is there is nobody's.
@@ -68,9 +76,8 @@ fn remove_what_killed_runs_left(cache: &Cache, version: Version) {
 }
 
 /// The zip in the user's own Maven repository, if somebody fetched it before. It is read and left alone.
-fn zip_of_the_user(version: Version) -> Option<PathBuf> {
+fn zip_of_the_user(artifact: Artifact) -> Option<PathBuf> {
     let home = std::env::var_os("HOME")?;
-    let artifact = version.artifact();
     let zip = Path::new(&home)
         .join(".m2/repository")
         .join(artifact.path_in_repository());
@@ -79,21 +86,52 @@ fn zip_of_the_user(version: Version) -> Option<PathBuf> {
 }
 
 /// Lets Maven fetch the zip into a repository of its own, which is deleted afterwards: nothing of it stays in the user's.
-fn fetch(version: Version, repository: &Path) -> Result<PathBuf, Error> {
-    let artifact = version.artifact();
+fn fetch(version: Version, artifact: Artifact, workshop: &Path) -> Result<PathBuf, Error> {
+    let repository = workshop.join("repository");
+    let zip = repository.join(artifact.path_in_repository());
+    let arguments = [
+        FETCHING_GOAL.into(),
+        "-Dtransitive=false".into(),
+        format!("-Dartifact={}", artifact.coordinates()).into(),
+    ];
+    let progress = Progress::bytes(format!("Fetching {version}"), artifact.bytes);
+    let result = watch_maven(version, workshop, &repository, &arguments, || {
+        progress.set(size_under_way(&zip));
+    });
+    progress.finish();
+    result?;
+    Ok(zip)
+}
+
+/// Runs Maven in a folder, with a repository of its own.
+pub(super) fn run_maven(
+    version: Version,
+    folder: &Path,
+    repository: &Path,
+    arguments: &[OsString],
+) -> Result<(), Error> {
+    let progress = Progress::steps(format!("Fetching {version}"), 1);
+    let result = watch_maven(version, folder, repository, arguments, || ());
+    progress.finish();
+    result
+}
+
+/// The same; `look` is called again and again meanwhile, since quiet Maven says nothing and loud Maven too much.
+fn watch_maven(
+    version: Version,
+    folder: &Path,
+    repository: &Path,
+    arguments: &[OsString],
+    look: impl Fn(),
+) -> Result<(), Error> {
     let log_path = repository.with_extension("log");
     let log = File::create(&log_path).map_err(Error::system("write Maven's log"))?;
     let mut maven = Command::new("mvn")
-        .args([
-            "--batch-mode",
-            "--quiet",
-            FETCHING_GOAL,
-            "-Dtransitive=false",
-        ])
-        .arg(format!("-Dartifact={}", artifact.coordinates()))
+        .args(["--batch-mode", "--quiet"])
+        .args(arguments)
         .arg(format!("-Dmaven.repo.local={}", repository.display()))
-        // Away from any pom.xml.
-        .current_dir(repository.parent().unwrap_or(repository))
+        // Away from any pom.xml but our own.
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(
             log.try_clone()
@@ -105,11 +143,15 @@ fn fetch(version: Version, repository: &Path) -> Result<PathBuf, Error> {
             found: format!("`mvn` can't be run ({error})"),
             version,
         })?;
-
-    let succeeded = watch(&mut maven, version, repository)?;
-    let zip = repository.join(artifact.path_in_repository());
-    if succeeded && zip.is_file() {
-        return Ok(zip);
+    let succeeded = loop {
+        if let Some(status) = maven.try_wait().map_err(Error::system("wait for mvn"))? {
+            break status.success();
+        }
+        look();
+        thread::sleep(Duration::from_millis(250));
+    };
+    if succeeded {
+        return Ok(());
     }
     let log = fs::read_to_string(&log_path).unwrap_or_default();
     let reason = log
@@ -120,21 +162,6 @@ fn fetch(version: Version, repository: &Path) -> Result<PathBuf, Error> {
         version,
         reason: format!("mvn failed: {reason}"),
     })
-}
-
-/// Waits for Maven and shows how the zip grows; quiet Maven says nothing and loud Maven too much.
-fn watch(maven: &mut Child, version: Version, repository: &Path) -> Result<bool, Error> {
-    let artifact = version.artifact();
-    let zip = repository.join(artifact.path_in_repository());
-    let progress = Progress::bytes(format!("Fetching Elasticsearch {version}"), artifact.bytes);
-    loop {
-        if let Some(status) = maven.try_wait().map_err(Error::system("wait for mvn"))? {
-            progress.finish();
-            return Ok(status.success());
-        }
-        progress.set(size_under_way(&zip));
-        thread::sleep(Duration::from_millis(250));
-    }
 }
 
 /// The size of the largest file beside the zip to be: Maven gives it another name until it is complete.
@@ -153,7 +180,7 @@ fn size_under_way(zip: &Path) -> u64 {
 }
 
 /// Unpacks the Elasticsearch folder of the zip, and nothing else of it.
-fn unpack(version: Version, zip: &Path, target: &Path) -> Result<(), Error> {
+fn unpack(version: Version, artifact: Artifact, zip: &Path, target: &Path) -> Result<(), Error> {
     let failed = |reason: String| Error::Distribution {
         version,
         reason: format!("{}: {reason}", zip.display()),
@@ -161,7 +188,7 @@ fn unpack(version: Version, zip: &Path, target: &Path) -> Result<(), Error> {
     let file = File::open(zip).map_err(|error| failed(error.to_string()))?;
     let mut archive =
         ZipArchive::new(io::BufReader::new(file)).map_err(|error| failed(error.to_string()))?;
-    let inside = version.artifact().folder_in_zip();
+    let inside = artifact.folder_in_zip();
 
     let names: Vec<String> = archive
         .file_names()
@@ -169,10 +196,7 @@ fn unpack(version: Version, zip: &Path, target: &Path) -> Result<(), Error> {
         .filter(|name| name.starts_with(&inside))
         .map(|name| name.into_owned())
         .collect();
-    let progress = Progress::steps(
-        format!("Unpacking Elasticsearch {version}"),
-        names.len() as u64,
-    );
+    let progress = Progress::steps(format!("Unpacking {version}"), names.len() as u64);
     for name in names {
         let mut entry = archive
             .by_name(&name)
@@ -194,7 +218,7 @@ fn unpack(version: Version, zip: &Path, target: &Path) -> Result<(), Error> {
         progress.advance();
     }
     progress.finish();
-    make_readable(target).map_err(|error| failed(error.to_string()))
+    Ok(())
 }
 
 fn write_file(content: &mut impl io::Read, path: &Path) -> io::Result<()> {

@@ -1,20 +1,27 @@
 //! The Java virtual machine: which one, with which command line and configuration.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::security::Security;
-use super::{Error, Heap, Version};
+use super::{Error, Heap, Product, Version, jars};
 
-/// The oldest Java that runs both versions of Elasticsearch.
-pub(super) const OLDEST: u32 = 17;
+/// The variables that name a Java; the second one is for who keeps a newer one beside the common one.
+const HOMES: [&str; 2] = ["JAVA_HOME", "JAVA21_HOME"];
 
-/// The newest Java that runs both: 24 lost the security manager, without which neither starts.
-pub(super) const NEWEST: u32 = 23;
+/// Where systems keep their Javas, and what is between such a folder's entries and a Java's home.
+const USUAL_FOLDERS: [(&str, &str); 4] = [
+    ("/usr/lib/jvm", ""),
+    ("/usr/java", ""),
+    ("/opt", ""),
+    ("/Library/Java/JavaVirtualMachines", "Contents/Home"),
+];
 
-/// A Java that can run Elasticsearch.
+/// A Java that can run a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Java {
     /// The program.
@@ -22,6 +29,16 @@ pub(super) struct Java {
     /// Its feature release, for example 17.
     pub release: u32,
 }
+
+/// The log settings of OpenSearch, whose jars come with none. What goes to the console ends up in the server's log.
+const LOG_TO_CONSOLE: &str = "status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%c{1.}] %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+";
 
 /// What one server is made of: its own folders, and what it shares.
 #[derive(Debug, Clone, Copy)]
@@ -44,36 +61,120 @@ pub(super) struct CommandLine {
 }
 
 impl Java {
-    /// The Java of `JAVA_HOME`, else of the PATH.
-    pub fn find() -> Result<Self, Error> {
-        let program = match std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty()) {
-            Some(home) => Path::new(&home).join("bin/java"),
-            None => PathBuf::from("java"),
+    /// The first Java that can run this version: of `JAVA_HOME`, `JAVA21_HOME`, the PATH, or one beside it or in a usual folder.
+    pub fn find(version: Version) -> Result<Self, Error> {
+        let suitable = version.java();
+        let mut found = Vec::new();
+        for program in programs() {
+            let Some(release) = release_of_program(&program) else {
+                continue;
+            };
+            if suitable.contains(&release) {
+                return Ok(Self { program, release });
+            }
+            found.push(format!("Java {release} ({})", program.display()));
+        }
+        let found = if found.is_empty() {
+            "no Java can be run here".to_owned()
+        } else {
+            format!("here is only {}", found.join(", "))
         };
-        let output = Command::new(&program)
-            .arg("-version")
-            .output()
-            .map_err(|error| Error::Java {
-                found: format!("`{}` can't be run ({error})", program.display()),
-            })?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        match release_of(&text) {
-            Some(release) if (OLDEST..=NEWEST).contains(&release) => Ok(Self { program, release }),
-            Some(release) => Err(Error::Java {
-                found: format!("`{}` is Java {release}", program.display()),
-            }),
-            None => Err(Error::Java {
-                found: format!("`{} -version` tells no version", program.display()),
-            }),
+        Err(Error::Java { version, found })
+    }
+
+    /// The command that runs the server in the foreground.
+    pub fn command_line(&self, version: Version, heap: &Heap, layout: Layout<'_>) -> CommandLine {
+        match version {
+            Version::Elasticsearch7_17 => self.command_line_of_7(heap, layout),
+            Version::Elasticsearch8_16 | Version::Elasticsearch8_19 => {
+                self.command_line_of_8(heap, layout)
+            }
+            Version::Elasticsearch9_4 => self.command_line_of_9(heap, layout),
+            Version::OpenSearch2_19 | Version::OpenSearch3_6 => {
+                self.command_line_of_opensearch(version, heap, layout)
+            }
         }
     }
 
-    /// The command that runs Elasticsearch in the foreground.
-    pub fn command_line(&self, version: Version, heap: &Heap, layout: Layout<'_>) -> CommandLine {
-        match version {
-            Version::V8 => self.command_line_of_8(heap, layout),
-            Version::V7 => self.command_line_of_7(heap, layout),
+    /// 9.x has a launcher that takes everything from its environment, where the start script would put it.
+    fn command_line_of_9(
+        &self,
+        heap: &Heap,
+        Layout {
+            distribution,
+            folder,
+            ..
+        }: Layout<'_>,
+    ) -> CommandLine {
+        let mut words = vec![OsString::from(&self.program)];
+        words.extend(["-Xms4m", "-Xmx64m", "-XX:+UseSerialGC"].map(OsString::from));
+        words.push("-cp".into());
+        words.push(class_path(distribution, &["lib/tools/server-launcher/*"]));
+        words.push("org.elasticsearch.server.launcher.ServerLauncher".into());
+        let mut environment: Vec<(&'static str, OsString)> = vec![
+            ("ES_HOME", distribution.into()),
+            ("ES_PATH_CONF", folder.join("config").into()),
+            ("JAVA", self.program.clone().into()),
+            ("ES_DISTRIBUTION_TYPE", "tar".into()),
+            ("ES_JAVA_OPTS", heap.options().join(" ").into()),
+            ("ES_TMPDIR", folder.join("tmp").into()),
+        ];
+        if let Some(home) = self.home() {
+            environment.push(("ES_JAVA_HOME", home.into()));
+            environment.push(("JAVA_TYPE", "ES_JAVA_HOME".into()));
         }
+        CommandLine { words, environment }
+    }
+
+    /// OpenSearch is put together from jars here, so there is no script that could start it.
+    fn command_line_of_opensearch(
+        &self,
+        version: Version,
+        heap: &Heap,
+        Layout {
+            distribution,
+            folder,
+            ..
+        }: Layout<'_>,
+    ) -> CommandLine {
+        let mut words = vec![OsString::from(&self.program)];
+        words.extend(heap.options().map(OsString::from));
+        words.extend(
+            [
+                "-XX:+UseG1GC",
+                "-Xss1m",
+                "-Djava.awt.headless=true",
+                "-Dfile.encoding=UTF-8",
+                "-Djna.nosys=true",
+                "-Dio.netty.noUnsafe=true",
+                "-Dio.netty.noKeySetOptimization=true",
+                "-Dlog4j.shutdownHookEnabled=false",
+                "-Dlog4j2.disable.jmx=true",
+                "-Dlog4j2.formatMsgNoLookups=true",
+                "-Djava.locale.providers=SPI,CLDR",
+            ]
+            .map(OsString::from),
+        );
+        if jars::needs_security_manager(version) {
+            words.push("-Djava.security.manager=allow".into());
+        }
+        words.push(property("java.io.tmpdir", &folder.join("tmp")));
+        words.push(property("opensearch.path.home", distribution));
+        words.push(property("opensearch.path.conf", &folder.join("config")));
+        words.push("-Dopensearch.distribution.type=tar".into());
+        words.push("-cp".into());
+        words.push(class_path(distribution, &["lib/*"]));
+        words.push("org.opensearch.bootstrap.OpenSearch".into());
+        CommandLine {
+            words,
+            environment: Vec::new(),
+        }
+    }
+
+    /// The folder that it is installed in.
+    fn home(&self) -> Option<PathBuf> {
+        let program = self.program.canonicalize().ok()?;
+        Some(program.parent()?.parent()?.to_owned())
     }
 
     /// The start script of 8.x is missing from the artifact, but what it calls is there: a launcher that starts the server as a child process.
@@ -184,6 +285,10 @@ pub(super) fn write_configuration(
         let path = shipped.join(name);
         fs::read_to_string(&path).map_err(Error::system(format!("read {}", path.display())))
     };
+    if version.product() == Product::OpenSearch {
+        write("opensearch.yml", settings(version, layout, security))?;
+        return write("log4j2.properties", LOG_TO_CONSOLE.to_owned());
+    }
     write("elasticsearch.yml", settings(version, layout, security))?;
     if let Some(security) = security {
         security.write_configuration(&config)?;
@@ -213,8 +318,8 @@ search.keep_alive_interval: 1s
     );
     match security {
         Some(security) => settings.push_str(&security.settings()),
-        // The artifact of 7.17 has no security to be switched off.
-        None if version == Version::V8 => settings.push_str("xpack.security.enabled: false\n"),
+        // The others have no security to be switched off.
+        None if version.has_security() => settings.push_str("xpack.security.enabled: false\n"),
         None => {}
     }
     settings
@@ -257,6 +362,61 @@ fn class_path(distribution: &Path, parts: &[&str]) -> OsString {
         path.push(distribution.join(part));
     }
     path
+}
+
+/// The releases in words.
+pub(super) fn spelled(releases: &RangeInclusive<u32>) -> String {
+    let (oldest, newest) = (releases.start(), releases.end());
+    if *newest == u32::MAX {
+        format!("Java {oldest} or newer")
+    } else {
+        format!("Java {oldest} to {newest}")
+    }
+}
+
+/// Every Java there may be, the one meant most likely first.
+fn programs() -> Vec<PathBuf> {
+    let of_home = |home: &Path| home.join("bin/java");
+    let mut programs: Vec<PathBuf> = HOMES
+        .iter()
+        .filter_map(|name| std::env::var_os(name).filter(|home| !home.is_empty()))
+        .map(|home| of_home(Path::new(&home)))
+        .collect();
+    let first = on_the_path();
+    programs.extend(first.clone());
+    // Where one Java is, others are.
+    let beside = first
+        .and_then(|java| java.canonicalize().ok())
+        .and_then(|java| Some((java.ancestors().nth(3)?.to_owned(), "")));
+    let usual = USUAL_FOLDERS.map(|(folder, below)| (PathBuf::from(folder), below));
+    for (folder, below) in beside.into_iter().chain(usual) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = entries
+            .map(|entry| of_home(&entry.path().join(below)))
+            .filter(|program| program.is_file())
+            .collect();
+        found.sort();
+        programs.extend(found);
+    }
+    // Links lead to the same one by several ways.
+    let mut seen = HashSet::new();
+    programs.retain(|program| {
+        let real = program.canonicalize().unwrap_or_else(|_| program.clone());
+        seen.insert(real)
+    });
+    programs
+}
+
+/// The `java` that a shell would run.
+fn on_the_path() -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join("java"))
+        .find(|program| program.is_file())
+}
+
+fn release_of_program(program: &Path) -> Option<u32> {
+    let output = Command::new(program).arg("-version").output().ok()?;
+    release_of(&String::from_utf8_lossy(&output.stderr))
 }
 
 /// Reads the feature release from what `java -version` prints.
@@ -306,8 +466,29 @@ mod tests {
     }
 
     #[test]
+    fn the_java_of_a_version_is_said_in_words() {
+        assert_eq!(spelled(&Version::OpenSearch2_19.java()), "Java 17 to 23");
+        assert_eq!(
+            spelled(&Version::Elasticsearch9_4.java()),
+            "Java 21 or newer"
+        );
+    }
+
+    #[test]
+    fn only_opensearch_2_has_a_security_manager() {
+        let allowed = "-Djava.security.manager=allow".to_owned();
+        assert!(command_line(Version::OpenSearch2_19).contains(&allowed));
+        let words = command_line(Version::OpenSearch3_6);
+        assert!(!words.contains(&allowed));
+        assert_eq!(
+            words.last().map(String::as_str),
+            Some("org.opensearch.bootstrap.OpenSearch")
+        );
+    }
+
+    #[test]
     fn version_8_is_started_by_its_launcher() {
-        let words = command_line(Version::V8);
+        let words = command_line(Version::Elasticsearch8_19);
         assert_eq!(
             words.last().map(String::as_str),
             Some("org.elasticsearch.launcher.CliToolLauncher")
@@ -320,7 +501,7 @@ mod tests {
 
     #[test]
     fn version_7_gets_its_heap_on_the_command_line() {
-        let words = command_line(Version::V7);
+        let words = command_line(Version::Elasticsearch7_17);
         assert_eq!(
             words.last().map(String::as_str),
             Some("org.elasticsearch.bootstrap.Elasticsearch")
@@ -330,18 +511,26 @@ mod tests {
     }
 
     #[test]
-    fn only_version_8_knows_the_security_setting() {
+    fn only_servers_with_security_know_its_setting() {
         let layout = Layout {
             distribution: Path::new(LAYOUT.0),
             folder: Path::new("/x"),
             data: None,
         };
-        assert!(settings(Version::V8, layout, None).contains("xpack.security.enabled: false"));
-        assert!(!settings(Version::V7, layout, None).contains("xpack"));
-        assert!(settings(Version::V8, layout, None).contains("path.data: /x/data\n"));
+        assert!(
+            settings(Version::Elasticsearch8_19, layout, None)
+                .contains("xpack.security.enabled: false")
+        );
+        assert!(!settings(Version::Elasticsearch7_17, layout, None).contains("xpack"));
+        assert!(!settings(Version::OpenSearch3_6, layout, None).contains("xpack"));
+        assert!(
+            settings(Version::Elasticsearch8_19, layout, None).contains("path.data: /x/data\n")
+        );
         let data = Some(Path::new("/kept"));
         let elsewhere = Layout { data, ..layout };
-        assert!(settings(Version::V8, elsewhere, None).contains("path.data: /kept\n"));
+        assert!(
+            settings(Version::Elasticsearch8_19, elsewhere, None).contains("path.data: /kept\n")
+        );
     }
 
     #[test]

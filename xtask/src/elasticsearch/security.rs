@@ -37,7 +37,7 @@ pub enum ClientCertificates {
 pub struct Secured {
     /// Its address, for example `https://localhost:39201`.
     pub url: String,
-    /// Its version, for example `8.16.6`.
+    /// Its version, for example `8.19.8`.
     pub version: String,
     /// The name of the superuser.
     pub user: String,
@@ -58,8 +58,9 @@ impl Secured {
     }
 }
 
-/// Starts a secured server for the calling process, always of 8.16.6; every call with the same argument returns the same one.
+/// Starts a secured server for the calling process; every call with the same argument returns the same one.
 ///
+/// It is of the version [`Version::wanted`], or of the default one where that has no security that could be switched on.
 /// It is stopped like those of [`super::for_this_process`]. It needs a container engine with the official image, or a JDK and Maven:
 /// a cluster named by `ELASTICSEARCH_URL` is no substitute, because nobody should hand a superuser's password to tests.
 pub fn secured_for_this_process(
@@ -77,9 +78,15 @@ pub fn secured_for_this_process(
                 doing: "make certificates for a secured server".to_owned(),
                 reason: error.to_string(),
             })?;
+            let wanted = Version::wanted()?;
+            let of_version = if wanted.has_security() {
+                wanted
+            } else {
+                Version::default()
+            };
             let server = Server::start(
                 &Cache::of_this_user()?,
-                Version::V8,
+                of_version,
                 HEAP.parse()?,
                 Lifetime::OfThisProcess,
                 Some(&security),

@@ -124,7 +124,7 @@ impl Server {
         security: Option<&Security>,
         data: Option<&Path>,
     ) -> Result<Self, Error> {
-        let java = Java::find()?;
+        let java = Java::find(version)?;
         let distribution = distribution::folder(cache, version)?;
         let folder = own_folder(cache)?;
         let layout = Layout {
@@ -261,6 +261,7 @@ fn connect(
 fn describe(url: String, version: Version, origin: Origin) -> Elasticsearch {
     Elasticsearch {
         url,
+        product: version.product(),
         version: version.number().to_owned(),
         origin,
     }

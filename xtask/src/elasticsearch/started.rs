@@ -1,4 +1,4 @@
-//! The server that `cargo xtask elasticsearch start` starts, and that outlives the command.
+//! The server that `cargo xtask server start` starts, and that outlives the command.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ struct State {
     folder: PathBuf,
 }
 
-/// Which Elasticsearch a process would use now.
+/// Which server a process would use now.
 #[derive(Debug)]
 pub enum Status {
     /// This one, which already runs.
@@ -66,7 +66,7 @@ pub fn stop(version: Version) -> Result<(), Error> {
         if !server::wait_until_gone(&state.folder) {
             let reason = format!("process {} does not end", state.keeper);
             return Err(Error::System {
-                doing: format!("stop Elasticsearch {version}"),
+                doing: format!("stop {version}"),
                 reason,
             });
         }
@@ -80,7 +80,7 @@ pub fn stop(version: Version) -> Result<(), Error> {
     }
 }
 
-/// Tells which Elasticsearch a process would use now.
+/// Tells which server a process would use now.
 pub fn status(version: Version) -> Result<Status, Error> {
     Ok(match super::running(version)? {
         Some(found) => Status::Runs(found),
@@ -97,6 +97,7 @@ pub(super) fn find(cache: &Cache, version: Version) -> Option<Elasticsearch> {
     version_of(&Client::new(&state.url).with_timeout(Duration::from_secs(10))).ok()?;
     Some(Elasticsearch {
         url: state.url,
+        product: version.product(),
         version: state.version,
         origin: Origin::Started,
     })
@@ -108,5 +109,5 @@ fn read(cache: &Cache, version: Version) -> Option<State> {
 }
 
 fn lock(cache: &Cache, version: Version) -> Result<fs::File, Error> {
-    cache.lock(&format!("started-{version}"))
+    cache.lock(&format!("started-{}", version.id()))
 }
