@@ -20,8 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::auth::jwt::RequiredClaim;
-use crate::auth::{JwtSettings, NamedToken, static_tokens};
+use crate::auth::jwt::{ClaimPath, RequiredClaim};
+use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
 use crate::elasticsearch::credentials::read_secret;
 use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
 use crate::elasticsearch::{ConnectionSettings, Credentials};
@@ -258,7 +258,8 @@ pub struct Settings {
     pub access_token_file: Option<PathBuf>,
 
     /// URL where an OAuth2 or OpenID provider publishes its keys; its tokens are accepted then, and the static token is not
-    /// [also: SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI] [default: none]
+    /// [also: CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI, SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI]
+    /// [default: what the document of --issuer says]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_JWK_SET_URI",
@@ -268,17 +269,25 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwk_set_uri: Option<Url>,
 
-    /// Audience that a provider's token has to have [also: CAMUNDA_OPTIMIZE_API_AUDIENCE] [default: optimize]
+    /// Audiences of which a provider's token has to have one [also: CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES,
+    /// CAMUNDA_OPTIMIZE_API_AUDIENCE] [default: optimize]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_AUDIENCE",
         value_name = "AUDIENCE",
+        value_delimiter = ',',
         help_heading = "Access"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audience: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub audience: Option<Vec<String>>,
 
-    /// Issuer that a provider's token has to have [default: any]
+    /// Issuer that a provider's token has to have. Without --jwk-set-uri it is the URL of an OpenID provider, whose document says
+    /// where its keys are; its tokens are accepted then, and the static token is not [also:
+    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI] [default: any]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_ISSUER",
@@ -287,6 +296,17 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+
+    /// Claim of a provider's token that names its client in the log and in limits; dots lead into claims within others [also:
+    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM] [default: the first there is of client_id, azp and sub]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_CLIENT_CLAIM",
+        value_name = "NAME",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_claim: Option<String>,
 
     /// Scope that a provider's token has to have [default: none]
     #[arg(
@@ -928,36 +948,94 @@ fn tls(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
 
 /// How tokens of a provider are verified, if there is one.
 fn jwt(settings: &Settings) -> Result<Option<JwtSettings>, ConfigError> {
-    let Some(key_set_url) = settings.jwk_set_uri.clone() else {
-        // Without a provider these would silently not be checked; an audience has a default in Optimize's env files.
-        let given = [
-            ("--issuer", &settings.issuer),
-            ("--required-scope", &settings.required_scope),
-            ("--required-claim", &settings.required_claim),
-        ];
-        return match given.into_iter().find(|(_, value)| value.is_some()) {
-            Some((setting, _)) => Err(wrong(setting, "it needs --jwk-set-uri")),
-            None => Ok(None),
-        };
-    };
-    if !matches!(key_set_url.scheme(), "http" | "https") || key_set_url.host().is_none() {
-        return Err(wrong(
-            "--jwk-set-uri",
-            "it must begin with http:// or https:// and name a host",
-        ));
-    }
     let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let issuer = filled(&settings.issuer);
+    let keys = match (&settings.jwk_set_uri, &issuer) {
+        (Some(url), _) => KeySource::KeySet(provider_url("--jwk-set-uri", url.clone())?),
+        (None, Some(issuer)) => {
+            let url = Url::parse(issuer).map_err(|error| {
+                wrong(
+                    "--issuer",
+                    format!("`{issuer}` is no URL to find keys at ({error}); set --jwk-set-uri"),
+                )
+            })?;
+            if url.query().is_some() || url.fragment().is_some() {
+                return Err(wrong(
+                    "--issuer",
+                    "an issuer to find keys at has neither query nor fragment",
+                ));
+            }
+            KeySource::Issuer {
+                name: issuer.clone(),
+                url: provider_url("--issuer", url)?,
+            }
+        }
+        (None, None) => {
+            // Without a provider these would silently not be checked; an audience has a default in Optimize's env files, and
+            // those of the whole of Camunda may name a claim.
+            let given = [
+                ("--required-scope", &settings.required_scope),
+                ("--required-claim", &settings.required_claim),
+            ];
+            return match given.into_iter().find(|(_, value)| value.is_some()) {
+                Some((setting, _)) => Err(wrong(setting, "it needs --jwk-set-uri or --issuer")),
+                None => Ok(None),
+            };
+        }
+    };
     let required_claim = filled(&settings.required_claim)
         .map(|claim| claim.parse::<RequiredClaim>())
         .transpose()
         .map_err(|problem| wrong("--required-claim", problem))?;
+    let client_claim = filled(&settings.client_claim)
+        .map(|claim| claim.parse::<ClaimPath>())
+        .transpose()
+        .map_err(|problem| wrong("--client-claim", problem))?;
+    let mut audiences: Vec<String> = (settings.audience.iter().flatten())
+        .map(|audience| audience.trim().to_owned())
+        .filter(|audience| !audience.is_empty())
+        .collect();
+    if audiences.is_empty() {
+        audiences.push(DEFAULT_AUDIENCE.to_owned());
+    }
     Ok(Some(JwtSettings {
-        key_set_url,
-        audience: filled(&settings.audience).unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
-        issuer: filled(&settings.issuer),
+        keys,
+        audiences,
+        issuer,
+        client_claim,
         required_scope: filled(&settings.required_scope),
         required_claim,
     }))
+}
+
+/// An address of a provider of tokens.
+fn provider_url(setting: &'static str, url: Url) -> Result<Url, ConfigError> {
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong(
+            setting,
+            "it must begin with http:// or https:// and name a host",
+        ));
+    }
+    Ok(url)
+}
+
+/// A key of the file that had one value before it could have several.
+fn one_or_several<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrSeveral {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(
+        Option::<OneOrSeveral>::deserialize(deserializer)?.map(|value| match value {
+            OneOrSeveral::One(value) => vec![value],
+            OneOrSeveral::Several(values) => values,
+        }),
+    )
 }
 
 fn connection(

@@ -40,15 +40,39 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
         elasticsearch_accept_invalid_certificates: boolean(
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_SSL_SELF_SIGNED",
         )?,
-        jwk_set_uri: url(
-            variable,
-            "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI",
-        )?,
-        audience: variable("CAMUNDA_OPTIMIZE_API_AUDIENCE").cloned(),
+        // The names of 8.10, which win over the older ones (fact file G, section 3.3).
+        jwk_set_uri: match url(variable, "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI")? {
+            None => url(
+                variable,
+                "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI",
+            )?,
+            newer => newer,
+        },
+        issuer: variable("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI").cloned(),
+        audience: list(
+            environment,
+            "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES",
+        )
+        .or_else(|| Some(vec![variable("CAMUNDA_OPTIMIZE_API_AUDIENCE")?.clone()])),
+        client_claim: variable("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM").cloned(),
         index_prefix: variable("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX").cloned(),
         assignee_analytics: boolean("CAMUNDA_OPTIMIZE_UI_USER_TASK_ASSIGNEE_ANALYTICS_ENABLED")?,
         ..Settings::default()
     })
+}
+
+/// A list as Spring reads it: with commas, or one variable for each of its values, `NAME_0` and so on.
+fn list(environment: &Environment, name: &str) -> Option<Vec<String>> {
+    let filled = |value: &&String| !value.is_empty();
+    let with_commas = environment.get(name).filter(filled);
+    let values: Vec<String> = match with_commas {
+        Some(text) => text.split(',').map(|value| value.trim().into()).collect(),
+        None => (0..)
+            .map_while(|number: u32| environment.get(&format!("{name}_{number}")).filter(filled))
+            .cloned()
+            .collect(),
+    };
+    (!values.is_empty()).then_some(values)
 }
 
 fn url<'e>(

@@ -343,7 +343,7 @@ fn limits_have_defaults_and_bounds() {
                 required_scope: Some("export".to_owned()),
                 ..Settings::default()
             },
-            "--required-scope: it needs --jwk-set-uri",
+            "--required-scope: it needs --jwk-set-uri or --issuer",
         ),
     ] {
         assert!(problem(given, &[]).contains(setting), "{setting}");
@@ -400,4 +400,79 @@ fn only_a_secret_from_a_file_is_read_again() {
     let config = load(given(None), &variable).unwrap();
     assert_eq!(config.elasticsearch.secret_file, None);
     assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn keys_of_tokens_are_where_it_is_said_or_where_the_issuer_says() {
+    let jwt = |environment: &[(&str, &str)]| {
+        let config = load(Settings::default(), environment).unwrap();
+        config.jwt.unwrap()
+    };
+    let older = (
+        "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI",
+        "http://keycloak:18080/old",
+    );
+    let newer = (
+        "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI",
+        "http://keycloak:18080/new",
+    );
+    let issuer = (
+        "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI",
+        "https://h/realms/r",
+    );
+    let at = |url: &str| KeySource::KeySet(url.parse().unwrap());
+    assert_eq!(jwt(&[older]).keys, at(older.1));
+    assert_eq!(jwt(&[older]).issuer, None);
+    assert_eq!(jwt(&[older, newer]).keys, at(newer.1));
+    let both = jwt(&[older, issuer]);
+    assert_eq!(both.keys, at(older.1));
+    assert_eq!(both.issuer.as_deref(), Some(issuer.1));
+    assert_eq!(
+        jwt(&[issuer]).keys,
+        KeySource::Issuer {
+            name: issuer.1.to_owned(),
+            url: issuer.1.parse().unwrap()
+        }
+    );
+    for (issuer, words) in [
+        ("realm", "--jwk-set-uri"),
+        ("ftp://h/", "http://"),
+        ("https://h/?a=b", "query"),
+    ] {
+        let name = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI";
+        let problem = problem(Settings::default(), &[(name, issuer)]);
+        assert!(
+            problem.starts_with("--issuer") && problem.contains(words),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn audiences_are_a_list_and_the_newer_name_replaces_the_older_one() {
+    const OLDER: &str = "CAMUNDA_OPTIMIZE_API_AUDIENCE";
+    const NEWER: &str = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES";
+    let audiences = |environment: &[(&str, &str)]| {
+        let given = Settings {
+            jwk_set_uri: Some("https://h/keys".parse().unwrap()),
+            ..Settings::default()
+        };
+        load(given, environment).unwrap().jwt.unwrap().audiences
+    };
+    assert_eq!(audiences(&[]), ["optimize"]);
+    assert_eq!(audiences(&[(OLDER, "a,b")]), ["a,b"], "it is one there");
+    assert_eq!(audiences(&[(OLDER, "a"), (NEWER, "b, c")]), ["b", "c"]);
+    assert_eq!(audiences(&[(OLDER, "a"), (NEWER, "")]), ["a"]);
+    let first = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES_0";
+    let second = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES_1";
+    assert_eq!(audiences(&[(first, "b"), (second, "c")]), ["b", "c"]);
+
+    for (text, expected) in [
+        ("audience: one\n", vec!["one"]),
+        ("audience: [one, two]\n", vec!["one", "two"]),
+    ] {
+        let file = file(&format!("jwk-set-uri: https://h/keys\n{text}"));
+        let config = Config::load(Settings::default(), Some(file.path()), &Environment::new());
+        assert_eq!(config.unwrap().jwt.unwrap().audiences, expected);
+    }
 }

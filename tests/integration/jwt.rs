@@ -33,6 +33,8 @@ enum Behaviour {
     Bomb(Vec<u8>),
     /// Take the request and never answer.
     Hang,
+    /// By path, and 404 for others.
+    Paths(Vec<(&'static str, Value)>),
 }
 
 /// A provider's key server.
@@ -56,7 +58,9 @@ impl KeyServer {
                 thread::spawn(move || {
                     let mut request = [0; 4096];
                     // The request is small and its content is known.
-                    let _ = stream.read(&mut request);
+                    let read = stream.read(&mut request).unwrap_or(0);
+                    let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let path = request.split(' ').nth(1).unwrap_or_default();
                     *counter.lock().unwrap() += 1;
                     let behaviour = shared.lock().unwrap().clone();
                     let respond = |status: &str, headers: &str, body: &[u8]| {
@@ -78,6 +82,14 @@ impl KeyServer {
                         Behaviour::Flood => respond("200 OK", "", &vec![b' '; 3 * 1024 * 1024]),
                         Behaviour::Bomb(packed) => {
                             respond("200 OK", "Content-Encoding: gzip\r\n", &packed)
+                        }
+                        Behaviour::Paths(documents) => {
+                            match documents.iter().find(|(known, _)| *known == path) {
+                                Some((_, body)) => {
+                                    respond("200 OK", "", body.to_string().as_bytes())
+                                }
+                                None => respond("404 X", "", b""),
+                            }
                         }
                         Behaviour::Hang => {
                             thread::sleep(Duration::from_secs(60));
@@ -108,6 +120,30 @@ impl KeyServer {
         let url = format!("http://{}/keys", self.address);
         let flags = [&["--jwk-set-uri", &url], flags].concat();
         optimize.serve_with(&flags)
+    }
+}
+
+const DOCUMENT: &str = "/realms/r/.well-known/openid-configuration";
+
+impl KeyServer {
+    /// A provider whose issuer is `/realms/r` here, called as given, and whose document is that of its keys.
+    fn start_issuer(signers: &[&Signer], slash: &str) -> Self {
+        let server = Self::start(Behaviour::Status(503));
+        server.publish_at(&server.issuer(slash), "/keys", signers);
+        server
+    }
+
+    fn issuer(&self, slash: &str) -> String {
+        format!("http://{}/realms/r{slash}", self.address)
+    }
+
+    fn publish_at(&self, issuer: &str, path: &'static str, signers: &[&Signer]) {
+        let Behaviour::Publish(keys) = publish(signers) else {
+            unreachable!()
+        };
+        let address = format!("http://{}{path}", self.address);
+        let document = json!({"issuer": issuer, "jwks_uri": address, "token_endpoint": "http://x"});
+        self.set(Behaviour::Paths(vec![(DOCUMENT, document), (path, keys)]));
     }
 }
 
@@ -515,5 +551,163 @@ fn extensions_that_a_token_declares_critical_are_not_ignored() {
         json!({"crit": [7]}),
     ] {
         assert_refused(&service, &with_header(&signer, header), "");
+    }
+}
+
+#[test]
+fn keys_are_found_from_the_issuer_whatever_its_last_slash() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    for (configured, published, in_token) in
+        [("", "", ""), ("", "/", "/"), ("/", "", "/"), ("/", "/", "")]
+    {
+        let server = KeyServer::start_issuer(&[&signer], published);
+        let service = optimize.serve_with(&["--issuer", &server.issuer(configured)]);
+        let token = |iss: &str| signer.sign(&claims(json!({"iss": iss})));
+        assert_let_in(&service, &token(&server.issuer(in_token)));
+        assert_refused(
+            &service,
+            &token(&server.issuer("//")),
+            "it is of another issuer",
+        );
+        assert_refused(&service, &token("https://issuer.example"), "another issuer");
+        let mut nobodys = claims(json!({}));
+        nobodys.as_object_mut().unwrap().remove("iss");
+        assert_refused(&service, &signer.sign(&nobodys), "required, iss");
+        assert_eq!(server.requests(), 2, "the document and the keys, once each");
+    }
+}
+
+#[test]
+fn the_names_of_camunda_8_10_make_a_service_of_its_tokens() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let server = KeyServer::start_issuer(&[&signer], "");
+    let issuer = server.issuer("");
+    let service = Service::start(
+        &optimize.url,
+        &optimize.prefix,
+        &[],
+        &[
+            ("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI", &issuer),
+            (
+                "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES",
+                "optimize-api,other-api",
+            ),
+            ("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM", "azp"),
+            ("CAMUNDA_OPTIMIZE_API_AUDIENCE", "optimize"),
+        ],
+    );
+    service.wait_for_log("the static access token is ignored");
+    let token = |changes: Value| {
+        let mut changes = changes;
+        changes["iss"] = json!(issuer);
+        signer.sign(&claims(changes))
+    };
+    for aud in [
+        json!("optimize-api"),
+        json!("other-api"),
+        json!(["x", "other-api"]),
+    ] {
+        assert_let_in(&service, &token(json!({"aud": aud, "azp": "lake"})));
+    }
+    service.wait_for_log("client=\"lake\" key=\"ec\"");
+    // The newer name replaces the older one.
+    for aud in [json!("optimize"), json!(["x", "y"]), json!([])] {
+        assert_refused(&service, &token(json!({"aud": aud})), "another audience");
+    }
+    service.wait_for_log(r#"aud="optimize" expected="optimize-api, other-api""#);
+    service.wait_for_log(
+        "a request is not let in: the bearer token is not valid: it is for another audience",
+    );
+    // Without the claim it is the token of a person, who can't pass for a client by their name.
+    let aud = "optimize-api";
+    assert_let_in(&service, &token(json!({"aud": aud, "sub": "lake"})));
+    service.wait_for_log("client=\"subject lake\"");
+    assert_refused(
+        &service,
+        &token(json!({"aud": aud, "sub": null})),
+        "no claim that names its client",
+    );
+    assert_refused(
+        &service,
+        &token(json!({"aud": aud, "azp": ["a", "b"]})),
+        "is no text",
+    );
+    assert_refused(&service, TOKEN, "no JWT");
+}
+
+#[test]
+fn keys_of_an_issuer_are_rotated_and_may_move() {
+    let optimize = Optimize::install();
+    let (old, new, newest) = (
+        Signer::elliptic("old"),
+        Signer::elliptic("new"),
+        Signer::elliptic("newest"),
+    );
+    let server = KeyServer::start_issuer(&[&old], "");
+    let issuer = server.issuer("");
+    let service = optimize.serve_with(&["--issuer", &issuer]);
+    let token = |signer: &Signer| signer.sign(&claims(json!({"iss": issuer})));
+    assert_let_in(&service, &token(&old));
+    server.publish_at(&issuer, "/moved", &[&old, &new]);
+    thread::sleep(Duration::from_secs(11));
+    assert_let_in(&service, &token(&new));
+    assert_let_in(&service, &token(&old));
+
+    // The document is away, the keys are where they were.
+    let Behaviour::Publish(keys) = publish(&[&newest]) else {
+        unreachable!()
+    };
+    server.set(Behaviour::Paths(vec![("/moved", keys)]));
+    thread::sleep(Duration::from_secs(11));
+    assert_let_in(&service, &token(&newest));
+    assert_refused(&service, &token(&old), "key is not known");
+}
+
+#[test]
+fn a_document_that_is_not_the_issuers_gives_no_keys() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let Behaviour::Publish(keys) = publish(&[&signer]) else {
+        unreachable!()
+    };
+    for (document, words) in [
+        (
+            json!({"issuer": "ISSUER/other", "jwks_uri": "SERVER/keys"}),
+            "that of another one",
+        ),
+        (json!({"jwks_uri": "SERVER/keys"}), "no document"),
+        (json!({"issuer": "ISSUER"}), "no document"),
+        (
+            json!({"issuer": "ISSUER", "jwks_uri": "file:///keys"}),
+            "not safe",
+        ),
+        (json!({"issuer": "ISSUER", "jwks_uri": "/keys"}), "not safe"),
+        (json!([" ".repeat(2 * 1024 * 1024)]), "larger than"),
+    ] {
+        let server = KeyServer::start(Behaviour::Status(503));
+        let issuer = server.issuer("");
+        let document = document
+            .to_string()
+            .replace("ISSUER", &issuer)
+            .replace("SERVER", &format!("http://{}", server.address));
+        let document = serde_json::from_str(&document).unwrap();
+        server.set(Behaviour::Paths(vec![
+            (DOCUMENT, document),
+            ("/keys", keys.clone()),
+        ]));
+        let service = optimize.serve_with(&["--issuer", &issuer]);
+        let (status, detail) = ask(&service, &signer.sign(&claims(json!({"iss": issuer}))));
+        assert_eq!((status, server.requests()), (503, 1), "{detail}");
+        service.wait_for_log(words);
+    }
+    for behaviour in [Behaviour::Hang, Behaviour::Flood, Behaviour::Status(500)] {
+        let server = KeyServer::start(behaviour);
+        let service = optimize.serve_with(&["--issuer", &server.issuer("")]);
+        let started = Instant::now();
+        let (status, _) = ask(&service, &signer.sign(&claims(json!({}))));
+        assert_eq!((status, server.requests()), (503, 1));
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 }
