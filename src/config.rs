@@ -636,19 +636,25 @@ fn wrong(setting: &'static str, problem: impl fmt::Display) -> ConfigError {
 /// Begins the names of our environment variables.
 const OWN_PREFIX: &str = "OPTIMIZE_EXPORT_";
 /// Our variables that are no flags: secrets, which have no business on a command line, and the path of the file.
-const SECRET_VARIABLES: [&str; 4] = [
+const SECRET_VARIABLES: [&str; 5] = [
     "ACCESS_TOKEN",
+    "CLIENT_SECRET",
     "SCROLL_KEY",
     "ELASTICSEARCH_PASSWORD",
     "ELASTICSEARCH_API_KEY",
 ];
 /// Variables of the commands that talk to a running service; one environment may be shared by all commands.
-pub const CLIENT_VARIABLES: [&str; 5] = [
+pub const CLIENT_VARIABLES: [&str; 10] = [
     "OPTIMIZE_EXPORT_URL",
     "OPTIMIZE_EXPORT_CA_FILE",
     "OPTIMIZE_EXPORT_PAGE_SIZE",
     "OPTIMIZE_EXPORT_PAGINATION_TIMEOUT",
     "OPTIMIZE_EXPORT_RETRIES",
+    "OPTIMIZE_EXPORT_OAUTH_URL",
+    "OPTIMIZE_EXPORT_CLIENT_ID",
+    "OPTIMIZE_EXPORT_CLIENT_SECRET_FILE",
+    "OPTIMIZE_EXPORT_OAUTH_AUDIENCE",
+    "OPTIMIZE_EXPORT_OAUTH_SCOPE",
 ];
 /// Kubernetes puts these into every container of a namespace with a service called `optimize-export`.
 const KUBERNETES_VARIABLES: [&str; 2] = ["SERVICE_", "PORT"];

@@ -18,6 +18,9 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
+use crate::support::documents::{instances, raw_report};
+use crate::support::gate::{Gate, answer};
+use crate::support::service::command;
 use crate::support::{Optimize, Service, TOKEN};
 
 /// What the key server does with a request.
@@ -35,6 +38,8 @@ enum Behaviour {
     Hang,
     /// By path, and 404 for others.
     Paths(Vec<(&'static str, Value)>),
+    /// A token endpoint: status and body for a request.
+    Tokens(Arc<dyn Fn(&str) -> (u16, Value) + Send + Sync>),
 }
 
 /// A provider's key server.
@@ -90,6 +95,10 @@ impl KeyServer {
                                 }
                                 None => respond("404 X", "", b""),
                             }
+                        }
+                        Behaviour::Tokens(answer) => {
+                            let (status, body) = answer(&request);
+                            respond(&format!("{status} X"), "", body.to_string().as_bytes())
                         }
                         Behaviour::Hang => {
                             thread::sleep(Duration::from_secs(60));
@@ -710,4 +719,139 @@ fn a_document_that_is_not_the_issuers_gives_no_keys() {
         assert_eq!((status, server.requests()), (503, 1));
         assert!(started.elapsed() < Duration::from_secs(10));
     }
+}
+
+/// An export of 100 rows in pages of 10 with tokens of `provider`. Its third page has to be asked for again after 3 seconds.
+/// Gives exit code, messages and the rows' ids.
+fn export_with_tokens_of(
+    provider: &KeyServer,
+    keys: &KeyServer,
+) -> (i32, String, Vec<String>, String) {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 100));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let service = keys.serve(&optimize, &[]);
+    let busy = answer("503 X", "Retry-After: 3\r\n", "{}");
+    let gate = Gate::start(service.address, [(2, busy)]);
+    let output = command(&["export", "r", "-o", "-", "--page-size", "10"])
+        .args(["--url", &format!("http://{}", gate.address)])
+        .env(
+            "CAMUNDA_OAUTH_URL",
+            format!("http://{}/token", provider.address),
+        )
+        .env("CAMUNDA_CLIENT_ID", "lake&co")
+        .env("CAMUNDA_CLIENT_SECRET", "hush=+ hush")
+        .env("CAMUNDA_OPTIMIZE_OAUTH_AUDIENCE", "optimize.camunda.io")
+        .output()
+        .unwrap();
+    let rows = String::from_utf8(output.stdout).unwrap();
+    let id = |line: &str| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row["processInstanceId"].as_str().unwrap().to_owned()
+    };
+    let ids = rows.lines().map(id).collect();
+    let messages = String::from_utf8(output.stderr).unwrap();
+    assert!(!messages.contains("hush"), "{messages}");
+    (output.status.code().unwrap(), messages, ids, service.log())
+}
+
+/// A token endpoint whose tokens the service accepts for two seconds; a clock of the service may differ by 60.
+fn tokens_of_two_seconds(signer: Arc<Signer>, expires_in: Option<u32>) -> Behaviour {
+    Behaviour::Tokens(Arc::new(move |request| {
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let expected = "grant_type=client_credentials&client_id=lake%26co&client_secret=hush%3D%2B+hush\
+                        &audience=optimize.camunda.io";
+        if !request.starts_with("POST /token ") || body != expected {
+            return (
+                400,
+                json!({"error": "invalid_request", "error_description": body}),
+            );
+        }
+        let token = signer.sign(&claims(json!({"exp": now() - 58})));
+        let mut answer = json!({"access_token": token, "token_type": "Bearer"});
+        if let Some(seconds) = expires_in {
+            answer["expires_in"] = json!(seconds);
+        }
+        (200, answer)
+    }))
+}
+
+#[track_caller]
+fn assert_all_rows(ids: Vec<String>) {
+    let mut ids = ids;
+    ids.sort();
+    let expected: Vec<String> = (0..100).map(|number| format!("i-{number:03}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn an_export_renews_its_token_in_time() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    let provider = KeyServer::start(tokens_of_two_seconds(signer, Some(2)));
+    let (code, messages, ids, log) = export_with_tokens_of(&provider, &keys);
+    assert_eq!(code, 0, "{messages}");
+    assert_all_rows(ids);
+    assert!(provider.requests() >= 2, "{}", provider.requests());
+    assert!(!log.contains("not let in"), "{log}");
+}
+
+#[test]
+fn an_export_whose_token_expires_unexpectedly_goes_on_with_another_one() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    // Nothing said, or more than is true.
+    for expires_in in [None, Some(300)] {
+        let provider = KeyServer::start(tokens_of_two_seconds(Arc::clone(&signer), expires_in));
+        let (code, messages, ids, log) = export_with_tokens_of(&provider, &keys);
+        assert_eq!(code, 0, "{messages}");
+        assert_all_rows(ids);
+        assert!(log.contains("it has expired"), "{log}");
+        assert!(!messages.contains("from its beginning"), "{messages}");
+    }
+}
+
+#[test]
+fn what_a_token_provider_refuses_is_told_and_what_passes_is_tried_again() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    let refusing = Behaviour::Tokens(Arc::new(|_| {
+        let why = "no such client";
+        (
+            401,
+            json!({"error": "invalid_client", "error_description": why}),
+        )
+    }));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(refusing), &keys);
+    assert!(
+        messages.contains("status 401: invalid_client no such client"),
+        "{messages}"
+    );
+    assert_eq!((code, ids.len()), (4, 0));
+
+    let empty = Behaviour::Tokens(Arc::new(|_| (200, json!({"id_token": "hush"}))));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(empty), &keys);
+    assert_eq!((code, ids.len()), (1, 0), "{messages}");
+
+    // Tokens that are never accepted are not asked for again and again.
+    let stranger = Arc::new(Signer::elliptic("ec"));
+    let provider = KeyServer::start(tokens_of_two_seconds(stranger, Some(2)));
+    let (code, messages, ids, _) = export_with_tokens_of(&provider, &keys);
+    assert_eq!((code, ids.len()), (4, 0), "{messages}");
+    assert_eq!(provider.requests(), 1);
+
+    let tries = Mutex::new(0);
+    let Behaviour::Tokens(tokens) = tokens_of_two_seconds(signer, Some(2)) else {
+        unreachable!()
+    };
+    let busy_at_first = Behaviour::Tokens(Arc::new(move |request| {
+        *tries.lock().unwrap() += 1;
+        if *tries.lock().unwrap() < 3 {
+            return (503, json!({}));
+        }
+        tokens(request)
+    }));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(busy_at_first), &keys);
+    assert_eq!(code, 0, "{messages}");
+    assert_all_rows(ids);
 }
