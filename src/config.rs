@@ -24,13 +24,15 @@ use crate::auth::jwt::{ClaimPath, RequiredClaim};
 use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
 use crate::elasticsearch::credentials::read_secret;
 use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
-use crate::elasticsearch::{ConnectionSettings, Credentials};
+use crate::elasticsearch::{ConnectionSettings, Credentials, SigningSettings};
 use crate::export::ExportSettings;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
 use crate::raw_data::variables::ObjectVariables;
 
 mod optimize_names;
+
+use optimize_names::Database;
 
 /// Rows that a page may have at most: Elasticsearch's `index.max_result_window` and Optimize's own limit.
 pub const MAX_LIMIT: u32 = 10_000;
@@ -126,8 +128,10 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_path: Option<String>,
 
-    /// URLs of Elasticsearch nodes; a path is put in front of every request [also: OPTIMIZE_ELASTICSEARCH_HOST,
-    /// OPTIMIZE_ELASTICSEARCH_HTTP_PORT, CAMUNDA_OPTIMIZE_ELASTICSEARCH_SSL_ENABLED] [default: http://localhost:9200]
+    /// URLs of Elasticsearch or OpenSearch nodes; a path is put in front of every request. With
+    /// CAMUNDA_OPTIMIZE_DATABASE=opensearch Optimize's variables for OpenSearch count, CAMUNDA_OPTIMIZE_OPENSEARCH_…, in place of
+    /// those for Elasticsearch [also: OPTIMIZE_ELASTICSEARCH_HOST, OPTIMIZE_ELASTICSEARCH_HTTP_PORT,
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SSL_ENABLED] [default: http://localhost:9200]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_ELASTICSEARCH_URL",
@@ -223,6 +227,22 @@ pub struct Settings {
     #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_ACCEPT_INVALID_CERTIFICATES", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_accept_invalid_certificates: Option<bool>,
+
+    /// Sign requests for Amazon OpenSearch Service, with credentials that are found as AWS's own tools find them; user name and
+    /// password are not sent then [also: CAMUNDA_OPTIMIZE_OPENSEARCH_AWS_ENABLED] [default: false]
+    #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_AWS_SIGNING", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_aws_signing: Option<bool>,
+
+    /// Region that requests are signed for, such as eu-central-1 [default: found as AWS's own tools find it]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_AWS_REGION",
+        value_name = "REGION",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_aws_region: Option<String>,
 
     /// Longest wait for Elasticsearch, in seconds [default: 60]
     #[arg(
@@ -1074,7 +1094,10 @@ fn connection(
         "--elasticsearch-password-file",
         settings.elasticsearch_password_file.as_deref(),
         "OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD",
-        Some("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD"),
+        Some(match optimize_names::database(environment)? {
+            Database::Elasticsearch => "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD",
+            Database::OpenSearch => "CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_PASSWORD",
+        }),
         environment,
     )?;
     let api_key = secret(
@@ -1088,7 +1111,16 @@ fn connection(
         .elasticsearch_username
         .clone()
         .filter(|name| !name.is_empty());
+    let signing = signing(settings)?;
     let credentials = match (username, password, api_key) {
+        (_, _, Some(_)) if signing.is_some() => {
+            return Err(wrong(
+                "--elasticsearch-aws-signing",
+                "there can't be an API key besides a signature",
+            ));
+        }
+        // Env files of Optimize may have both, and it sends the signature alone then (class `OpenSearchClientBuilder`).
+        _ if signing.is_some() => Credentials::None,
         (None, None, None) => Credentials::None,
         (Some(user), Some(password), None) => Credentials::Basic(user, password),
         (None, None, Some(key)) => Credentials::ApiKey(key),
@@ -1120,6 +1152,7 @@ fn connection(
         urls,
         credentials,
         secret_file,
+        signing,
         tls: elasticsearch_tls(settings)?,
         timeout: Duration::from_secs(u64::from(timeout)),
         memory: count(
@@ -1129,6 +1162,30 @@ fn connection(
         )
         .saturating_mul(1024 * 1024),
     })
+}
+
+/// How requests are signed, if they are.
+fn signing(settings: &Settings) -> Result<Option<SigningSettings>, ConfigError> {
+    let region = settings
+        .elasticsearch_aws_region
+        .clone()
+        .filter(|region| !region.is_empty());
+    if settings.elasticsearch_aws_signing != Some(true) {
+        return match region {
+            Some(_) => Err(wrong(
+                "--elasticsearch-aws-region",
+                "it needs --elasticsearch-aws-signing",
+            )),
+            None => Ok(None),
+        };
+    }
+    if !cfg!(feature = "aws") {
+        return Err(wrong(
+            "--elasticsearch-aws-signing",
+            "this program was built without the feature `aws`",
+        ));
+    }
+    Ok(Some(SigningSettings { region }))
 }
 
 /// A secret that is given by a file must not be given by our variable too.

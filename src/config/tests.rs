@@ -113,6 +113,88 @@ fn optimize_names_reach_elasticsearch() {
 }
 
 #[test]
+fn names_of_opensearch_count_when_it_is_the_database() {
+    let variables = [
+        ("OPTIMIZE_ELASTICSEARCH_HOST", "es.example"),
+        ("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_USERNAME", "es"),
+        ("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD", "hush"),
+        (
+            "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX",
+            "es-prefix",
+        ),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_HOST", "os.example"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_HTTP_PORT", "9443"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SSL_ENABLED", "true"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_USERNAME", "os"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_PASSWORD", "s3cret"),
+        (
+            "CAMUNDA_OPTIMIZE_OPENSEARCH_CONNECTION_SKIP_HOSTNAME_VERIFICATION",
+            "true",
+        ),
+        (
+            "CAMUNDA_OPTIMIZE_OPENSEARCH_SETTINGS_INDEX_PREFIX",
+            "os-prefix",
+        ),
+    ];
+    let config_of = |more: &[(&str, &str)]| {
+        let variables = [&variables[..], more].concat();
+        load(Settings::default(), &variables).unwrap()
+    };
+    for database in [None, Some("elasticsearch"), Some("")] {
+        let more = database.map(|name| ("CAMUNDA_OPTIMIZE_DATABASE", name));
+        let config = config_of(more.as_slice());
+        let url = config.elasticsearch.urls[0].as_str();
+        assert_eq!(url, "http://es.example:9200/");
+        assert_eq!(config.export.index_prefix, "es-prefix");
+        assert_eq!(config.elasticsearch.tls.verification, Verification::Full);
+    }
+    let opensearch = ("CAMUNDA_OPTIMIZE_DATABASE", "OpenSearch");
+    let config = config_of(&[opensearch]);
+    let url = config.elasticsearch.urls[0].as_str();
+    assert_eq!(url, "https://os.example:9443/");
+    assert_eq!(config.export.index_prefix, "os-prefix");
+    assert!(
+        matches!(&config.elasticsearch.credentials, Credentials::Basic(user, password)
+            if user == "os" && password.expose_secret() == "s3cret")
+    );
+    assert_eq!(
+        config.elasticsearch.tls.verification,
+        Verification::WithoutHostName
+    );
+    assert!(config.elasticsearch.signing.is_none());
+
+    if cfg!(feature = "aws") {
+        let aws = ("CAMUNDA_OPTIMIZE_OPENSEARCH_AWS_ENABLED", "true");
+        let config = config_of(&[opensearch, aws]);
+        let url = config.elasticsearch.urls[0].as_str();
+        assert_eq!(url, "https://os.example/");
+        assert!(matches!(
+            config.elasticsearch.credentials,
+            Credentials::None
+        ));
+        assert_eq!(
+            config.elasticsearch.signing,
+            Some(SigningSettings { region: None })
+        );
+        assert!(config_of(&[aws]).elasticsearch.signing.is_none());
+    }
+    let message = problem(
+        Settings::default(),
+        &[("CAMUNDA_OPTIMIZE_DATABASE", "oracle")],
+    );
+    assert!(message.contains("neither elasticsearch nor"), "{message}");
+    let region = Settings {
+        elasticsearch_aws_region: Some("eu-central-1".to_owned()),
+        ..Settings::default()
+    };
+    let message = problem(region, &[]);
+    assert!(
+        message.contains("--elasticsearch-aws-region: it needs"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_file_that_is_none_or_says_a_thing_twice_is_refused() {
     let load = |path: &Path| Config::load(Settings::default(), Some(path), &Environment::new());
     let folder = tempfile::tempdir().unwrap();

@@ -38,9 +38,12 @@ enum Behaviour {
     Hang,
     /// By path, and 404 for others.
     Paths(Vec<(&'static str, Value)>),
-    /// A token endpoint: status and body for a request.
-    Tokens(Arc<dyn Fn(&str) -> (u16, Value) + Send + Sync>),
+    /// A token endpoint.
+    Tokens(Arc<TokenEndpoint>),
 }
+
+/// Status and body for a request.
+type TokenEndpoint = dyn Fn(&str) -> (u16, Value) + Send + Sync;
 
 /// A provider's key server.
 struct KeyServer {
