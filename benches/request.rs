@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use optimize_export::auth::JwtVerifier;
-use optimize_export::auth::jwt::JwtSettings;
+use optimize_export::auth::jwt::{JwtSettings, KeySource};
 use optimize_export::filter::{self, FilterContext, ImplicitFilter};
 use optimize_export::plan::answer::Answer;
 use optimize_export::plan::context::{PlanContext, ProcessModels};
@@ -170,9 +170,10 @@ fn tokens(criterion: &mut Criterion) {
     let claims = json!({"sub": "pipeline", "aud": "optimize", "exp": expiry});
     let token = encode(&header, &claims, &key).expect("it can be signed");
     let verifier = JwtVerifier::new(JwtSettings {
-        key_set_url: publish(&public).parse().expect("it is a URL"),
-        audience: "optimize".to_owned(),
+        keys: KeySource::KeySet(publish(&public).parse().expect("it is a URL")),
+        audiences: vec!["optimize".to_owned()],
         issuer: None,
+        client_claim: None,
         required_scope: None,
         required_claim: None,
     })

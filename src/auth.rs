@@ -11,7 +11,7 @@ pub mod jwt;
 mod key_set;
 pub mod static_tokens;
 
-pub use jwt::{JwtSettings, JwtVerifier};
+pub use jwt::{JwtSettings, JwtVerifier, KeySource};
 pub use static_tokens::{NamedToken, StaticTokens};
 
 /// Why a client is not let in.

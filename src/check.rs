@@ -155,7 +155,7 @@ fn check_access(config: &Config, findings: &mut Findings) {
         _ if config.jwt.is_some() => findings.add(
             "tokens",
             Verdict::Good,
-            "those of the provider at --jwk-set-uri are accepted, its keys are fetched with the first one",
+            "those of the provider at --jwk-set-uri or --issuer are accepted, its keys are fetched with the first one",
         ),
         0 => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
         _ if unusable => findings.add(

@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 pub mod ids;
+pub mod oauth;
 pub mod output;
 pub mod page;
 pub mod service;
@@ -331,6 +332,7 @@ fn trouble(error: RequestError, is_first: bool) -> Trouble {
         // The service may have taken rows out of the scroll for an answer that nobody got.
         RequestError::NoAnswer(reason) => passing(reason, None, true),
         RequestError::Token(reason) => Trouble::Final(ClientError::Unexpected(reason)),
+        RequestError::NoToken(reason) => Trouble::Final(ClientError::Refused(reason)),
         RequestError::Status {
             status,
             message,

@@ -20,17 +20,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::auth::jwt::RequiredClaim;
-use crate::auth::{JwtSettings, NamedToken, static_tokens};
+use crate::auth::jwt::{ClaimPath, RequiredClaim};
+use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
 use crate::elasticsearch::credentials::read_secret;
 use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
-use crate::elasticsearch::{ConnectionSettings, Credentials};
+use crate::elasticsearch::{ConnectionSettings, Credentials, SigningSettings};
 use crate::export::ExportSettings;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
 use crate::raw_data::variables::ObjectVariables;
 
 mod optimize_names;
+
+use optimize_names::Database;
 
 /// Rows that a page may have at most: Elasticsearch's `index.max_result_window` and Optimize's own limit.
 pub const MAX_LIMIT: u32 = 10_000;
@@ -126,8 +128,10 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_path: Option<String>,
 
-    /// URLs of Elasticsearch nodes; a path is put in front of every request [also: OPTIMIZE_ELASTICSEARCH_HOST,
-    /// OPTIMIZE_ELASTICSEARCH_HTTP_PORT, CAMUNDA_OPTIMIZE_ELASTICSEARCH_SSL_ENABLED] [default: http://localhost:9200]
+    /// URLs of Elasticsearch or OpenSearch nodes; a path is put in front of every request. With
+    /// CAMUNDA_OPTIMIZE_DATABASE=opensearch Optimize's variables for OpenSearch count, CAMUNDA_OPTIMIZE_OPENSEARCH_…, in place of
+    /// those for Elasticsearch [also: OPTIMIZE_ELASTICSEARCH_HOST, OPTIMIZE_ELASTICSEARCH_HTTP_PORT,
+    /// CAMUNDA_OPTIMIZE_ELASTICSEARCH_SSL_ENABLED] [default: http://localhost:9200]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_ELASTICSEARCH_URL",
@@ -224,6 +228,22 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_accept_invalid_certificates: Option<bool>,
 
+    /// Sign requests for Amazon OpenSearch Service, with credentials that are found as AWS's own tools find them; user name and
+    /// password are not sent then [also: CAMUNDA_OPTIMIZE_OPENSEARCH_AWS_ENABLED] [default: false]
+    #[arg(long, env = "OPTIMIZE_EXPORT_ELASTICSEARCH_AWS_SIGNING", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Elasticsearch")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_aws_signing: Option<bool>,
+
+    /// Region that requests are signed for, such as eu-central-1 [default: found as AWS's own tools find it]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ELASTICSEARCH_AWS_REGION",
+        value_name = "REGION",
+        help_heading = "Elasticsearch"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elasticsearch_aws_region: Option<String>,
+
     /// Longest wait for Elasticsearch, in seconds [default: 60]
     #[arg(
         long,
@@ -258,7 +278,8 @@ pub struct Settings {
     pub access_token_file: Option<PathBuf>,
 
     /// URL where an OAuth2 or OpenID provider publishes its keys; its tokens are accepted then, and the static token is not
-    /// [also: SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI] [default: none]
+    /// [also: CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI, SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI]
+    /// [default: what the document of --issuer says]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_JWK_SET_URI",
@@ -268,17 +289,25 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwk_set_uri: Option<Url>,
 
-    /// Audience that a provider's token has to have [also: CAMUNDA_OPTIMIZE_API_AUDIENCE] [default: optimize]
+    /// Audiences of which a provider's token has to have one [also: CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES,
+    /// CAMUNDA_OPTIMIZE_API_AUDIENCE] [default: optimize]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_AUDIENCE",
         value_name = "AUDIENCE",
+        value_delimiter = ',',
         help_heading = "Access"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audience: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub audience: Option<Vec<String>>,
 
-    /// Issuer that a provider's token has to have [default: any]
+    /// Issuer that a provider's token has to have. Without --jwk-set-uri it is the URL of an OpenID provider, whose document says
+    /// where its keys are; its tokens are accepted then, and the static token is not [also:
+    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI] [default: any]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_ISSUER",
@@ -287,6 +316,17 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+
+    /// Claim of a provider's token that names its client in the log and in limits; dots lead into claims within others [also:
+    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM] [default: the first there is of client_id, azp and sub]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_CLIENT_CLAIM",
+        value_name = "NAME",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_claim: Option<String>,
 
     /// Scope that a provider's token has to have [default: none]
     #[arg(
@@ -616,19 +656,25 @@ fn wrong(setting: &'static str, problem: impl fmt::Display) -> ConfigError {
 /// Begins the names of our environment variables.
 const OWN_PREFIX: &str = "OPTIMIZE_EXPORT_";
 /// Our variables that are no flags: secrets, which have no business on a command line, and the path of the file.
-const SECRET_VARIABLES: [&str; 4] = [
+const SECRET_VARIABLES: [&str; 5] = [
     "ACCESS_TOKEN",
+    "CLIENT_SECRET",
     "SCROLL_KEY",
     "ELASTICSEARCH_PASSWORD",
     "ELASTICSEARCH_API_KEY",
 ];
 /// Variables of the commands that talk to a running service; one environment may be shared by all commands.
-pub const CLIENT_VARIABLES: [&str; 5] = [
+pub const CLIENT_VARIABLES: [&str; 10] = [
     "OPTIMIZE_EXPORT_URL",
     "OPTIMIZE_EXPORT_CA_FILE",
     "OPTIMIZE_EXPORT_PAGE_SIZE",
     "OPTIMIZE_EXPORT_PAGINATION_TIMEOUT",
     "OPTIMIZE_EXPORT_RETRIES",
+    "OPTIMIZE_EXPORT_OAUTH_URL",
+    "OPTIMIZE_EXPORT_CLIENT_ID",
+    "OPTIMIZE_EXPORT_CLIENT_SECRET_FILE",
+    "OPTIMIZE_EXPORT_OAUTH_AUDIENCE",
+    "OPTIMIZE_EXPORT_OAUTH_SCOPE",
 ];
 /// Kubernetes puts these into every container of a namespace with a service called `optimize-export`.
 const KUBERNETES_VARIABLES: [&str; 2] = ["SERVICE_", "PORT"];
@@ -928,36 +974,94 @@ fn tls(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
 
 /// How tokens of a provider are verified, if there is one.
 fn jwt(settings: &Settings) -> Result<Option<JwtSettings>, ConfigError> {
-    let Some(key_set_url) = settings.jwk_set_uri.clone() else {
-        // Without a provider these would silently not be checked; an audience has a default in Optimize's env files.
-        let given = [
-            ("--issuer", &settings.issuer),
-            ("--required-scope", &settings.required_scope),
-            ("--required-claim", &settings.required_claim),
-        ];
-        return match given.into_iter().find(|(_, value)| value.is_some()) {
-            Some((setting, _)) => Err(wrong(setting, "it needs --jwk-set-uri")),
-            None => Ok(None),
-        };
-    };
-    if !matches!(key_set_url.scheme(), "http" | "https") || key_set_url.host().is_none() {
-        return Err(wrong(
-            "--jwk-set-uri",
-            "it must begin with http:// or https:// and name a host",
-        ));
-    }
     let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let issuer = filled(&settings.issuer);
+    let keys = match (&settings.jwk_set_uri, &issuer) {
+        (Some(url), _) => KeySource::KeySet(provider_url("--jwk-set-uri", url.clone())?),
+        (None, Some(issuer)) => {
+            let url = Url::parse(issuer).map_err(|error| {
+                wrong(
+                    "--issuer",
+                    format!("`{issuer}` is no URL to find keys at ({error}); set --jwk-set-uri"),
+                )
+            })?;
+            if url.query().is_some() || url.fragment().is_some() {
+                return Err(wrong(
+                    "--issuer",
+                    "an issuer to find keys at has neither query nor fragment",
+                ));
+            }
+            KeySource::Issuer {
+                name: issuer.clone(),
+                url: provider_url("--issuer", url)?,
+            }
+        }
+        (None, None) => {
+            // Without a provider these would silently not be checked; an audience has a default in Optimize's env files, and
+            // those of the whole of Camunda may name a claim.
+            let given = [
+                ("--required-scope", &settings.required_scope),
+                ("--required-claim", &settings.required_claim),
+            ];
+            return match given.into_iter().find(|(_, value)| value.is_some()) {
+                Some((setting, _)) => Err(wrong(setting, "it needs --jwk-set-uri or --issuer")),
+                None => Ok(None),
+            };
+        }
+    };
     let required_claim = filled(&settings.required_claim)
         .map(|claim| claim.parse::<RequiredClaim>())
         .transpose()
         .map_err(|problem| wrong("--required-claim", problem))?;
+    let client_claim = filled(&settings.client_claim)
+        .map(|claim| claim.parse::<ClaimPath>())
+        .transpose()
+        .map_err(|problem| wrong("--client-claim", problem))?;
+    let mut audiences: Vec<String> = (settings.audience.iter().flatten())
+        .map(|audience| audience.trim().to_owned())
+        .filter(|audience| !audience.is_empty())
+        .collect();
+    if audiences.is_empty() {
+        audiences.push(DEFAULT_AUDIENCE.to_owned());
+    }
     Ok(Some(JwtSettings {
-        key_set_url,
-        audience: filled(&settings.audience).unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
-        issuer: filled(&settings.issuer),
+        keys,
+        audiences,
+        issuer,
+        client_claim,
         required_scope: filled(&settings.required_scope),
         required_claim,
     }))
+}
+
+/// An address of a provider of tokens.
+fn provider_url(setting: &'static str, url: Url) -> Result<Url, ConfigError> {
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong(
+            setting,
+            "it must begin with http:// or https:// and name a host",
+        ));
+    }
+    Ok(url)
+}
+
+/// A key of the file that had one value before it could have several.
+fn one_or_several<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrSeveral {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(
+        Option::<OneOrSeveral>::deserialize(deserializer)?.map(|value| match value {
+            OneOrSeveral::One(value) => vec![value],
+            OneOrSeveral::Several(values) => values,
+        }),
+    )
 }
 
 fn connection(
@@ -990,7 +1094,10 @@ fn connection(
         "--elasticsearch-password-file",
         settings.elasticsearch_password_file.as_deref(),
         "OPTIMIZE_EXPORT_ELASTICSEARCH_PASSWORD",
-        Some("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD"),
+        Some(match optimize_names::database(environment)? {
+            Database::Elasticsearch => "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD",
+            Database::OpenSearch => "CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_PASSWORD",
+        }),
         environment,
     )?;
     let api_key = secret(
@@ -1004,7 +1111,16 @@ fn connection(
         .elasticsearch_username
         .clone()
         .filter(|name| !name.is_empty());
+    let signing = signing(settings)?;
     let credentials = match (username, password, api_key) {
+        (_, _, Some(_)) if signing.is_some() => {
+            return Err(wrong(
+                "--elasticsearch-aws-signing",
+                "there can't be an API key besides a signature",
+            ));
+        }
+        // Env files of Optimize may have both, and it sends the signature alone then (class `OpenSearchClientBuilder`).
+        _ if signing.is_some() => Credentials::None,
         (None, None, None) => Credentials::None,
         (Some(user), Some(password), None) => Credentials::Basic(user, password),
         (None, None, Some(key)) => Credentials::ApiKey(key),
@@ -1036,6 +1152,7 @@ fn connection(
         urls,
         credentials,
         secret_file,
+        signing,
         tls: elasticsearch_tls(settings)?,
         timeout: Duration::from_secs(u64::from(timeout)),
         memory: count(
@@ -1045,6 +1162,30 @@ fn connection(
         )
         .saturating_mul(1024 * 1024),
     })
+}
+
+/// How requests are signed, if they are.
+fn signing(settings: &Settings) -> Result<Option<SigningSettings>, ConfigError> {
+    let region = settings
+        .elasticsearch_aws_region
+        .clone()
+        .filter(|region| !region.is_empty());
+    if settings.elasticsearch_aws_signing != Some(true) {
+        return match region {
+            Some(_) => Err(wrong(
+                "--elasticsearch-aws-region",
+                "it needs --elasticsearch-aws-signing",
+            )),
+            None => Ok(None),
+        };
+    }
+    if !cfg!(feature = "aws") {
+        return Err(wrong(
+            "--elasticsearch-aws-signing",
+            "this program was built without the feature `aws`",
+        ));
+    }
+    Ok(Some(SigningSettings { region }))
 }
 
 /// A secret that is given by a file must not be given by our variable too.

@@ -5,6 +5,8 @@
 //! do neither, so both go through `reqwest`, with the same nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
 //! ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
 
+#[cfg(feature = "aws")]
+mod aws;
 pub mod client;
 pub mod composite;
 pub mod credentials;
@@ -16,7 +18,7 @@ pub mod pages;
 pub mod server;
 pub mod tls;
 
-pub use client::{ConnectionSettings, Elasticsearch, Found};
+pub use client::{ConnectionSettings, Elasticsearch, Found, SigningSettings};
 pub use credentials::Credentials;
 pub use error::{ElasticsearchError, Refusal};
 pub use server::{Server, Support};

@@ -7,13 +7,15 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::key_set::{KeySet, Lookup};
 use super::{AuthError, Client};
+
+pub use super::key_set::KeySource;
 
 /// Algorithms that a token may be signed with.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -35,22 +37,60 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub struct JwtSettings {
     /// Where the provider publishes its keys.
-    pub key_set_url: Url,
-    /// What `aud` has to contain.
-    pub audience: String,
-    /// What `iss` has to be, if that matters.
+    pub keys: KeySource,
+    /// `aud` has to contain one of these.
+    pub audiences: Vec<String>,
+    /// What `iss` has to be, if that matters; a slash at the end may differ.
     pub issuer: Option<String>,
+    /// The claim that names a client.
+    pub client_claim: Option<ClaimPath>,
     /// A scope that a token must have to export.
     pub required_scope: Option<String>,
     /// A claim that a token must have to export.
     pub required_claim: Option<RequiredClaim>,
 }
 
+/// Where a claim is: its name, or for a claim within others their names with dots between, such as `permissions.optimize-api`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPath(String);
+
+impl FromStr for ClaimPath {
+    type Err = &'static str;
+
+    /// Camunda writes such a path as JSONPath, in which a plain name is one too (`OidcPrincipalLoader` in camunda/camunda); of
+    /// that, `$.a.b` and `$['name']` are understood.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let in_brackets = ["'", "\""].iter().find_map(|quote| {
+            let rest = text.strip_prefix("$[")?.strip_prefix(quote)?;
+            rest.strip_suffix(']')?.strip_suffix(quote)
+        });
+        let name = in_brackets
+            .or_else(|| text.strip_prefix("$."))
+            .unwrap_or(text);
+        // What is left of a longer JSONPath would be taken for a name that no token has.
+        if name.is_empty() || name.starts_with(['$', '.']) || name.contains(['[', ']', '*']) {
+            return Err("it must be the name of a claim, or names with dots between");
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl ClaimPath {
+    fn of<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
+        // Names may hold dots themselves, as those of Camunda's own claims do (`https://camunda.com/clusterId`).
+        claims.get(&self.0).or_else(|| {
+            let (first, rest) = self.0.split_once('.')?;
+            rest.split('.')
+                .try_fold(claims.get(first)?, |claim, name| claim.get(name))
+        })
+    }
+}
+
 /// A claim with one value, or with a list that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiredClaim {
-    /// Its name, or for a claim within others their names with dots between, such as `permissions.optimize-api`.
-    pub name: String,
+    /// Where it is.
+    pub path: ClaimPath,
     /// What it has to be, or to contain.
     pub value: String,
 }
@@ -61,7 +101,7 @@ impl FromStr for RequiredClaim {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self {
-                name: name.to_owned(),
+                path: ClaimPath(name.to_owned()),
                 value: value.to_owned(),
             }),
             _ => Err("it must have the form NAME=VALUE"),
@@ -71,13 +111,7 @@ impl FromStr for RequiredClaim {
 
 impl RequiredClaim {
     fn is_in(&self, claims: &Map<String, Value>) -> bool {
-        // Names may hold dots themselves, as those of Camunda's own claims do (`https://camunda.com/clusterId`).
-        let claim = claims.get(&self.name).or_else(|| {
-            let (first, rest) = self.name.split_once('.')?;
-            rest.split('.')
-                .try_fold(claims.get(first)?, |claim, name| claim.get(name))
-        });
-        match claim {
+        match self.path.of(claims) {
             Some(Value::Array(values)) => values.iter().any(|value| is_text(value, &self.value)),
             Some(value) => is_text(value, &self.value),
             None => false,
@@ -121,13 +155,31 @@ pub struct JwtVerifier {
     settings: JwtSettings,
 }
 
-/// Who the token was issued to: `client_id` (RFC 9068), `azp` (Keycloak and other OpenID providers), else the subject,
-/// with the client credentials grant often an opaque id.
-fn client_of(claims: &Map<String, Value>) -> Client {
-    let name = ["client_id", "azp", "sub"]
-        .iter()
-        .find_map(|name| claims.get(*name)?.as_str());
-    Client::named(name.unwrap_or("unnamed client"))
+/// Who the token was issued to. Without a claim that is configured for that: `client_id` (RFC 9068), `azp` (Keycloak and other
+/// OpenID providers), else the subject, with the client credentials grant often an opaque id.
+///
+/// With one, a token that lacks it is that of a person, whom the subject names, as in Camunda (`ClaimsAuthenticationConverter` in
+/// camunda/camunda; the claim of a user is `sub` there unless it is configured). The name says so, or whoever can choose their
+/// own name would pass for a client. What is no text names nobody, there as here.
+fn client_of(
+    claims: &Map<String, Value>,
+    client_claim: Option<&ClaimPath>,
+) -> Result<Client, AuthError> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let Some(path) = client_claim else {
+        let name = ["client_id", "azp", "sub"].into_iter().find_map(text);
+        return Ok(Client::named(name.unwrap_or("unnamed client")));
+    };
+    match path.of(claims) {
+        Some(Value::String(name)) if !name.is_empty() => Ok(Client::named(name)),
+        None | Some(Value::Null) => match text("sub").filter(|subject| !subject.is_empty()) {
+            Some(subject) => Ok(Client::named(&format!("subject {subject}"))),
+            None => Err(AuthError::Rejected("it has no claim that names its client")),
+        },
+        Some(_) => Err(AuthError::Rejected(
+            "its claim that names the client is no text",
+        )),
+    }
 }
 
 impl JwtVerifier {
@@ -137,7 +189,7 @@ impl JwtVerifier {
     /// The HTTP client for the keys can't be made.
     pub fn new(settings: JwtSettings) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            keys: KeySet::new(settings.key_set_url.clone())?,
+            keys: KeySet::new(settings.keys.clone())?,
             settings,
         })
     }
@@ -165,12 +217,12 @@ impl JwtVerifier {
             Lookup::Unavailable => return Err(AuthError::NoKeys),
         };
         let validation = self.validation(header.alg);
-        let mut problem = AuthError::Invalid;
+        let mut problem = AuthError::Rejected("its signature is wrong");
         for key in keys {
             match decode::<Map<String, Value>>(token, &key, &validation) {
                 Ok(token) => {
                     self.check_rights(&token.claims)?;
-                    let client = client_of(&token.claims);
+                    let client = client_of(&token.claims, self.settings.client_claim.as_ref())?;
                     return Ok(match &header.kid {
                         Some(id) => client.by_key(id),
                         None => client,
@@ -178,7 +230,10 @@ impl JwtVerifier {
                 }
                 // With several keys to try, the one whose signature fits has the last word.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
-                Err(error) => problem = explain(error.kind()),
+                Err(error) => {
+                    self.tell(error.kind(), token);
+                    problem = explain(error.kind());
+                }
             }
         }
         Err(problem)
@@ -207,15 +262,53 @@ impl JwtVerifier {
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
-        validation.set_audience(&[&self.settings.audience]);
+        validation.set_audience(&self.settings.audiences);
         let mut required = vec!["exp", "aud"];
         if let Some(issuer) = &self.settings.issuer {
-            validation.set_issuer(&[issuer]);
+            let bare = issuer.strip_suffix('/').unwrap_or(issuer);
+            validation.set_issuer(&[bare, &format!("{bare}/")]);
             required.push("iss");
         }
         validation.set_required_spec_claims(&required);
         validation
     }
+
+    /// Says in the log what was expected of a token and what it has instead. Its signature is good by then, so these are the
+    /// provider's own words; whoever presents it learns less, since the expectations are ours.
+    fn tell(&self, error: &ErrorKind, token: &str) {
+        let Ok(claims) = insecure_decode_claims::<Map<String, Value>>(token) else {
+            return;
+        };
+        let found = |name: &str| claims.get(name).map_or_else(String::new, for_log);
+        match error {
+            ErrorKind::InvalidAudience => tracing::info!(
+                aud = found("aud"),
+                expected = self.settings.audiences.join(", "),
+                "a token is for another audience"
+            ),
+            ErrorKind::InvalidIssuer => tracing::info!(
+                iss = found("iss"),
+                expected = self.settings.issuer.as_deref().unwrap_or_default(),
+                "a token is of another issuer"
+            ),
+            ErrorKind::ExpiredSignature => {
+                tracing::info!(exp = found("exp"), "a token has expired");
+            }
+            ErrorKind::ImmatureSignature => {
+                tracing::info!(nbf = found("nbf"), "a token is not valid yet");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A claim as a line of the log has room for it.
+fn for_log(claim: &Value) -> String {
+    let text = match claim {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    super::printable(&text).to_string()
 }
 
 fn explain(error: &ErrorKind) -> AuthError {
@@ -224,9 +317,12 @@ fn explain(error: &ErrorKind) -> AuthError {
         ErrorKind::ImmatureSignature => AuthError::Rejected("it is not valid yet"),
         ErrorKind::InvalidAudience => AuthError::Rejected("it is for another audience"),
         ErrorKind::InvalidIssuer => AuthError::Rejected("it is of another issuer"),
-        ErrorKind::MissingRequiredClaim(_) => {
-            AuthError::Rejected("it lacks a claim that is required")
-        }
+        ErrorKind::MissingRequiredClaim(name) => AuthError::Rejected(match name.as_str() {
+            "exp" => "it lacks a claim that is required, exp",
+            "aud" => "it lacks a claim that is required, aud",
+            "iss" => "it lacks a claim that is required, iss",
+            _ => "it lacks a claim that is required",
+        }),
         ErrorKind::InvalidClaimFormat(_) => AuthError::Rejected("one of its claims is malformed"),
         _ => AuthError::Invalid,
     }
@@ -264,6 +360,50 @@ mod tests {
             );
         }
         assert!(has("no header"));
+    }
+
+    #[test]
+    fn the_claim_that_is_configured_names_the_client() {
+        let path = |text: &str| text.parse::<ClaimPath>();
+        let name = |text: &str, value: Value| {
+            let client = client_of(&claims(value), Some(&path(text).unwrap()));
+            client.map(|client| client.name().to_owned())
+        };
+        let token = json!({"azp": "lake", "sub": "7", "client_id": "x", "a": {"b": "deep"}, "https://c/id": "far"});
+        for (text, expected) in [
+            ("azp", "lake"),
+            ("$.azp", "lake"),
+            ("$['azp']", "lake"),
+            ("$[\"https://c/id\"]", "far"),
+            ("https://c/id", "far"),
+            ("a.b", "deep"),
+            ("$.a.b", "deep"),
+            ("missing", "subject 7"),
+        ] {
+            assert_eq!(name(text, token.clone()).as_deref(), Ok(expected), "{text}");
+        }
+        assert_eq!(
+            name("azp", json!({"azp": null, "sub": "lake"})).as_deref(),
+            Ok("subject lake")
+        );
+        for nameless in [
+            json!({}),
+            json!({"sub": ""}),
+            json!({"azp": ["a", "b"], "sub": "7"}),
+            json!({"azp": 7, "sub": "7"}),
+            json!({"azp": "", "sub": "7"}),
+        ] {
+            assert!(
+                matches!(name("azp", nameless.clone()), Err(AuthError::Rejected(_))),
+                "{nameless}"
+            );
+        }
+        let without = |value: Value| client_of(&claims(value), None).unwrap();
+        assert_eq!(without(json!({"azp": "a", "sub": "s"})).name(), "a");
+        assert_eq!(without(json!({"sub": "s"})).name(), "s");
+        for wrong in ["", "$", "$.", "$['a']['b']", "$..a", "a[0]", "$.*"] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

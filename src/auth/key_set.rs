@@ -3,6 +3,9 @@
 //! They are fetched again when a token names a key that is not known, but only once per short interval, so that nobody can
 //! make this service flood the provider; and now and then in the background, so that withdrawn keys go away. Keys that are
 //! known stay in use while the provider is down.
+//!
+//! Where they are is either configured or found by OpenID Connect Discovery: the issuer's own document names the address. It is
+//! read again with the keys.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,7 +14,9 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use tokio::sync::{Mutex, MutexGuard};
-use url::Url;
+use url::{Host, Url};
+
+use super::printable;
 
 /// Shortest time between two fetches.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -19,8 +24,10 @@ const MIN_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// Longest fetch, from connecting to the last byte; a request that needs the keys waits for it.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest key set.
+/// Largest key set, and largest document of an issuer.
 const MAX_BYTES: usize = 1024 * 1024;
+/// Where an issuer's document is, below the issuer itself (OpenID Connect Discovery 1.0, section 4).
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Keys that are tried for a token that names none.
 const MAX_TRIED: usize = 16;
 
@@ -34,13 +41,34 @@ pub(super) enum Lookup {
     Unavailable,
 }
 
+/// Where a provider's keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// At this address.
+    KeySet(Url),
+    /// Where the document of this issuer says.
+    Issuer {
+        /// What it is called, as the document has to say.
+        name: String,
+        /// The same as an address.
+        url: Url,
+    },
+}
+
+/// Whether two names of an issuer are the same. They are compared as they are written, but for a slash at the end: providers
+/// and those who configure them differ in it.
+fn is_same_issuer(one: &str, other: &str) -> bool {
+    let bare = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).len();
+    one.get(..bare(one)) == other.get(..bare(other))
+}
+
 /// A provider's keys.
 #[derive(Debug, Clone)]
 pub(super) struct KeySet(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    url: Url,
+    source: KeySource,
     http: reqwest::Client,
     known: RwLock<Known>,
     /// When the last fetch began. Held while one is under way, so that there is one at a time.
@@ -51,6 +79,8 @@ struct Inner {
 struct Known {
     keys: Arc<Vec<Jwk>>,
     fetched: Option<Instant>,
+    /// Where they are from.
+    address: Option<Url>,
 }
 
 /// Why the keys could not be fetched; for the log.
@@ -60,14 +90,29 @@ enum FetchError {
     Http(#[from] reqwest::Error),
     #[error("the provider answered with status {0}; redirects are not followed")]
     Status(u16),
-    #[error("the key set is larger than {MAX_BYTES} bytes")]
+    #[error("the answer is larger than {MAX_BYTES} bytes")]
     TooLarge,
+    #[error("there is no whole answer within {} seconds", FETCH_TIMEOUT.as_secs())]
+    Late,
     #[error("the answer is no key set: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    NoKeySet(serde_json::Error),
+    #[error("the answer at {DISCOVERY_PATH} is no document of an issuer: {0}")]
+    NoDocument(serde_json::Error),
+    #[error("the document of the issuer is that of another one, {0:?}")]
+    OtherIssuer(Arc<str>),
+    #[error("the document of the issuer names an address for its keys that is not safe, {0:?}")]
+    UnsafeAddress(Arc<str>),
+}
+
+impl FetchError {
+    /// Whether the provider is only away. What it says wrongly must not be passed over.
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Status(_) | Self::Late)
+    }
 }
 
 impl KeySet {
-    pub(super) fn new(url: Url) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(source: KeySource) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
             .timeout(FETCH_TIMEOUT)
             // A redirect would let whoever controls it choose the keys.
@@ -76,7 +121,7 @@ impl KeySet {
             .no_gzip()
             .build()?;
         let inner = Inner {
-            url,
+            source,
             http,
             known: RwLock::default(),
             last_fetch: Mutex::new(None),
@@ -135,12 +180,14 @@ impl KeySet {
             return;
         }
         *last_fetch = Some(Instant::now());
-        match self.fetch().await {
-            Ok(keys) => {
-                tracing::debug!(keys = keys.len(), "fetched the keys of the token provider");
+        let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch()).await;
+        match fetched.unwrap_or(Err(FetchError::Late)) {
+            Ok((keys, address)) => {
+                tracing::debug!(keys = keys.len(), %address, "fetched the keys of the token provider");
                 let known = Known {
                     keys: Arc::new(keys),
                     fetched: Some(Instant::now()),
+                    address: Some(address),
                 };
                 *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = known;
             }
@@ -150,12 +197,60 @@ impl KeySet {
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<Jwk>, FetchError> {
+    /// The keys, and where they are.
+    async fn fetch(&self) -> Result<(Vec<Jwk>, Url), FetchError> {
         #[derive(Deserialize)]
         struct Published {
             keys: Vec<serde_json::Value>,
         }
-        let mut response = self.0.http.get(self.0.url.clone()).send().await?;
+        let address = self.address().await?;
+        let body = self.get(address.clone()).await?;
+        let published: Published = serde_json::from_slice(&body).map_err(FetchError::NoKeySet)?;
+        // A provider may publish keys of kinds that nobody here knows; they are no reason to do without the others.
+        let keys = published
+            .keys
+            .into_iter()
+            .filter_map(|key| serde_json::from_value(key).ok())
+            .collect();
+        Ok((keys, address))
+    }
+
+    /// Where the keys are now. While the issuer's document can't be had, they are where they were.
+    async fn address(&self) -> Result<Url, FetchError> {
+        let (name, url) = match &self.0.source {
+            KeySource::KeySet(address) => return Ok(address.clone()),
+            KeySource::Issuer { name, url } => (name, url),
+        };
+        match (self.discover(name, url).await, self.known().address) {
+            (Err(error), Some(address)) if error.is_outage() => {
+                tracing::warn!(%error, "the document of the token provider can't be fetched");
+                Ok(address)
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// The address that an issuer's document names.
+    async fn discover(&self, name: &str, url: &Url) -> Result<Url, FetchError> {
+        #[derive(Deserialize)]
+        struct Document {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let body = self.get(document_of(url)).await?;
+        let document: Document = serde_json::from_slice(&body).map_err(FetchError::NoDocument)?;
+        if !is_same_issuer(&document.issuer, name) {
+            return Err(FetchError::OtherIssuer(printable(&document.issuer)));
+        }
+        match Url::parse(&document.jwks_uri) {
+            Ok(address) if is_as_safe_as(&address, url) => Ok(address),
+            _ => Err(FetchError::UnsafeAddress(printable(&document.jwks_uri))),
+        }
+    }
+
+    /// A small document.
+    async fn get(&self, url: Url) -> Result<Vec<u8>, FetchError> {
+        let mut response = self.0.http.get(url).send().await?;
         if !response.status().is_success() {
             return Err(FetchError::Status(response.status().as_u16()));
         }
@@ -166,13 +261,32 @@ impl KeySet {
             }
             body.extend_from_slice(&chunk);
         }
-        let published: Published = serde_json::from_slice(&body)?;
-        // A provider may publish keys of kinds that nobody here knows; they are no reason to do without the others.
-        Ok(published
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value(key).ok())
-            .collect())
+        Ok(body)
+    }
+}
+
+/// Where an issuer's document is.
+fn document_of(issuer: &Url) -> Url {
+    let mut url = issuer.clone();
+    let path = issuer.path();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    url.set_path(&format!("{path}{DISCOVERY_PATH}"));
+    url
+}
+
+/// Whether keys from there can be trusted as much as the document that names the address: nobody on the way may exchange
+/// them. An issuer that is configured without TLS has decided that for its keys too.
+fn is_as_safe_as(address: &Url, issuer: &Url) -> bool {
+    let is_loopback = match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return false,
+    };
+    match address.scheme() {
+        "https" => true,
+        "http" => is_loopback || issuer.scheme() == "http",
+        _ => false,
     }
 }
 
@@ -194,4 +308,63 @@ fn matching(keys: &[Jwk], key_id: Option<&str>, algorithm: Algorithm) -> Vec<Dec
         .filter(|key| key.family() == algorithm.family())
         .take(MAX_TRIED)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_document_lies_below_the_issuer_whatever_its_last_slash() {
+        let expected = "https://h/realms/r/.well-known/openid-configuration";
+        for issuer in ["https://h/realms/r", "https://h/realms/r/"] {
+            assert_eq!(document_of(&url(issuer)).as_str(), expected);
+        }
+        let expected = "https://h:8443/.well-known/openid-configuration";
+        assert_eq!(document_of(&url("https://h:8443")).as_str(), expected);
+    }
+
+    #[test]
+    fn issuers_may_differ_in_one_slash_at_the_end_only() {
+        for (one, other, same) in [
+            ("https://h/r", "https://h/r/", true),
+            ("https://h/r/", "https://h/r", true),
+            ("https://h/r", "https://h/r", true),
+            ("https://h/r//", "https://h/r", false),
+            ("https://h/r", "https://H/r", false),
+            ("https://h/r", "http://h/r", false),
+            ("https://h/r", "https://h/rr", false),
+            ("https://h/r", "", false),
+        ] {
+            assert_eq!(is_same_issuer(one, other), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn keys_are_fetched_as_safely_as_the_document() {
+        for (address, issuer, safe) in [
+            ("https://other/keys", "https://h/", true),
+            ("http://h/keys", "https://h/", false),
+            ("http://127.0.0.1/keys", "https://h/", true),
+            ("http://[::1]/keys", "https://h/", true),
+            ("http://localhost:1/keys", "https://h/", true),
+            ("http://localhost.evil.example/keys", "https://h/", false),
+            (
+                "http://keycloak:18080/keys",
+                "http://keycloak:18080/r",
+                true,
+            ),
+            ("file:///etc/keys", "http://h/", false),
+        ] {
+            assert_eq!(
+                is_as_safe_as(&url(address), &url(issuer)),
+                safe,
+                "{address}"
+            );
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::oauth::{ClientCredentials, Held};
 use crate::auth::static_tokens;
 use crate::utf16;
 
@@ -42,6 +44,8 @@ pub enum TokenSource {
     File(PathBuf),
     /// The token itself.
     Token(SecretString),
+    /// A provider, which is asked again before a token expires.
+    Provider(ClientCredentials),
 }
 
 /// What goes into the request for a page.
@@ -66,6 +70,8 @@ pub enum RequestError {
     NoAnswer(String),
     /// The token can't be read or sent.
     Token(String),
+    /// The provider gives none.
+    NoToken(String),
     /// The service answered with an error.
     Status {
         /// The status.
@@ -83,6 +89,8 @@ pub struct Service {
     http: reqwest::blocking::Client,
     url: Url,
     token: TokenSource,
+    /// The token of a provider that is in use.
+    held: Arc<Mutex<Option<Held>>>,
 }
 
 impl Service {
@@ -124,6 +132,7 @@ impl Service {
                 .map_err(|error| SettingsError::Http(error.to_string()))?,
             url,
             token,
+            held: Arc::default(),
         })
     }
 
@@ -132,19 +141,12 @@ impl Service {
     /// # Errors
     /// See [`RequestError`].
     pub fn page(&self, request: PageRequest<'_>) -> Result<Response, RequestError> {
-        let response = self
-            .http
-            .get(self.page_url(request))
-            .header(AUTHORIZATION, self.authorization()?)
-            .send()
-            .map_err(|error| {
-                let text = chain(&error);
-                if error.is_connect() || error.is_builder() {
-                    RequestError::NotSent(text)
-                } else {
-                    RequestError::NoAnswer(text)
-                }
-            })?;
+        let (token, is_new) = self.token()?;
+        let mut response = self.send(request, &token)?;
+        if response.status() == StatusCode::UNAUTHORIZED && self.forget(&token) && !is_new {
+            // It was withdrawn, or the clocks differ. Nothing was read for it, so the same page can be asked for again.
+            response = self.send(request, &self.token()?.0)?;
+        }
         let status = response.status();
         if status == StatusCode::OK {
             return Ok(response);
@@ -155,6 +157,25 @@ impl Service {
             status,
             message: error_message(status, response),
             retry_after,
+        })
+    }
+
+    fn send(
+        &self,
+        request: PageRequest<'_>,
+        token: &SecretString,
+    ) -> Result<Response, RequestError> {
+        let request = self
+            .http
+            .get(self.page_url(request))
+            .header(AUTHORIZATION, authorization(token)?);
+        request.send().map_err(|error| {
+            let text = chain(&error);
+            if error.is_connect() || error.is_builder() {
+                RequestError::NotSent(text)
+            } else {
+                RequestError::NoAnswer(text)
+            }
         })
     }
 
@@ -185,21 +206,42 @@ impl Service {
         url
     }
 
-    fn authorization(&self) -> Result<HeaderValue, RequestError> {
-        let token = match &self.token {
-            TokenSource::Token(token) => token.clone(),
+    /// The token to send, and whether nobody has sent it yet.
+    fn token(&self) -> Result<(SecretString, bool), RequestError> {
+        match &self.token {
+            TokenSource::Token(token) => Ok((token.clone(), true)),
             TokenSource::File(path) => static_tokens::read_first(path)
-                .map_err(|error| RequestError::Token(format!("--access-token-file: {error}")))?,
-        };
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| {
-                RequestError::Token(
-                    "the access token holds characters that can't be sent".to_owned(),
-                )
-            })?;
-        value.set_sensitive(true);
-        Ok(value)
+                .map(|token| (token, true))
+                .map_err(|error| RequestError::Token(format!("--access-token-file: {error}"))),
+            TokenSource::Provider(provider) => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(held) = held.as_ref().filter(|held| held.is_fresh()) {
+                    return Ok((held.token.clone(), false));
+                }
+                let fresh = provider.fetch(&self.http)?;
+                let token = fresh.token.clone();
+                *held = Some(fresh);
+                Ok((token, true))
+            }
+        }
     }
+
+    /// Gives up a token that the service does not accept; tells whether there may be another one.
+    fn forget(&self, refused: &SecretString) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_refused = |held: &mut Held| held.token.expose_secret() == refused.expose_secret();
+        held.take_if(is_refused);
+        matches!(self.token, TokenSource::Provider(_))
+    }
+}
+
+fn authorization(token: &SecretString) -> Result<HeaderValue, RequestError> {
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| {
+            RequestError::Token("the access token holds characters that can't be sent".to_owned())
+        })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The body of an error, of this service and of Optimize (fact file A, section 7).
@@ -224,7 +266,7 @@ fn error_message(status: StatusCode, response: Response) -> String {
 }
 
 /// An error with its causes, without the address that it was about.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -297,6 +339,6 @@ mod tests {
         )
         .unwrap();
         assert!(!format!("{service:?}").contains("s3cret"));
-        assert!(!format!("{:?}", service.authorization().ok()).contains("s3cret"));
+        assert!(!format!("{:?}", authorization(&"s3cret".into()).ok()).contains("s3cret"));
     }
 }

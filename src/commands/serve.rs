@@ -119,7 +119,9 @@ fn authenticator(config: &Config) -> Result<Authenticator, String> {
     if let Some(settings) = &config.jwt {
         let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
         if !config.access_tokens.is_empty() {
-            tracing::warn!("--jwk-set-uri is configured: the static access token is ignored");
+            tracing::warn!(
+                "tokens of a provider are configured (--jwk-set-uri, --issuer): the static access token is ignored"
+            );
         }
         return Ok(Authenticator::Jwt(Arc::new(verifier)));
     }

@@ -113,6 +113,88 @@ fn optimize_names_reach_elasticsearch() {
 }
 
 #[test]
+fn names_of_opensearch_count_when_it_is_the_database() {
+    let variables = [
+        ("OPTIMIZE_ELASTICSEARCH_HOST", "es.example"),
+        ("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_USERNAME", "es"),
+        ("CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_PASSWORD", "hush"),
+        (
+            "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX",
+            "es-prefix",
+        ),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_HOST", "os.example"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_HTTP_PORT", "9443"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SSL_ENABLED", "true"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_USERNAME", "os"),
+        ("CAMUNDA_OPTIMIZE_OPENSEARCH_SECURITY_PASSWORD", "s3cret"),
+        (
+            "CAMUNDA_OPTIMIZE_OPENSEARCH_CONNECTION_SKIP_HOSTNAME_VERIFICATION",
+            "true",
+        ),
+        (
+            "CAMUNDA_OPTIMIZE_OPENSEARCH_SETTINGS_INDEX_PREFIX",
+            "os-prefix",
+        ),
+    ];
+    let config_of = |more: &[(&str, &str)]| {
+        let variables = [&variables[..], more].concat();
+        load(Settings::default(), &variables).unwrap()
+    };
+    for database in [None, Some("elasticsearch"), Some("")] {
+        let more = database.map(|name| ("CAMUNDA_OPTIMIZE_DATABASE", name));
+        let config = config_of(more.as_slice());
+        let url = config.elasticsearch.urls[0].as_str();
+        assert_eq!(url, "http://es.example:9200/");
+        assert_eq!(config.export.index_prefix, "es-prefix");
+        assert_eq!(config.elasticsearch.tls.verification, Verification::Full);
+    }
+    let opensearch = ("CAMUNDA_OPTIMIZE_DATABASE", "OpenSearch");
+    let config = config_of(&[opensearch]);
+    let url = config.elasticsearch.urls[0].as_str();
+    assert_eq!(url, "https://os.example:9443/");
+    assert_eq!(config.export.index_prefix, "os-prefix");
+    assert!(
+        matches!(&config.elasticsearch.credentials, Credentials::Basic(user, password)
+            if user == "os" && password.expose_secret() == "s3cret")
+    );
+    assert_eq!(
+        config.elasticsearch.tls.verification,
+        Verification::WithoutHostName
+    );
+    assert!(config.elasticsearch.signing.is_none());
+
+    if cfg!(feature = "aws") {
+        let aws = ("CAMUNDA_OPTIMIZE_OPENSEARCH_AWS_ENABLED", "true");
+        let config = config_of(&[opensearch, aws]);
+        let url = config.elasticsearch.urls[0].as_str();
+        assert_eq!(url, "https://os.example/");
+        assert!(matches!(
+            config.elasticsearch.credentials,
+            Credentials::None
+        ));
+        assert_eq!(
+            config.elasticsearch.signing,
+            Some(SigningSettings { region: None })
+        );
+        assert!(config_of(&[aws]).elasticsearch.signing.is_none());
+    }
+    let message = problem(
+        Settings::default(),
+        &[("CAMUNDA_OPTIMIZE_DATABASE", "oracle")],
+    );
+    assert!(message.contains("neither elasticsearch nor"), "{message}");
+    let region = Settings {
+        elasticsearch_aws_region: Some("eu-central-1".to_owned()),
+        ..Settings::default()
+    };
+    let message = problem(region, &[]);
+    assert!(
+        message.contains("--elasticsearch-aws-region: it needs"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_file_that_is_none_or_says_a_thing_twice_is_refused() {
     let load = |path: &Path| Config::load(Settings::default(), Some(path), &Environment::new());
     let folder = tempfile::tempdir().unwrap();
@@ -343,7 +425,7 @@ fn limits_have_defaults_and_bounds() {
                 required_scope: Some("export".to_owned()),
                 ..Settings::default()
             },
-            "--required-scope: it needs --jwk-set-uri",
+            "--required-scope: it needs --jwk-set-uri or --issuer",
         ),
     ] {
         assert!(problem(given, &[]).contains(setting), "{setting}");
@@ -400,4 +482,79 @@ fn only_a_secret_from_a_file_is_read_again() {
     let config = load(given(None), &variable).unwrap();
     assert_eq!(config.elasticsearch.secret_file, None);
     assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn keys_of_tokens_are_where_it_is_said_or_where_the_issuer_says() {
+    let jwt = |environment: &[(&str, &str)]| {
+        let config = load(Settings::default(), environment).unwrap();
+        config.jwt.unwrap()
+    };
+    let older = (
+        "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI",
+        "http://keycloak:18080/old",
+    );
+    let newer = (
+        "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI",
+        "http://keycloak:18080/new",
+    );
+    let issuer = (
+        "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI",
+        "https://h/realms/r",
+    );
+    let at = |url: &str| KeySource::KeySet(url.parse().unwrap());
+    assert_eq!(jwt(&[older]).keys, at(older.1));
+    assert_eq!(jwt(&[older]).issuer, None);
+    assert_eq!(jwt(&[older, newer]).keys, at(newer.1));
+    let both = jwt(&[older, issuer]);
+    assert_eq!(both.keys, at(older.1));
+    assert_eq!(both.issuer.as_deref(), Some(issuer.1));
+    assert_eq!(
+        jwt(&[issuer]).keys,
+        KeySource::Issuer {
+            name: issuer.1.to_owned(),
+            url: issuer.1.parse().unwrap()
+        }
+    );
+    for (issuer, words) in [
+        ("realm", "--jwk-set-uri"),
+        ("ftp://h/", "http://"),
+        ("https://h/?a=b", "query"),
+    ] {
+        let name = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI";
+        let problem = problem(Settings::default(), &[(name, issuer)]);
+        assert!(
+            problem.starts_with("--issuer") && problem.contains(words),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn audiences_are_a_list_and_the_newer_name_replaces_the_older_one() {
+    const OLDER: &str = "CAMUNDA_OPTIMIZE_API_AUDIENCE";
+    const NEWER: &str = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES";
+    let audiences = |environment: &[(&str, &str)]| {
+        let given = Settings {
+            jwk_set_uri: Some("https://h/keys".parse().unwrap()),
+            ..Settings::default()
+        };
+        load(given, environment).unwrap().jwt.unwrap().audiences
+    };
+    assert_eq!(audiences(&[]), ["optimize"]);
+    assert_eq!(audiences(&[(OLDER, "a,b")]), ["a,b"], "it is one there");
+    assert_eq!(audiences(&[(OLDER, "a"), (NEWER, "b, c")]), ["b", "c"]);
+    assert_eq!(audiences(&[(OLDER, "a"), (NEWER, "")]), ["a"]);
+    let first = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES_0";
+    let second = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES_1";
+    assert_eq!(audiences(&[(first, "b"), (second, "c")]), ["b", "c"]);
+
+    for (text, expected) in [
+        ("audience: one\n", vec!["one"]),
+        ("audience: [one, two]\n", vec!["one", "two"]),
+    ] {
+        let file = file(&format!("jwk-set-uri: https://h/keys\n{text}"));
+        let config = Config::load(Settings::default(), Some(file.path()), &Environment::new());
+        assert_eq!(config.unwrap().jwt.unwrap().audiences, expected);
+    }
 }

@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+#[cfg(feature = "aws")]
+use super::aws::Signer;
 use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::hit_memory::HitMemory;
@@ -53,6 +55,8 @@ pub struct ConnectionSettings {
     pub credentials: Credentials,
     /// The file that the secret of the credentials is from, to be read again when it changes.
     pub secret_file: Option<PathBuf>,
+    /// How requests are signed, if they are.
+    pub signing: Option<SigningSettings>,
     /// How TLS connections are made.
     pub tls: TlsSettings,
     /// Longest wait for an answer, and for more of one.
@@ -60,6 +64,13 @@ pub struct ConnectionSettings {
     /// Bytes of memory for results that aggregate, all together. Other answers that are held as a whole (reports, definitions,
     /// names) have half as much again, so that they don't wait for those.
     pub memory: usize,
+}
+
+/// How requests are signed for Amazon OpenSearch Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningSettings {
+    /// The region; without one it is found as AWS's own tools find it.
+    pub region: Option<String>,
 }
 
 /// A cluster. Cloning is cheap; clones share their connections.
@@ -72,6 +83,8 @@ pub struct Elasticsearch {
 pub(super) struct Connection {
     http: reqwest::Client,
     authorization: Authorization,
+    #[cfg(feature = "aws")]
+    signer: Option<Signer>,
     nodes: Nodes,
     connect_time: Duration,
     timeout: Duration,
@@ -235,7 +248,9 @@ impl Elasticsearch {
         let mut nodes = Vec::new();
         for url in settings.urls {
             let url = with_trailing_slash(url);
-            let official = if settings.tls.suits_official_client() {
+            // The official client can't sign either.
+            let is_signed = settings.signing.is_some();
+            let official = if settings.tls.suits_official_client() && !is_signed {
                 let pool = SingleNodeConnectionPool::new(url.clone());
                 let builder = TransportBuilder::new(pool)
                     .timeout(settings.timeout)
@@ -251,6 +266,8 @@ impl Elasticsearch {
             connection: Arc::new(Connection {
                 http,
                 authorization: Authorization::new(settings.credentials, settings.secret_file)?,
+                #[cfg(feature = "aws")]
+                signer: settings.signing.map(Signer::new).transpose()?,
                 nodes: Nodes::new(nodes),
                 connect_time,
                 timeout: settings.timeout,
@@ -616,12 +633,12 @@ impl Connection {
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        match request.send().await {
+        match self.dispatch(request).await {
             Ok(answer) if matches!(Answer::status(&answer), 502..=504) => Err(
                 ElasticsearchError::from_answer(Answer::status(&answer), b""),
             ),
             Ok(_) => Ok(()),
-            Err(error) => Err(Failure::from(error).error),
+            Err(failure) => Err(failure.error),
         }
     }
 
@@ -660,7 +677,7 @@ impl Connection {
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        Ok(Response::new(builder.send().await?, method))
+        Ok(Response::new(self.dispatch(builder).await?, method))
     }
 
     /// Posts JSON through our own client, whose answers can be read while they arrive. Tells with what authorization, too.
@@ -706,7 +723,26 @@ impl Connection {
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        Ok(builder.send().await?)
+        self.dispatch(builder).await
+    }
+
+    /// Sends through our own client, signed if that is asked for.
+    async fn dispatch(
+        &self,
+        builder: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, Failure> {
+        #[cfg_attr(not(feature = "aws"), expect(unused_mut, reason = "nothing is added"))]
+        let mut request = builder.build()?;
+        #[cfg(feature = "aws")]
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await.map_err(|error| Failure {
+                // Without credentials nothing goes out, and they may be there the next time.
+                error: ElasticsearchError::NotConnected(error.to_string()),
+                was_never_sent: true,
+                is_timeout: false,
+            })?;
+        }
+        Ok(self.http.execute(request).await?)
     }
 
     /// Longest wait for an answer, and for more of one.

@@ -115,7 +115,10 @@ fn authorized(
         let authenticator = api.authenticator.clone();
         async move {
             let checked = authenticator.check(&headers).await;
-            checked.map_err(|error| warp::reject::custom(NotAuthorized(error)))
+            checked.map_err(|error| {
+                tracing::info!("a request is not let in: {error}");
+                warp::reject::custom(NotAuthorized(error))
+            })
         }
     })
 }

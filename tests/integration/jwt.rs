@@ -18,6 +18,9 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
+use crate::support::documents::{instances, raw_report};
+use crate::support::gate::{Gate, answer};
+use crate::support::service::command;
 use crate::support::{Optimize, Service, TOKEN};
 
 /// What the key server does with a request.
@@ -33,7 +36,14 @@ enum Behaviour {
     Bomb(Vec<u8>),
     /// Take the request and never answer.
     Hang,
+    /// By path, and 404 for others.
+    Paths(Vec<(&'static str, Value)>),
+    /// A token endpoint.
+    Tokens(Arc<TokenEndpoint>),
 }
+
+/// Status and body for a request.
+type TokenEndpoint = dyn Fn(&str) -> (u16, Value) + Send + Sync;
 
 /// A provider's key server.
 struct KeyServer {
@@ -56,7 +66,9 @@ impl KeyServer {
                 thread::spawn(move || {
                     let mut request = [0; 4096];
                     // The request is small and its content is known.
-                    let _ = stream.read(&mut request);
+                    let read = stream.read(&mut request).unwrap_or(0);
+                    let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let path = request.split(' ').nth(1).unwrap_or_default();
                     *counter.lock().unwrap() += 1;
                     let behaviour = shared.lock().unwrap().clone();
                     let respond = |status: &str, headers: &str, body: &[u8]| {
@@ -78,6 +90,18 @@ impl KeyServer {
                         Behaviour::Flood => respond("200 OK", "", &vec![b' '; 3 * 1024 * 1024]),
                         Behaviour::Bomb(packed) => {
                             respond("200 OK", "Content-Encoding: gzip\r\n", &packed)
+                        }
+                        Behaviour::Paths(documents) => {
+                            match documents.iter().find(|(known, _)| *known == path) {
+                                Some((_, body)) => {
+                                    respond("200 OK", "", body.to_string().as_bytes())
+                                }
+                                None => respond("404 X", "", b""),
+                            }
+                        }
+                        Behaviour::Tokens(answer) => {
+                            let (status, body) = answer(&request);
+                            respond(&format!("{status} X"), "", body.to_string().as_bytes())
                         }
                         Behaviour::Hang => {
                             thread::sleep(Duration::from_secs(60));
@@ -108,6 +132,30 @@ impl KeyServer {
         let url = format!("http://{}/keys", self.address);
         let flags = [&["--jwk-set-uri", &url], flags].concat();
         optimize.serve_with(&flags)
+    }
+}
+
+const DOCUMENT: &str = "/realms/r/.well-known/openid-configuration";
+
+impl KeyServer {
+    /// A provider whose issuer is `/realms/r` here, called as given, and whose document is that of its keys.
+    fn start_issuer(signers: &[&Signer], slash: &str) -> Self {
+        let server = Self::start(Behaviour::Status(503));
+        server.publish_at(&server.issuer(slash), "/keys", signers);
+        server
+    }
+
+    fn issuer(&self, slash: &str) -> String {
+        format!("http://{}/realms/r{slash}", self.address)
+    }
+
+    fn publish_at(&self, issuer: &str, path: &'static str, signers: &[&Signer]) {
+        let Behaviour::Publish(keys) = publish(signers) else {
+            unreachable!()
+        };
+        let address = format!("http://{}{path}", self.address);
+        let document = json!({"issuer": issuer, "jwks_uri": address, "token_endpoint": "http://x"});
+        self.set(Behaviour::Paths(vec![(DOCUMENT, document), (path, keys)]));
     }
 }
 
@@ -516,4 +564,297 @@ fn extensions_that_a_token_declares_critical_are_not_ignored() {
     ] {
         assert_refused(&service, &with_header(&signer, header), "");
     }
+}
+
+#[test]
+fn keys_are_found_from_the_issuer_whatever_its_last_slash() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    for (configured, published, in_token) in
+        [("", "", ""), ("", "/", "/"), ("/", "", "/"), ("/", "/", "")]
+    {
+        let server = KeyServer::start_issuer(&[&signer], published);
+        let service = optimize.serve_with(&["--issuer", &server.issuer(configured)]);
+        let token = |iss: &str| signer.sign(&claims(json!({"iss": iss})));
+        assert_let_in(&service, &token(&server.issuer(in_token)));
+        assert_refused(
+            &service,
+            &token(&server.issuer("//")),
+            "it is of another issuer",
+        );
+        assert_refused(&service, &token("https://issuer.example"), "another issuer");
+        let mut nobodys = claims(json!({}));
+        nobodys.as_object_mut().unwrap().remove("iss");
+        assert_refused(&service, &signer.sign(&nobodys), "required, iss");
+        assert_eq!(server.requests(), 2, "the document and the keys, once each");
+    }
+}
+
+#[test]
+fn the_names_of_camunda_8_10_make_a_service_of_its_tokens() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let server = KeyServer::start_issuer(&[&signer], "");
+    let issuer = server.issuer("");
+    let service = Service::start(
+        &optimize.url,
+        &optimize.prefix,
+        &[],
+        &[
+            ("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_ISSUERURI", &issuer),
+            (
+                "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES",
+                "optimize-api,other-api",
+            ),
+            ("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM", "azp"),
+            ("CAMUNDA_OPTIMIZE_API_AUDIENCE", "optimize"),
+        ],
+    );
+    service.wait_for_log("the static access token is ignored");
+    let token = |changes: Value| {
+        let mut changes = changes;
+        changes["iss"] = json!(issuer);
+        signer.sign(&claims(changes))
+    };
+    for aud in [
+        json!("optimize-api"),
+        json!("other-api"),
+        json!(["x", "other-api"]),
+    ] {
+        assert_let_in(&service, &token(json!({"aud": aud, "azp": "lake"})));
+    }
+    service.wait_for_log("client=\"lake\" key=\"ec\"");
+    // The newer name replaces the older one.
+    for aud in [json!("optimize"), json!(["x", "y"]), json!([])] {
+        assert_refused(&service, &token(json!({"aud": aud})), "another audience");
+    }
+    service.wait_for_log(r#"aud="optimize" expected="optimize-api, other-api""#);
+    service.wait_for_log(
+        "a request is not let in: the bearer token is not valid: it is for another audience",
+    );
+    // Without the claim it is the token of a person, who can't pass for a client by their name.
+    let aud = "optimize-api";
+    assert_let_in(&service, &token(json!({"aud": aud, "sub": "lake"})));
+    service.wait_for_log("client=\"subject lake\"");
+    assert_refused(
+        &service,
+        &token(json!({"aud": aud, "sub": null})),
+        "no claim that names its client",
+    );
+    assert_refused(
+        &service,
+        &token(json!({"aud": aud, "azp": ["a", "b"]})),
+        "is no text",
+    );
+    assert_refused(&service, TOKEN, "no JWT");
+}
+
+#[test]
+fn keys_of_an_issuer_are_rotated_and_may_move() {
+    let optimize = Optimize::install();
+    let (old, new, newest) = (
+        Signer::elliptic("old"),
+        Signer::elliptic("new"),
+        Signer::elliptic("newest"),
+    );
+    let server = KeyServer::start_issuer(&[&old], "");
+    let issuer = server.issuer("");
+    let service = optimize.serve_with(&["--issuer", &issuer]);
+    let token = |signer: &Signer| signer.sign(&claims(json!({"iss": issuer})));
+    assert_let_in(&service, &token(&old));
+    server.publish_at(&issuer, "/moved", &[&old, &new]);
+    thread::sleep(Duration::from_secs(11));
+    assert_let_in(&service, &token(&new));
+    assert_let_in(&service, &token(&old));
+
+    // The document is away, the keys are where they were.
+    let Behaviour::Publish(keys) = publish(&[&newest]) else {
+        unreachable!()
+    };
+    server.set(Behaviour::Paths(vec![("/moved", keys)]));
+    thread::sleep(Duration::from_secs(11));
+    assert_let_in(&service, &token(&newest));
+    assert_refused(&service, &token(&old), "key is not known");
+}
+
+#[test]
+fn a_document_that_is_not_the_issuers_gives_no_keys() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let Behaviour::Publish(keys) = publish(&[&signer]) else {
+        unreachable!()
+    };
+    for (document, words) in [
+        (
+            json!({"issuer": "ISSUER/other", "jwks_uri": "SERVER/keys"}),
+            "that of another one",
+        ),
+        (json!({"jwks_uri": "SERVER/keys"}), "no document"),
+        (json!({"issuer": "ISSUER"}), "no document"),
+        (
+            json!({"issuer": "ISSUER", "jwks_uri": "file:///keys"}),
+            "not safe",
+        ),
+        (json!({"issuer": "ISSUER", "jwks_uri": "/keys"}), "not safe"),
+        (json!([" ".repeat(2 * 1024 * 1024)]), "larger than"),
+    ] {
+        let server = KeyServer::start(Behaviour::Status(503));
+        let issuer = server.issuer("");
+        let document = document
+            .to_string()
+            .replace("ISSUER", &issuer)
+            .replace("SERVER", &format!("http://{}", server.address));
+        let document = serde_json::from_str(&document).unwrap();
+        server.set(Behaviour::Paths(vec![
+            (DOCUMENT, document),
+            ("/keys", keys.clone()),
+        ]));
+        let service = optimize.serve_with(&["--issuer", &issuer]);
+        let (status, detail) = ask(&service, &signer.sign(&claims(json!({"iss": issuer}))));
+        assert_eq!((status, server.requests()), (503, 1), "{detail}");
+        service.wait_for_log(words);
+    }
+    for behaviour in [Behaviour::Hang, Behaviour::Flood, Behaviour::Status(500)] {
+        let server = KeyServer::start(behaviour);
+        let service = optimize.serve_with(&["--issuer", &server.issuer("")]);
+        let started = Instant::now();
+        let (status, _) = ask(&service, &signer.sign(&claims(json!({}))));
+        assert_eq!((status, server.requests()), (503, 1));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+/// An export of 100 rows in pages of 10 with tokens of `provider`. Its third page has to be asked for again after 3 seconds.
+/// Gives exit code, messages and the rows' ids.
+fn export_with_tokens_of(
+    provider: &KeyServer,
+    keys: &KeyServer,
+) -> (i32, String, Vec<String>, String) {
+    let optimize = Optimize::install();
+    optimize.store_instances("order", instances("order", 100));
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let service = keys.serve(&optimize, &[]);
+    let busy = answer("503 X", "Retry-After: 3\r\n", "{}");
+    let gate = Gate::start(service.address, [(2, busy)]);
+    let output = command(&["export", "r", "-o", "-", "--page-size", "10"])
+        .args(["--url", &format!("http://{}", gate.address)])
+        .env(
+            "CAMUNDA_OAUTH_URL",
+            format!("http://{}/token", provider.address),
+        )
+        .env("CAMUNDA_CLIENT_ID", "lake&co")
+        .env("CAMUNDA_CLIENT_SECRET", "hush=+ hush")
+        .env("CAMUNDA_OPTIMIZE_OAUTH_AUDIENCE", "optimize.camunda.io")
+        .output()
+        .unwrap();
+    let rows = String::from_utf8(output.stdout).unwrap();
+    let id = |line: &str| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row["processInstanceId"].as_str().unwrap().to_owned()
+    };
+    let ids = rows.lines().map(id).collect();
+    let messages = String::from_utf8(output.stderr).unwrap();
+    assert!(!messages.contains("hush"), "{messages}");
+    (output.status.code().unwrap(), messages, ids, service.log())
+}
+
+/// A token endpoint whose tokens the service accepts for two seconds; a clock of the service may differ by 60.
+fn tokens_of_two_seconds(signer: Arc<Signer>, expires_in: Option<u32>) -> Behaviour {
+    Behaviour::Tokens(Arc::new(move |request| {
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let expected = "grant_type=client_credentials&client_id=lake%26co&client_secret=hush%3D%2B+hush\
+                        &audience=optimize.camunda.io";
+        if !request.starts_with("POST /token ") || body != expected {
+            return (
+                400,
+                json!({"error": "invalid_request", "error_description": body}),
+            );
+        }
+        let token = signer.sign(&claims(json!({"exp": now() - 58})));
+        let mut answer = json!({"access_token": token, "token_type": "Bearer"});
+        if let Some(seconds) = expires_in {
+            answer["expires_in"] = json!(seconds);
+        }
+        (200, answer)
+    }))
+}
+
+#[track_caller]
+fn assert_all_rows(ids: Vec<String>) {
+    let mut ids = ids;
+    ids.sort();
+    let expected: Vec<String> = (0..100).map(|number| format!("i-{number:03}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn an_export_renews_its_token_in_time() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    let provider = KeyServer::start(tokens_of_two_seconds(signer, Some(2)));
+    let (code, messages, ids, log) = export_with_tokens_of(&provider, &keys);
+    assert_eq!(code, 0, "{messages}");
+    assert_all_rows(ids);
+    assert!(provider.requests() >= 2, "{}", provider.requests());
+    assert!(!log.contains("not let in"), "{log}");
+}
+
+#[test]
+fn an_export_whose_token_expires_unexpectedly_goes_on_with_another_one() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    // Nothing said, or more than is true.
+    for expires_in in [None, Some(300)] {
+        let provider = KeyServer::start(tokens_of_two_seconds(Arc::clone(&signer), expires_in));
+        let (code, messages, ids, log) = export_with_tokens_of(&provider, &keys);
+        assert_eq!(code, 0, "{messages}");
+        assert_all_rows(ids);
+        assert!(log.contains("it has expired"), "{log}");
+        assert!(!messages.contains("from its beginning"), "{messages}");
+    }
+}
+
+#[test]
+fn what_a_token_provider_refuses_is_told_and_what_passes_is_tried_again() {
+    let signer = Arc::new(Signer::elliptic("ec"));
+    let keys = KeyServer::start(publish(&[&signer]));
+    let refusing = Behaviour::Tokens(Arc::new(|_| {
+        let why = "no such client";
+        (
+            401,
+            json!({"error": "invalid_client", "error_description": why}),
+        )
+    }));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(refusing), &keys);
+    assert!(
+        messages.contains("status 401: invalid_client no such client"),
+        "{messages}"
+    );
+    assert_eq!((code, ids.len()), (4, 0));
+
+    let empty = Behaviour::Tokens(Arc::new(|_| (200, json!({"id_token": "hush"}))));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(empty), &keys);
+    assert_eq!((code, ids.len()), (1, 0), "{messages}");
+
+    // Tokens that are never accepted are not asked for again and again.
+    let stranger = Arc::new(Signer::elliptic("ec"));
+    let provider = KeyServer::start(tokens_of_two_seconds(stranger, Some(2)));
+    let (code, messages, ids, _) = export_with_tokens_of(&provider, &keys);
+    assert_eq!((code, ids.len()), (4, 0), "{messages}");
+    assert_eq!(provider.requests(), 1);
+
+    let tries = Mutex::new(0);
+    let Behaviour::Tokens(tokens) = tokens_of_two_seconds(signer, Some(2)) else {
+        unreachable!()
+    };
+    let busy_at_first = Behaviour::Tokens(Arc::new(move |request| {
+        *tries.lock().unwrap() += 1;
+        if *tries.lock().unwrap() < 3 {
+            return (503, json!({}));
+        }
+        tokens(request)
+    }));
+    let (code, messages, ids, _) = export_with_tokens_of(&KeyServer::start(busy_at_first), &keys);
+    assert_eq!(code, 0, "{messages}");
+    assert_all_rows(ids);
 }
