@@ -174,6 +174,11 @@ const TYPES: &[(&str, Refusal)] = &[
         "search_context_missing_exception",
         Refusal::SearchContextMissing,
     ),
+    // A scroll whose nodes left the cluster, in the words of Elasticsearch 9.
+    (
+        "search_context_missing_nodes_exception",
+        Refusal::SearchContextMissing,
+    ),
     ("too_many_buckets_exception", Refusal::TooManyBuckets),
     ("query_shard_exception", Refusal::QueryRejected),
     ("number_format_exception", Refusal::QueryRejected),
@@ -185,6 +190,8 @@ const TYPES: &[(&str, Refusal)] = &[
     ),
     ("circuit_breaking_exception", Refusal::Overloaded),
     ("es_rejected_execution_exception", Refusal::Overloaded),
+    // The same of OpenSearch.
+    ("rejected_execution_exception", Refusal::Overloaded),
     ("no_shard_available_action_exception", Refusal::Unavailable),
     ("node_disconnected_exception", Refusal::Unavailable),
     ("node_not_connected_exception", Refusal::Unavailable),
@@ -218,6 +225,13 @@ const REASONS: &[(&str, &str, &str, Refusal)] = &[
         "illegal_state_exception",
         "node [",
         "] is not available",
+        Refusal::SearchContextMissing,
+    ),
+    // The same in the words of OpenSearch 3.
+    (
+        "illegal_argument_exception",
+        "scroll_id references node [",
+        "",
         Refusal::SearchContextMissing,
     ),
     (
@@ -438,6 +452,37 @@ mod tests {
         );
         assert_eq!(refusal, Refusal::SearchContextMissing);
         assert_eq!(reason, "No search context found for id [7]");
+
+        // A scroll of a node that is gone, as 8.x, 9.4.3 and OpenSearch 3.6.0 say it.
+        for (status, body) in [
+            (
+                500,
+                r#"{"error":{"root_cause":[{"type":"illegal_state_exception","reason":"node [x] is not available"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":500}"#,
+            ),
+            (
+                404,
+                r#"{"error":{"root_cause":[],"type":"search_context_missing_nodes_exception","reason":"Search context of type [scroll] references nodes that have left the cluster: [x]","context_type":"scroll","missing_nodes":["x"]},"status":404}"#,
+            ),
+            (
+                400,
+                r#"{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"scroll_id references node [x] which was not found in the cluster"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":400}"#,
+            ),
+        ] {
+            assert_eq!(
+                class(status, body).0,
+                Refusal::SearchContextMissing,
+                "{body}"
+            );
+        }
+        for kind in [
+            "es_rejected_execution_exception",
+            "rejected_execution_exception",
+        ] {
+            let body = format!(
+                r#"{{"error":{{"type":"{kind}","reason":"rejected execution"}},"status":429}}"#
+            );
+            assert_eq!(class(429, &body).0, Refusal::Overloaded);
+        }
 
         let too_many = r#"{"error":{"type":"search_phase_execution_exception","reason":"","caused_by":{"type":"too_many_buckets_exception","reason":"Trying to create too many buckets."}},"status":503}"#;
         assert_eq!(class(503, too_many).0, Refusal::TooManyBuckets);
