@@ -1,6 +1,7 @@
 //! Reports that aggregate: everything in one answer.
 
 use super::answer::Envelope;
+use super::batches::{PATIENCE, no_room};
 use super::error::ExportError;
 use super::whole::Whole;
 use super::{ExportRequest, Exporter, ask_scope, message_about};
@@ -126,10 +127,23 @@ impl Exporter {
         drop(statistics);
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
-        let Some(answer) = self.search(scope, search, &share).await? else {
+        let batches = &self.0.batches;
+        let report_id = &request.report_id;
+        let permit = batches.take_for_result(report_id, PATIENCE).await;
+        let permit = permit.map_err(no_room)?;
+        let answer = self.search(scope, search, &share).await;
+        if matches!(
+            answer,
+            Err(ElasticsearchError::NoMemory(NoMemory::TooLarge(_)))
+        ) {
+            batches.learn_result(report_id, None);
+        }
+        let Some(answer) = answer? else {
             return Ok(without_index());
         };
         let bytes = answer.bytes();
+        batches.learn_result(report_id, Some(bytes));
+        drop(permit);
         share.shrink_to(bytes);
         let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
         let result = result.await?;

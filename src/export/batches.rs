@@ -3,7 +3,7 @@
 //! A step of a scroll is in Elasticsearch's heap until it has been sent, and its size is that of the client's choice where
 //! `limit` has no divisor to make steps of. So each step takes permits for the bytes that it will have: as many as its hits
 //! had in the steps before of the same report, or in a small sample before the first one. The permits are given back when
-//! all of it has arrived.
+//! all of it has arrived. Results that aggregate take their part too, as large as the one before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,20 @@ use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::error::ExportError;
 use crate::elasticsearch::pages::ScrollStep;
 
 /// What a hit is taken to have before one of its report was seen.
 const UNSEEN_HIT_BYTES: u64 = 10_000;
+/// What Elasticsearch is taken to hold for a result that aggregates before one of its report was seen.
+const UNSEEN_RESULT_BYTES: u64 = 16 * 1024 * 1024;
+/// Elasticsearch holds buckets, their keys and the text of its answer; together they have some four times the bytes of what is
+/// kept of it here.
+const HELD_FOR_A_BYTE: u64 = 4;
+/// Longest wait of a request for its permits.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds after which a request may come again that waited in vain.
+const RETRY_AFTER_NO_ROOM: u32 = 5;
 /// A permit stands for so many bytes.
 const BYTES_A_PERMIT: u64 = 1_024;
 /// Reports of which the size of a hit is kept in mind.
@@ -28,6 +38,8 @@ pub struct BatchBudget {
     all: u32,
     /// Bytes of a hit, by report.
     hit_bytes: Cache<String, u64>,
+    /// Bytes that Elasticsearch holds for a result that aggregates, by report.
+    result_bytes: Cache<String, u64>,
     /// Reports of which a sample is being taken, or was taken.
     sampled: FutureCache<String, ()>,
 }
@@ -54,6 +66,16 @@ pub(super) struct Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exhausted;
 
+/// What a client reads for whose request there were no permits.
+pub(super) fn no_room(_: Exhausted) -> ExportError {
+    ExportError::Busy {
+        reason: "Elasticsearch holds as much for exports as it may (--max-batch-memory); answers of other clients are large, \
+                 or not read fast enough"
+            .to_owned(),
+        retry_after: RETRY_AFTER_NO_ROOM,
+    }
+}
+
 impl BatchBudget {
     /// So many bytes at the same time.
     pub fn new(bytes: u64) -> Self {
@@ -63,6 +85,7 @@ impl BatchBudget {
             permits: Arc::new(Semaphore::new(all as usize)),
             all,
             hit_bytes: Cache::new(MAX_REPORTS),
+            result_bytes: Cache::new(MAX_REPORTS),
             sampled: FutureCache::new(MAX_REPORTS),
         }
     }
@@ -106,10 +129,12 @@ impl BatchBudget {
 
     /// Permits for one step: of what is larger than the whole budget, all.
     fn permits_for(&self, report_id: &str, hits: u32) -> u32 {
-        let permits = self.expected_bytes(report_id, hits) / BYTES_A_PERMIT;
-        u32::try_from(permits)
-            .unwrap_or(u32::MAX)
-            .clamp(1, self.all)
+        self.permits_for_bytes(self.expected_bytes(report_id, hits))
+    }
+
+    fn permits_for_bytes(&self, bytes: u64) -> u32 {
+        let permits = u32::try_from(bytes / BYTES_A_PERMIT).unwrap_or(u32::MAX);
+        permits.clamp(1, self.all)
     }
 
     /// Takes the permits for a step of so many hits if they are there.
@@ -129,7 +154,38 @@ impl BatchBudget {
         hits: u32,
         patience: Duration,
     ) -> Result<BatchPermit, Exhausted> {
-        let permits = self.permits_for(report_id, hits);
+        self.take_permits(self.permits_for(report_id, hits), patience)
+            .await
+    }
+
+    /// The same for a result that aggregates.
+    ///
+    /// # Errors
+    /// As [`BatchBudget::take`].
+    pub async fn take_for_result(
+        &self,
+        report_id: &str,
+        patience: Duration,
+    ) -> Result<BatchPermit, Exhausted> {
+        let seen = self.result_bytes.get(report_id);
+        let bytes = seen.unwrap_or(UNSEEN_RESULT_BYTES);
+        self.take_permits(self.permits_for_bytes(bytes), patience)
+            .await
+    }
+
+    /// Learns how large the results of a report are; `None` for one that was too large to be read to its end.
+    pub fn learn_result(&self, report_id: &str, bytes: Option<usize>) {
+        let bytes = bytes.map_or(u64::MAX, |bytes| {
+            HELD_FOR_A_BYTE.saturating_mul(bytes as u64)
+        });
+        self.result_bytes.insert(report_id.to_owned(), bytes);
+    }
+
+    async fn take_permits(
+        &self,
+        permits: u32,
+        patience: Duration,
+    ) -> Result<BatchPermit, Exhausted> {
         let permit = Arc::clone(&self.permits).acquire_many_owned(permits);
         match tokio::time::timeout(patience, permit).await {
             Ok(Ok(permit)) => Ok(BatchPermit(Some(permit))),
@@ -158,6 +214,26 @@ mod tests {
         assert!(budget.try_take("other", 1).is_none());
         drop(alone);
         assert!(budget.try_take("other", 1).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn results_that_aggregate_take_what_they_took_before() {
+        let budget = BatchBudget::new(100_000_000);
+        let first = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        assert!(budget.try_take("raw", 8_000).is_some());
+        budget.learn_result("r", None);
+        assert!(
+            budget.take_for_result("r", SECOND).await.is_err(),
+            "it runs alone now"
+        );
+        drop(first);
+        let alone = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        assert!(budget.try_take("raw", 1).is_none());
+        drop(alone);
+        budget.learn_result("r", Some(1_000));
+        let small = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        assert!(budget.try_take("raw", 9_900).is_some());
+        drop(small);
     }
 
     #[test]

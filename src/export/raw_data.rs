@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::ahead::{Room, StepError};
 use super::answer::Envelope;
-use super::batches::{Batch, BatchPermit, Exhausted};
+use super::batches::{Batch, BatchPermit, PATIENCE, no_room};
 use super::error::{ExportError, start_over};
 use super::open_scrolls::Reservation;
 use super::page::Page;
@@ -40,10 +40,6 @@ const STEP_SIZES: RangeInclusive<u32> = 500..=2_000;
 const STEP_SIZES_OF_MANY: RangeInclusive<u32> = 500..=1_000;
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
-/// Longest wait until Elasticsearch may hold the documents of one more step.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds after which a request may come again for which there was no such room.
-const RETRY_AFTER_NO_ROOM: u32 = 5;
 /// Hits of a sample. Where a report has fewer, its hits are taken to be smaller than they are, and there are few of them.
 const SAMPLE: u32 = 3;
 /// Scrolls that are cleared with one request.
@@ -363,12 +359,7 @@ impl Exporter {
     ) -> Result<BatchPermit, ExportError> {
         let batches = &self.0.batches;
         let permit = batches.take(&request.report_id, step_size, PATIENCE);
-        permit.await.map_err(|Exhausted| ExportError::Busy {
-            reason: "Elasticsearch holds as many documents for exports as it may (--max-batch-memory); pages of other \
-                     clients are not read fast enough"
-                .to_owned(),
-            retry_after: RETRY_AFTER_NO_ROOM,
-        })
+        permit.await.map_err(no_room)
     }
 
     /// What the rows of a page are compared with.
