@@ -36,6 +36,7 @@ mod report_list;
 mod reports;
 mod scrolls;
 mod secured;
+mod signed;
 mod streaming;
 mod support;
 mod tls;
