@@ -104,7 +104,7 @@ impl Signer {
     pub async fn sign(&self, request: &mut reqwest::Request) -> Result<(), SignError> {
         let source = self
             .source
-            .get_or_try_init(|| Source::find(self.region.clone(), self.http.clone()))
+            .get_or_try_init(|| Box::pin(Source::find(self.region.clone(), self.http.clone())))
             .await?;
         let credentials = self.credentials(source).await?;
         add_signature(request, &credentials, &source.region, SystemTime::now())
@@ -327,5 +327,108 @@ impl Connector {
             }
         }
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What botocore 1.43.11 (`botocore.auth.SigV4Auth`) makes of the same requests at 2026-11-27T04:05:06Z.
+    #[test]
+    fn signatures_are_those_that_botocore_makes() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_752_306);
+        for (method, url, body, token, signed, signature) in [
+            (
+                "HEAD",
+                "https://search-x.eu-central-1.es.amazonaws.com/",
+                None,
+                None,
+                "host;x-amz-date",
+                "9e06b22201ccb5ab89c07c1212fb980e751e57b95fbdde056678be4ac892299f",
+            ),
+            (
+                "POST",
+                "https://search-x.eu-central-1.es.amazonaws.com/optimize-process-instance-a%2Coptimize-process-instance-%C3%BC/_search?scroll=60s&filter_path=hits.hits._source%2C_scroll_id",
+                Some("{\"size\":1}"),
+                None,
+                "content-type;host;x-amz-date",
+                "2c39877be197fd7e60207a2633ea12e3f812801c9218cf46e318a5ac97397c4f",
+            ),
+            (
+                "POST",
+                "http://127.0.0.1:9200/a%20prefix/b+c~d/_search?x=%2B&allow_no_indices=true",
+                Some(""),
+                Some("token/+="),
+                "content-type;host;x-amz-date;x-amz-security-token",
+                "e0d8b6e9b3d991d3c8e552936f5aed0957b038e0a6a792d7194a7ac962c20fb4",
+            ),
+            (
+                "GET",
+                "https://host:9443/optimize-process-instance-*/_mapping",
+                None,
+                Some("t"),
+                "host;x-amz-date;x-amz-security-token",
+                "4cd52efddb61a7da3950b7d3841ddcd37d936f3390f826dd3db3ea33795a18ea",
+            ),
+            (
+                "DELETE",
+                "https://host/p//q/./_search/scroll",
+                Some("{\"scroll_id\":[\"a+/==\"]}"),
+                None,
+                "content-type;host;x-amz-date",
+                "3a7b2d74ba711183be13b876ab9c4612fca9065b82d9ca066518fe37b19f55f9",
+            ),
+            (
+                "GET",
+                "https://host/it-!'()$&=;@%25/_count",
+                None,
+                None,
+                "host;x-amz-date",
+                "ee031ada97c1f33b4fdf140b0db012f51921056acaa05b4d28b615f5549ba2da",
+            ),
+        ] {
+            let client = reqwest::Client::new();
+            let mut builder = client.request(method.parse().unwrap(), url);
+            if let Some(body) = body {
+                builder = builder
+                    .header("content-type", "application/json")
+                    .body(body);
+            }
+            let mut request = builder.build().unwrap();
+            let credentials = Credentials::new(
+                "AKIDEXAMPLE",
+                "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+                token.map(str::to_owned),
+                None,
+                "test",
+            );
+            add_signature(&mut request, &credentials, "eu-central-1", time).unwrap();
+            let header = |name: &str| request.headers().get(name).map(|v| v.to_str().unwrap());
+            let expected = format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261127/eu-central-1/es/aws4_request, SignedHeaders={signed}, Signature={signature}"
+            );
+            assert_eq!(header("authorization"), Some(expected.as_str()), "{url}");
+            assert_eq!(header("x-amz-date"), Some("20261127T040506Z"));
+            assert_eq!(header("x-amz-security-token"), token);
+            assert!(!format!("{request:?}").contains(signature));
+        }
+    }
+
+    #[test]
+    fn credentials_are_renewed_before_they_expire() {
+        let kept_for = |left: Option<u64>| {
+            let expiry = left.map(|left| SystemTime::now() + Duration::from_secs(left));
+            kept(&Credentials::new("a", "b", None, expiry, "test")).as_secs_f64()
+        };
+        for (left, expected) in [
+            (Some(3_600), 3_300.0),
+            (Some(400), 300.0),
+            (Some(0), 0.0),
+            (None, 300.0),
+        ] {
+            let kept = kept_for(left);
+            assert!((kept - expected).abs() < 2.0, "{left:?}: {kept}");
+        }
     }
 }

@@ -735,7 +735,9 @@ impl Connection {
         let mut request = builder.build()?;
         #[cfg(feature = "aws")]
         if let Some(signer) = &self.signer {
-            signer.sign(&mut request).await.map_err(|error| Failure {
+            // Looking for credentials takes far more room than anything else a request waits for.
+            let signed = Box::pin(signer.sign(&mut request)).await;
+            signed.map_err(|error| Failure {
                 // Without credentials nothing goes out, and they may be there the next time.
                 error: ElasticsearchError::NotConnected(error.to_string()),
                 was_never_sent: true,

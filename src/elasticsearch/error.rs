@@ -419,6 +419,13 @@ fn reason(error: &Value, refusal: Refusal, cause: Option<Cause<'_>>) -> String {
         .iter()
         .find_map(|path| error.pointer(path).and_then(Value::as_str))
         .or_else(|| error.as_str())
+        // Amazon's front door, which looks at signatures, has only this, in either spelling.
+        .or_else(|| {
+            error
+                .get("message")
+                .or_else(|| error.get("Message"))?
+                .as_str()
+        })
         .unwrap_or("no reason given")
         .to_owned()
 }

@@ -37,6 +37,7 @@ mod reports;
 mod scrolls;
 mod secured;
 mod servers;
+mod signed;
 mod streaming;
 mod support;
 mod system_reports;
