@@ -91,3 +91,34 @@ pub fn read(aggregation: &Aggregation, answer: Bucket<'_>) -> Measure {
 pub fn whole_milliseconds(measure: Measure) -> Measure {
     measure.map(f64::round)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_asked_for_with_the_compression_of_the_server() {
+        let median = Aggregation {
+            kind: AggregationType::Percentile,
+            value: Some(50.0),
+        };
+        let source = json!({"field": "duration"});
+        assert_eq!(
+            aggregation_of(&median, &source, None),
+            json!({"percentiles": {"field": "duration", "percents": [50.0], "keyed": false}})
+        );
+        assert_eq!(
+            aggregation_of(&median, &source, Some(9999)),
+            json!({"percentiles": {"field": "duration", "percents": [50.0], "keyed": false,
+                "tdigest": {"compression": 9999}}})
+        );
+        let largest = Aggregation {
+            kind: AggregationType::Max,
+            value: None,
+        };
+        assert_eq!(
+            aggregation_of(&largest, &source, Some(9999)),
+            json!({"max": {"field": "duration"}})
+        );
+    }
+}
