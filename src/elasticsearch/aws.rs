@@ -127,7 +127,7 @@ impl Signer {
                 *held = Some(fresh);
                 return Ok(credentials);
             }
-            Ok(Err(error)) => chain(&error),
+            Ok(Err(error)) => tls::chain(&error),
             Err(_) => format!(
                 "nothing was found within {} seconds",
                 LOOKUP_TIMEOUT.as_secs()
@@ -202,7 +202,7 @@ fn add_signature(
     time: SystemTime,
 ) -> Result<(), SignError> {
     let unsignable =
-        |error: &(dyn std::error::Error + 'static)| SignError::Unsignable(chain(error));
+        |error: &(dyn std::error::Error + 'static)| SignError::Unsignable(tls::chain(error));
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
@@ -238,20 +238,6 @@ fn add_signature(
         request.headers_mut().insert(header.name(), value);
     }
     Ok(())
-}
-
-/// An error with its causes. AWS's crates say little in the first of them.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// `reqwest` as AWS's crates use it.

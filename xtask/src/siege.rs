@@ -40,8 +40,6 @@ const CLIENTS: u32 = 16;
 const EXPORTS_PER_CLIENT: &str = "24";
 /// How often it is looked how much memory Elasticsearch takes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// How long what is under way may take to end when the time is over.
-const LAST_EXPORTS: Duration = Duration::from_secs(120);
 
 /// What is attacked how, and for how long.
 #[derive(Debug, Args)]
@@ -132,14 +130,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let attackers = Attackers::start(&service.url, &options.only, &is_over);
     let load = watch(&elasticsearch, &service, options.minutes)?;
     is_over.store(true, Ordering::Release);
-    let last = Instant::now() + LAST_EXPORTS;
-    while clients.iter().any(|client| !client.is_finished()) && Instant::now() < last {
-        thread::sleep(Duration::from_millis(100));
-    }
-    let stuck = clients
-        .iter()
-        .filter(|client| !client.is_finished())
-        .count();
+    let stuck = soak::wait_for(&clients);
 
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let row = |name: &str, count: u64| println!("  {name:<58} {count:>12}");

@@ -116,14 +116,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let injected = faults.inject_until(deadline);
     is_over.store(true, Ordering::Release);
     faults.let_everything_pass()?;
-    let last = Instant::now() + LAST_EXPORTS;
-    while clients.iter().any(|client| !client.is_finished()) && Instant::now() < last {
-        thread::sleep(Duration::from_millis(100));
-    }
-    let stuck = clients
-        .iter()
-        .filter(|client| !client.is_finished())
-        .count();
+    let stuck = wait_for(&clients);
     let counts = faults.counts().clone();
     drop(faults);
     injected?;
@@ -138,6 +131,21 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(tally.completed > 0, "not a single export was completed");
     println!("No record was lost or doubled.");
     Ok(())
+}
+
+/// Lets clients end the exports that are under way; gives back how many are stuck.
+pub(crate) fn wait_for(clients: &[thread::JoinHandle<()>]) -> usize {
+    let last = Instant::now() + LAST_EXPORTS;
+    let under_way = || {
+        clients
+            .iter()
+            .filter(|client| !client.is_finished())
+            .count()
+    };
+    while under_way() > 0 && Instant::now() < last {
+        thread::sleep(Duration::from_millis(100));
+    }
+    under_way()
 }
 
 fn print(options: &Options, tally: &Tally, faults: &BTreeMap<&'static str, usize>) {
