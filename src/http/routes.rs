@@ -115,10 +115,7 @@ fn authorized(
         let authenticator = api.authenticator.clone();
         async move {
             let checked = authenticator.check(&headers).await;
-            checked.map_err(|error| {
-                tracing::info!("a request is not let in: {error}");
-                warp::reject::custom(NotAuthorized(error))
-            })
+            checked.map_err(|error| warp::reject::custom(NotAuthorized(error)))
         }
     })
 }
@@ -217,6 +214,8 @@ pub fn client_time_zone(headers: &HeaderMap) -> Option<TimeZone> {
 
 async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> {
     Ok(if let Some(NotAuthorized(error)) = rejection.find() {
+        // Here and not where tokens are checked: each route that a request might be for asks there.
+        tracing::info!("a request is not let in: {error}");
         error_body::unauthorized(*error)
     } else if rejection.find::<MethodNotAllowed>().is_some() {
         error_body::method_not_allowed()

@@ -46,12 +46,28 @@ impl Service {
         Self::start_in(elasticsearch, prefix, flags, &[])
     }
 
+    /// Tests run in parallel: a port that was free may be another service's a moment later, and is left to it.
     fn start_in(
         elasticsearch: &str,
         prefix: &str,
         flags: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        loop {
+            match Self::try_to_start(elasticsearch, prefix, flags, environment) {
+                Ok(service) => return service,
+                Err(log) => assert!(log.contains("--management-listen"), "not ready: {log}"),
+            }
+        }
+    }
+
+    /// The log of a service that ended before it was ready is an error.
+    fn try_to_start(
+        elasticsearch: &str,
+        prefix: &str,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let management = free_address();
         let mut child = command(&[
             "serve",
@@ -72,7 +88,7 @@ impl Service {
         let log = Arc::new(Mutex::new(String::new()));
         let mut stderr = child.stderr.take().unwrap();
         let lines = Arc::clone(&log);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = stderr.read(&mut buffer) {
                 lines
@@ -88,17 +104,19 @@ impl Service {
         let address = ready
             .trim()
             .strip_prefix("optimize-export listens on ")
-            .and_then(|url| url.split_once("://"))
-            .unwrap_or_else(|| panic!("not ready: {ready:?} {}", log.lock().unwrap()))
-            .1
-            .parse()
-            .unwrap();
-        Self {
+            .and_then(|url| url.split_once("://"));
+        let Some((_, address)) = address else {
+            child.wait().unwrap();
+            reader.join().unwrap();
+            return Err(log.lock().unwrap().clone());
+        };
+        let address = address.parse().unwrap();
+        Ok(Self {
             child,
             address,
             management,
             log,
-        }
+        })
     }
 
     /// A GET with the token.
