@@ -129,7 +129,9 @@ impl Exporter {
         share.grow(search.len() - share.bytes()).await?;
         let batches = &self.0.batches;
         let report_id = &request.report_id;
-        let permit = batches.take_for_result(report_id, PATIENCE).await;
+        let permit = batches
+            .take_for_result(report_id, search.len(), PATIENCE)
+            .await;
         let permit = permit.map_err(no_room)?;
         let answer = self.search(scope, search, &share).await;
         if matches!(

@@ -22,6 +22,9 @@ const UNSEEN_RESULT_BYTES: u64 = 16 * 1024 * 1024;
 /// Elasticsearch holds buckets, their keys and the text of its answer; together they have some four times the bytes of what is
 /// kept of it here.
 const HELD_FOR_A_BYTE: u64 = 4;
+/// What Elasticsearch makes of a request takes many times the bytes of its text: each of very many filters becomes a query of
+/// its own.
+const HELD_FOR_A_BYTE_OF_A_REQUEST: u64 = 16;
 /// Longest wait of a request for its permits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Seconds after which a request may come again that waited in vain.
@@ -158,17 +161,19 @@ impl BatchBudget {
             .await
     }
 
-    /// The same for a result that aggregates.
+    /// The same for a result that aggregates, for which a request of so many bytes asks.
     ///
     /// # Errors
     /// As [`BatchBudget::take`].
     pub async fn take_for_result(
         &self,
         report_id: &str,
+        request_bytes: usize,
         patience: Duration,
     ) -> Result<BatchPermit, Exhausted> {
         let seen = self.result_bytes.get(report_id);
-        let bytes = seen.unwrap_or(UNSEEN_RESULT_BYTES);
+        let for_request = HELD_FOR_A_BYTE_OF_A_REQUEST.saturating_mul(request_bytes as u64);
+        let bytes = seen.unwrap_or(UNSEEN_RESULT_BYTES).max(for_request);
         self.take_permits(self.permits_for_bytes(bytes), patience)
             .await
     }
@@ -219,21 +224,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn results_that_aggregate_take_what_they_took_before() {
         let budget = BatchBudget::new(100_000_000);
-        let first = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        let first = budget.take_for_result("r", 100, SECOND).await.ok().unwrap();
         assert!(budget.try_take("raw", 8_000).is_some());
         budget.learn_result("r", None);
         assert!(
-            budget.take_for_result("r", SECOND).await.is_err(),
+            budget.take_for_result("r", 100, SECOND).await.is_err(),
             "it runs alone now"
         );
         drop(first);
-        let alone = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        let alone = budget.take_for_result("r", 100, SECOND).await.ok().unwrap();
         assert!(budget.try_take("raw", 1).is_none());
         drop(alone);
         budget.learn_result("r", Some(1_000));
-        let small = budget.take_for_result("r", SECOND).await.ok().unwrap();
+        let small = budget.take_for_result("r", 100, SECOND).await.ok().unwrap();
         assert!(budget.try_take("raw", 9_900).is_some());
         drop(small);
+        let large_request = budget.take_for_result("r", 5_000_000, SECOND).await;
+        assert!(budget.try_take("raw", 3_000).is_none() && large_request.is_ok());
     }
 
     #[test]
