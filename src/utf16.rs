@@ -5,7 +5,7 @@
 //! are no UTF-8, and reads both again; Elasticsearch takes and returns either (tried with 7.17.8 and 8.16.6). A Rust string
 //! can't hold it, and `serde_json` refuses the escape.
 //!
-//! So a half is *held* in a string as two characters: [`MARK`], a character that Unicode keeps free for the inside of
+//! So a half is *held* in a string as two characters: a mark, which is a character that Unicode keeps free for the inside of
 //! programs, and one of a private range that says which half it is. JSON is prepared with [`hold`] before it is parsed, and
 //! [`restore`] turns what was written back into escapes. In between, texts can be compared, sorted ([`units`]) and used as
 //! keys like any others. A stored text that has these two characters itself comes out as the escape.
@@ -35,7 +35,7 @@ const STAND_IN_BYTES: usize = 4;
 /// What people see in place of what can't be shown.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// The first byte of [`MARK`] in UTF-8: text without it has nothing to [restore].
+/// The first byte of the mark in UTF-8: text without it has nothing to [restore].
 pub const FIRST_BYTE_OF_MARK: u8 = 0xf4;
 
 /// JSON whose strings a Rust string can hold: every escape of half a pair is replaced by what stands for it.
