@@ -160,7 +160,7 @@ impl Exporter {
         let columns = match columns {
             Ok(columns) => columns,
             Err(error) => {
-                self.give_up_new(&scroll_id).await;
+                self.give_up_new(&scroll_id, keep_alive).await;
                 return Err(error);
             }
         };
@@ -210,7 +210,10 @@ impl Exporter {
         })?;
         let known = self.known_contents(scroll_id, &request.report_id)?;
 
-        let (mut batch, prolong) = match self.next_batch(scroll_id, &lease, &request).await {
+        // How large the steps of a replica's scroll are is only known from its hits.
+        let step_size = (known.as_ref()).map_or(*STEP_SIZES.end(), |contents| contents.step);
+        let batch = self.next_batch(scroll_id, &lease, &request, step_size);
+        let (mut batch, prolong) = match batch.await {
             Ok(batch) => batch,
             Err(NotTaken::NoRoom(error)) => return Err(error.in_continuation(true)),
             Err(NotTaken::Step(StepError::Elasticsearch(
@@ -239,7 +242,7 @@ impl Exporter {
                 Ok(Some(_)) => {
                     // It is one of ours, opened by a replica for another report, and this step took hits from it.
                     // Better that its reader has to start over than that it misses them.
-                    self.give_up_new(scroll_id).await;
+                    self.give_up_new(scroll_id, keep_alive).await;
                     return Err(belongs_elsewhere());
                 }
                 Err(VerifyError::Foreign) => return Err(belongs_elsewhere()),
@@ -303,6 +306,7 @@ impl Exporter {
         scroll_id: &str,
         lease: &ScrollLease,
         request: &ExportRequest,
+        step_size: u32,
     ) -> Result<(Batch, Option<Room>), NotTaken> {
         let keep_alive = lease.keep_alive_seconds();
         lease.take_step();
@@ -316,10 +320,6 @@ impl Exporter {
             Some(Err(error)) => return Err(NotTaken::Step(error)),
         }
         lease.step_was_not_taken();
-        let step_size = match self.0.scrolls.recognize(scroll_id) {
-            Recognition::Issued(contents) => contents.step,
-            Recognition::Ended | Recognition::Unknown => *STEP_SIZES.end(),
-        };
         let permit = self.permit_for(request, step_size).await;
         let permit = permit.map_err(NotTaken::NoRoom)?;
         lease.take_step();
@@ -551,7 +551,7 @@ impl Exporter {
                     Err(error) => Err(error.into()),
                 };
                 match verified {
-                    Ok(Some(_)) => return this.give_up_new(&scroll_id).await,
+                    Ok(Some(_)) => return this.give_up_new(&scroll_id, keep_alive).await,
                     Ok(None) | Err(VerifyError::Foreign) => return,
                     Err(VerifyError::Elasticsearch(error)) if error.refusal().is_some() => return,
                     Err(VerifyError::Elasticsearch(_)) => {}
@@ -562,9 +562,10 @@ impl Exporter {
     }
 
     /// Gives up a scroll of ours that is not remembered as open.
-    async fn give_up_new(&self, scroll_id: &str) {
+    async fn give_up_new(&self, scroll_id: &str, keep_alive: u32) {
         let (open, digest) = (self.0.scrolls.open(), digest(scroll_id));
-        open.remember(digest, scroll_id, Duration::ZERO, 1);
+        let keep_alive = Duration::from_secs(u64::from(keep_alive));
+        open.remember(digest, scroll_id, keep_alive, 1);
         open.give_up(&digest);
         self.clear_scroll(scroll_id).await;
     }
