@@ -46,6 +46,8 @@ const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
 /// 1 GB of heap does not survive 128 of them.
 const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 
+/// Whole reports at the same time. Each has a scroll, a core's worth of work and up to 96 MiB of memory.
+const DEFAULT_MAX_CONCURRENT_STREAMS: u32 = 4;
 /// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
 /// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
@@ -451,6 +453,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports_per_client: Option<u32>,
 
+    /// Whole reports (csv, ndjson, parquet, arrow) under way at the same time; more are refused with status 429. One of csv or
+    /// ndjson takes up to 32 MiB of memory, one of Parquet or Arrow up to 96 [default: 4]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_STREAMS",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_streams: Option<u32>,
+
     /// Memory for results that aggregate, all together, in MiB; each may have half of it. Larger ones are refused with status
     /// 400, others wait a little and are refused with status 429 then. Other answers that are held as a whole (reports,
     /// definitions, names) have half as much again [default: 80]
@@ -736,6 +749,10 @@ impl Config {
                 "--max-concurrent-exports-per-client",
                 settings.max_concurrent_exports_per_client.unwrap_or(1),
             ),
+            (
+                "--max-concurrent-streams",
+                settings.max_concurrent_streams.unwrap_or(1),
+            ),
             ("--max-open-scrolls", settings.max_open_scrolls.unwrap_or(1)),
             ("--max-batch-memory", settings.max_batch_memory.unwrap_or(1)),
             (
@@ -818,6 +835,11 @@ impl Config {
                 aggregation_bucket_limit,
                 max_concurrent_exports: count(max_concurrent_exports),
                 max_concurrent_exports_per_client: count(limit_per_client),
+                max_concurrent_streams: count(
+                    settings
+                        .max_concurrent_streams
+                        .unwrap_or(DEFAULT_MAX_CONCURRENT_STREAMS),
+                ),
                 max_open_scrolls: count(max_open_scrolls),
                 max_pages_ahead: count(settings.max_pages_ahead.unwrap_or(DEFAULT_MAX_PAGES_AHEAD)),
                 max_batch_bytes: u64::from(

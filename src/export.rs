@@ -16,10 +16,12 @@ use crate::definitions::{Definitions, ScopeError};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
 use crate::plan::{self, combination};
+use crate::raw_data::dates;
 use crate::raw_data::variables::ObjectVariables;
 use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
 use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
+use crate::telemetry;
 
 mod aggregated;
 mod ahead;
@@ -36,6 +38,8 @@ pub mod row_count;
 mod rows;
 pub mod scroll;
 pub mod slots;
+pub mod stream;
+mod table_columns;
 mod variable_names;
 pub mod whole;
 
@@ -44,6 +48,7 @@ pub use body::PageBody;
 pub use error::ExportError;
 pub use whole::{Held, Whole};
 
+use aggregated::Until;
 use ahead::StepsAhead;
 use batches::BatchBudget;
 use raw_report::{Columns, RawReport};
@@ -81,6 +86,8 @@ pub struct ExportSettings {
     pub max_concurrent_exports: usize,
     /// The same for each client.
     pub max_concurrent_exports_per_client: usize,
+    /// Whole reports under way at the same time.
+    pub max_concurrent_streams: usize,
     /// Scrolls open at the same time.
     pub max_open_scrolls: usize,
     /// Pages that may begin to be fetched before their clients ask for them.
@@ -129,6 +136,7 @@ struct Parts {
     columns: Cache<String, Columns>,
     settings: ExportSettings,
     slots: ExportSlots,
+    stream_slots: ExportSlots,
     steps_ahead: StepsAhead,
     batches: BatchBudget,
     /// What has a scroll to care for, whether a client waits for it or not.
@@ -159,6 +167,12 @@ impl Exporter {
             slots: ExportSlots::new(
                 settings.max_concurrent_exports,
                 settings.max_concurrent_exports_per_client,
+                telemetry::exports_under_way,
+            ),
+            stream_slots: ExportSlots::new(
+                settings.max_concurrent_streams,
+                settings.max_concurrent_exports_per_client,
+                telemetry::streams_under_way,
             ),
             steps_ahead: StepsAhead::new(settings.max_pages_ahead),
             batches: BatchBudget::new(settings.max_batch_bytes),
@@ -190,14 +204,7 @@ impl Exporter {
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
         let audit = request.audit.clone();
-        let slot = match self.0.slots.take(audit.client()) {
-            Ok(slot) => slot,
-            Err(exhausted) => {
-                let error = self.no_slot(exhausted);
-                audit.refused(&error);
-                return Err(error);
-            }
-        };
+        let slot = self.export_slot(&audit).inspect_err(|error| audit.refused(error))?;
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
@@ -220,6 +227,44 @@ impl Exporter {
                 "the export stopped: {error}"
             )))
         })
+    }
+
+    /// The status and headers of [`Exporter::export`], without a scroll and without a result: what is wrong with the request,
+    /// the report or the cluster, as far as that shows before there are rows.
+    ///
+    /// # Errors
+    /// As [`Exporter::export`].
+    pub async fn export_head(&self, request: &ExportRequest) -> Result<(), ExportError> {
+        let _slot = self.export_slot(&request.audit)?;
+        let report = self.0.reports.get(&request.report_id).await?;
+        let now = dates::now();
+        let scroll_id = request.search_request_id.as_deref();
+        match &*report {
+            StoredReport::Combined => Err(combined()),
+            StoredReport::Process(data) if data.is_raw_data() => {
+                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
+                self.raw_data_head(scroll_id, &request.report_id, RawReport::Process(data)).await
+            }
+            StoredReport::Decision(data) if data.is_raw_data() => {
+                combination::check_decision_report(data)?;
+                self.raw_data_head(scroll_id, &request.report_id, RawReport::Decision(data)).await
+            }
+            StoredReport::Process(data) => {
+                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
+                self.evaluate_process_report(&request.report_id, data, now, Until::Shape).await?;
+                Ok(())
+            }
+            StoredReport::Decision(data) => {
+                combination::check_decision_report(data)?;
+                self.evaluate_decision_report(&request.report_id, data, now, Until::Shape).await?;
+                Ok(())
+            }
+        }
+    }
+
+    fn export_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
+        let slot = self.0.slots.take(audit.client());
+        slot.map_err(|exhausted| self.no_slot(exhausted))
     }
 
     fn no_slot(&self, exhausted: Exhausted) -> ExportError {
@@ -263,9 +308,7 @@ impl Exporter {
             .as_deref()
             .is_some_and(|id| self.is_scroll_of(id, &request.report_id));
         match &*report {
-            StoredReport::Combined => {
-                Err(ExportError::BadRequest("Combined reports cannot be exported as Json".to_owned()))
-            }
+            StoredReport::Combined => Err(combined()),
             StoredReport::Process(data) if data.is_raw_data() => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
                 self.export_raw_data(request, RawReport::Process(data), slot).await
@@ -340,6 +383,11 @@ async fn sweep(parts: Weak<Parts>) {
         let Some(parts) = parts.upgrade() else { return };
         Exporter(parts).clear_due_scrolls(false).await;
     }
+}
+
+/// What Optimize says of reports that combine others.
+fn combined() -> ExportError {
+    ExportError::BadRequest("Combined reports cannot be exported as Json".to_owned())
 }
 
 /// What the owner of a report should know about definitions that are not there.

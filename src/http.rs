@@ -12,4 +12,5 @@ pub mod readiness;
 pub mod reports;
 pub mod routes;
 pub mod server;
+mod tables;
 pub mod tls;

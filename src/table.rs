@@ -4,5 +4,6 @@
 //! one for each column that was selected, borrowed from the hit that it was made of. Nothing here does I/O, and nothing knows
 //! how a value is written: that is the business of the encoders ([`crate::encode`]).
 
+pub mod result;
 pub mod schema;
 pub mod value;

@@ -16,6 +16,7 @@ const RESPONSE_BYTES: &str = "optimize_export_http_response_size_bytes";
 const CONNECTIONS: &str = "optimize_export_http_connections";
 const EXPORTS: &str = "optimize_export_exports_total";
 const EXPORTS_UNDER_WAY: &str = "optimize_export_exports_under_way";
+const STREAMS_UNDER_WAY: &str = "optimize_export_streams_under_way";
 const ROWS: &str = "optimize_export_rows_total";
 const BYTES: &str = "optimize_export_bytes_total";
 const SCROLLS: &str = "optimize_export_scrolls_total";
@@ -79,6 +80,10 @@ fn describe() {
     describe_gauge!(
         EXPORTS_UNDER_WAY,
         "Exports that hold a slot of --max-concurrent-exports"
+    );
+    describe_gauge!(
+        STREAMS_UNDER_WAY,
+        "Whole reports that hold a slot of --max-concurrent-streams"
     );
     describe_counter!(
         ROWS,
@@ -172,6 +177,11 @@ pub fn exported(outcome: ExportOutcome, rows: u64, bytes: u64) {
 /// So many exports are under way.
 pub fn exports_under_way(exports: usize) {
     gauge!(EXPORTS_UNDER_WAY).set(as_float(exports as u64));
+}
+
+/// So many whole reports are under way.
+pub fn streams_under_way(streams: usize) {
+    gauge!(STREAMS_UNDER_WAY).set(as_float(streams as u64));
 }
 
 /// What happened to a scroll.

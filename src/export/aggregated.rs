@@ -6,6 +6,7 @@ use super::error::ExportError;
 use super::whole::Whole;
 use super::{ExportRequest, Exporter, ask_scope, message_about};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::elasticsearch::ElasticsearchError;
 use crate::memory::{NoMemory, Share};
@@ -31,7 +32,21 @@ impl Exporter {
         request: &ExportRequest,
         data: &ProcessReportData,
     ) -> Result<Whole, ExportError> {
-        let filter = self.process_filter_context(data, dates::now());
+        let evaluated = self
+            .evaluate_process_report(&request.report_id, data, dates::now(), Until::Result)
+            .await?;
+        Ok(whole_answer(request, evaluated).await)
+    }
+
+    /// The result of a report on processes.
+    pub(super) async fn evaluate_process_report(
+        &self,
+        report_id: &str,
+        data: &ProcessReportData,
+        now: Timestamp,
+        until: Until,
+    ) -> Result<Evaluated, ExportError> {
+        let filter = self.process_filter_context(data, now);
         let plan = Plan::of(data, &filter)?;
         let scope = self.0.definitions.scope_of_process_report(data).await?;
         let models = self.models(&plan, &scope).await?;
@@ -46,7 +61,7 @@ impl Exporter {
                 models: &models,
             },
         };
-        self.evaluate(request, &evaluation).await
+        self.evaluate(report_id, &evaluation, until).await
     }
 
     /// What a plan has to know of the definitions of its report.
@@ -86,7 +101,21 @@ impl Exporter {
         request: &ExportRequest,
         data: &DecisionReportData,
     ) -> Result<Whole, ExportError> {
-        let filter = self.filter_context(false, dates::now());
+        let evaluated = self
+            .evaluate_decision_report(&request.report_id, data, dates::now(), Until::Result)
+            .await?;
+        Ok(whole_answer(request, evaluated).await)
+    }
+
+    /// The result of a report on decisions.
+    pub(super) async fn evaluate_decision_report(
+        &self,
+        report_id: &str,
+        data: &DecisionReportData,
+        now: Timestamp,
+        until: Until,
+    ) -> Result<Evaluated, ExportError> {
+        let filter = self.filter_context(false, now);
         let scope = self.0.definitions.scope_of_decision_report(data).await?;
         let plan = DecisionPlan::new(DecisionContext {
             report: data,
@@ -94,26 +123,33 @@ impl Exporter {
             filter: &filter,
             bucket_limit: self.0.settings.aggregation_bucket_limit,
         });
-        self.evaluate(request, &plan).await
+        self.evaluate(report_id, &plan, until).await
     }
 
     async fn evaluate(
         &self,
-        request: &ExportRequest,
+        report_id: &str,
         evaluation: &(impl Evaluation + Sync),
-    ) -> Result<Whole, ExportError> {
+        until: Until,
+    ) -> Result<Evaluated, ExportError> {
         let scope = evaluation.scope();
         let share = self.0.elasticsearch.share();
-        let without_index = || whole(request, scope, evaluation.result_without_index());
-        if scope.is_known_to_be_empty() {
-            return Ok(without_index());
+        let evaluated = |result, bytes, share| Evaluated {
+            result,
+            message: message_about(scope),
+            bytes,
+            share,
+        };
+        let without_index = |share| evaluated(evaluation.result_without_index(), 0, share);
+        if until == Until::Shape || scope.is_known_to_be_empty() {
+            return Ok(without_index(share));
         }
         let mut statistics = None;
         if let Some(search) = evaluation.statistics() {
             let search = Bytes::from(search.to_string());
             statistics = self.search(scope, search, &share).await?;
             if statistics.is_none() {
-                return Ok(without_index());
+                return Ok(without_index(share));
             }
             share.shrink_to(0);
         }
@@ -128,7 +164,6 @@ impl Exporter {
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
         let batches = &self.0.batches;
-        let report_id = &request.report_id;
         let permit = batches
             .take_for_result(report_id, search.len(), PATIENCE)
             .await;
@@ -141,7 +176,7 @@ impl Exporter {
             batches.learn_result(report_id, None);
         }
         let Some(answer) = answer? else {
-            return Ok(without_index());
+            return Ok(without_index(share));
         };
         let bytes = answer.bytes();
         batches.learn_result(report_id, Some(bytes));
@@ -150,8 +185,7 @@ impl Exporter {
         let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
         let result = result.await?;
         drop(answer);
-        let export = share.work_on(bytes, || whole(request, scope, result)).await;
-        Ok(held_until_delivered(export, share))
+        Ok(evaluated(result, bytes, share))
     }
 
     /// The answer of a scope; `None` where its indices don't exist.
@@ -192,10 +226,43 @@ async fn with_room<T>(
     }
 }
 
-fn whole(request: &ExportRequest, scope: &Scope, result: ReportResult) -> Whole {
+/// How far a report is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Only what kind of result it has, without any data: nothing is searched for.
+    Shape,
+    /// Its result.
+    Result,
+}
+
+/// A result, and what it takes.
+pub(super) struct Evaluated {
+    /// The result.
+    pub result: ReportResult,
+    /// What the owner of the report should know.
+    pub message: Option<String>,
+    /// Bytes of the answer that it was made of.
+    pub bytes: usize,
+    /// The memory that it takes.
+    pub share: Share,
+}
+
+/// The whole answer of `json`.
+async fn whole_answer(request: &ExportRequest, evaluated: Evaluated) -> Whole {
+    let Evaluated {
+        result,
+        message,
+        bytes,
+        share,
+    } = evaluated;
+    let export = share.work_on(bytes, || whole(request, message, result)).await;
+    held_until_delivered(export, share)
+}
+
+fn whole(request: &ExportRequest, message: Option<String>, result: ReportResult) -> Whole {
     let records = result.records();
     let limit_is_ignored = u64::from(request.limit) < records;
-    let messages: Vec<String> = message_about(scope)
+    let messages: Vec<String> = message
         .into_iter()
         .chain(limit_is_ignored.then(|| ALL_RECORDS.to_owned()))
         .collect();

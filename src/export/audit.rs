@@ -24,6 +24,16 @@ struct Known {
     started: Instant,
     plan: OnceLock<String>,
     page: OnceLock<PageAudit>,
+    stream: OnceLock<StreamAudit>,
+}
+
+/// What a table adds.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamAudit {
+    /// The table.
+    pub table: &'static str,
+    /// How it is written.
+    pub format: &'static str,
 }
 
 /// What a page of raw data adds.
@@ -42,6 +52,7 @@ impl Audit {
             started: Instant::now(),
             plan: OnceLock::new(),
             page: OnceLock::new(),
+            stream: OnceLock::new(),
         }))
     }
 
@@ -64,6 +75,11 @@ impl Audit {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let _ = self.0.page.set(PageAudit { number, scroll });
+    }
+
+    /// Which table this is, and how it is written.
+    pub fn set_stream(&self, stream: StreamAudit) {
+        let _ = self.0.stream.set(stream);
     }
 
     /// The client has all of it.
@@ -94,8 +110,10 @@ impl Audit {
             started,
             plan,
             page,
+            stream,
         } = &*self.0;
         let page = page.get();
+        let stream = stream.get();
         tracing::info!(
             target: "audit",
             client = client.name(),
@@ -104,6 +122,8 @@ impl Audit {
             plan = plan.get(),
             page = page.map(|page| page.number),
             scroll = page.map(|page| page.scroll.as_str()),
+            table = stream.map(|stream| stream.table),
+            format = stream.map(|stream| stream.format),
             rows,
             bytes,
             took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -20,7 +20,7 @@ use super::slots::Slot;
 use crate::raw_data::json::JsonText;
 
 /// Text is handed on in chunks of at least this many bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
+pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
 const CHUNKS_WAITING: usize = 2;
 /// What a reader has to take per second, on average over the time that it keeps its page waiting beyond one stall. One that
@@ -171,7 +171,16 @@ impl BodyWriter {
         if self.text.is_empty() {
             return Ok(());
         }
-        let mut text = Bytes::from(self.text.take());
+        let text = self.text.take();
+        self.hand_on(text).await
+    }
+
+    /// Hands bytes on.
+    ///
+    /// # Errors
+    /// Nobody reads.
+    pub async fn hand_on(&mut self, bytes: Vec<u8>) -> Result<(), Interrupted> {
+        let mut text = Bytes::from(bytes);
         self.bytes += text.len() as u64;
         // A large row leaves piece by piece, so that the next one is not written before most of this one has left.
         while text.len() > 2 * CHUNK_BYTES {
@@ -370,7 +379,7 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let slots = ExportSlots::new(1, 1);
+        let slots = ExportSlots::new(1, 1, |_| {});
         let registry = Arc::new(ScrollRegistry::default());
         let delivery = Delivery {
             leases: vec![lease(&registry)],

@@ -82,10 +82,39 @@ fn step_size(limit: u32, sizes: RangeInclusive<u32>, hit_bytes: u64) -> u32 {
     }
 }
 
+/// How many hits the steps of a stream have, which has no pages: as many as are fastest and may be held, `most` at the most.
+pub(super) fn step_size_of_stream(most: u32, few_exports: bool, hit_bytes: u64) -> u32 {
+    let sizes = if few_exports {
+        STEP_SIZES
+    } else {
+        STEP_SIZES_OF_MANY
+    };
+    step_size(most, sizes, hit_bytes)
+}
+
 impl Exporter {
     /// Whether this process issued the id for this report.
     pub(super) fn is_scroll_of(&self, scroll_id: &str, report_id: &str) -> bool {
         matches!(self.0.scrolls.recognize(scroll_id), Recognition::Issued(contents) if contents.report_id == report_id)
+    }
+
+    /// Whether a page could be had, as far as that is known without moving or opening a scroll.
+    pub(super) async fn raw_data_head(
+        &self,
+        scroll_id: Option<&str>,
+        report_id: &str,
+        report: RawReport<'_>,
+    ) -> Result<(), ExportError> {
+        if let Some(scroll_id) = scroll_id {
+            self.known_contents(scroll_id, report_id)?;
+            return Ok(());
+        }
+        let scope = self.scope_of(report).await?;
+        if !scope.is_known_to_be_empty() {
+            let query = self.query_of(report, &scope, dates::now());
+            self.count(&scope, &query).await?;
+        }
+        Ok(())
     }
 
     /// The first page, or the next one.
@@ -329,7 +358,7 @@ impl Exporter {
     }
 
     /// Some hits of a report and their bytes; `None` where Elasticsearch does not give them, which the export itself will tell.
-    async fn sample(&self, scope: &Scope, query: &Value) -> Option<(u32, u64)> {
+    pub(super) async fn sample(&self, scope: &Scope, query: &Value) -> Option<(u32, u64)> {
         let elasticsearch = &self.0.elasticsearch;
         let body =
             &json!({"size": SAMPLE, "track_total_hits": false, "query": query, "sort": ["_doc"]});
@@ -376,7 +405,7 @@ impl Exporter {
     }
 
     /// Makes room for one more open scroll.
-    async fn reserve_scroll(&self) -> Result<Reservation, ExportError> {
+    pub(super) async fn reserve_scroll(&self) -> Result<Reservation, ExportError> {
         let open = self.0.scrolls.open();
         if let Ok(reservation) = open.reserve() {
             return Ok(reservation);
@@ -459,7 +488,7 @@ impl Exporter {
         Ok(without_rows(&envelope))
     }
 
-    async fn open_scroll(
+    pub(super) async fn open_scroll(
         &self,
         scope: &Scope,
         keep_alive: u32,
@@ -562,7 +591,7 @@ impl Exporter {
     }
 
     /// Gives up a scroll of ours that is not remembered as open.
-    async fn give_up_new(&self, scroll_id: &str, keep_alive: u32) {
+    pub(super) async fn give_up_new(&self, scroll_id: &str, keep_alive: u32) {
         let (open, digest) = (self.0.scrolls.open(), digest(scroll_id));
         let keep_alive = Duration::from_secs(u64::from(keep_alive));
         open.remember(digest, scroll_id, keep_alive, 1);
@@ -683,7 +712,7 @@ fn without_rows(envelope: &Envelope<'_>) -> Export {
     Export::Whole(Whole::new(envelope.without_rows(), 0))
 }
 
-fn scroll_id_twice() -> ExportError {
+pub(super) fn scroll_id_twice() -> ExportError {
     ExportError::Internal("Elasticsearch issued a scroll id twice".to_owned())
 }
 

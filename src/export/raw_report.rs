@@ -86,11 +86,19 @@ impl Exporter {
                 let names = self.find_variable_names(scope, query).await?;
                 Ok(Columns::Variables(names))
             }
-            RawReport::Decision(_) => Ok(Columns::Clauses(match scope.definitions.first() {
-                Some(decision) => self.0.definitions.decision_clauses(decision).await?,
-                None => Arc::default(),
-            })),
+            RawReport::Decision(_) => Ok(Columns::Clauses(self.clauses_of(scope).await?)),
         }
+    }
+
+    /// The inputs and outputs that the definition of a decision report has.
+    pub(super) async fn clauses_of(
+        &self,
+        scope: &Scope,
+    ) -> Result<Arc<DecisionClauses>, ExportError> {
+        Ok(match scope.definitions.first() {
+            Some(decision) => self.0.definitions.decision_clauses(decision).await?,
+            None => Arc::default(),
+        })
     }
 
     async fn find_variable_names(

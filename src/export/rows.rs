@@ -94,24 +94,17 @@ impl Rows<'_> {
 
 /// Makes rows of process instances.
 pub struct ProcessRows<'a> {
-    /// Where flow node names come from.
-    definitions: &'a Definitions,
+    names: NamesAtHand<'a>,
     /// Writes what is known.
     writer: ProcessRowWriter<'a>,
-    /// Names of the definition versions seen on this page.
-    at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
-    /// The definition version of the row before, because neighbours are often alike.
-    previous: Option<(DefinitionVersion, Arc<FlowNodeNames>)>,
 }
 
 impl<'a> ProcessRows<'a> {
     /// Rows that `writer` writes, with flow node names of `definitions`.
     pub fn new(definitions: &'a Definitions, writer: ProcessRowWriter<'a>) -> Self {
         Self {
-            definitions,
+            names: NamesAtHand::new(definitions),
             writer,
-            at_hand: HashMap::new(),
-            previous: None,
         }
     }
 
@@ -124,21 +117,47 @@ impl<'a> ProcessRows<'a> {
         instance: &ProcessInstance<'_>,
         out: &mut JsonText,
     ) -> Result<(), RowError> {
-        let names = self.names_for(instance).await?;
+        let is_of = |definition: &DefinitionVersion| instance.is_of(definition);
+        let names = self.names.of(is_of, || instance.definition()).await?;
         self.writer.write(out, instance, &names);
         Ok(())
     }
+}
 
-    async fn names_for(
+/// Names of flow nodes, looked up once for neighbours that are alike.
+pub struct NamesAtHand<'a> {
+    definitions: &'a Definitions,
+    at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
+    /// The definition version of the row before, because neighbours are often alike.
+    previous: Option<(DefinitionVersion, Arc<FlowNodeNames>)>,
+}
+
+impl<'a> NamesAtHand<'a> {
+    /// None are at hand yet.
+    pub fn new(definitions: &'a Definitions) -> Self {
+        Self {
+            definitions,
+            at_hand: HashMap::new(),
+            previous: None,
+        }
+    }
+
+    /// The names for an instance: `is_of` tells whether it is of a definition version, `definition` which it is of; none for
+    /// one of no definition.
+    ///
+    /// # Errors
+    /// Elasticsearch does not give them.
+    pub async fn of(
         &mut self,
-        instance: &ProcessInstance<'_>,
+        is_of: impl Fn(&DefinitionVersion) -> bool,
+        definition: impl FnOnce() -> Option<DefinitionVersion>,
     ) -> Result<Arc<FlowNodeNames>, RowError> {
         if let Some((definition, names)) = &self.previous
-            && instance.is_of(definition)
+            && is_of(definition)
         {
             return Ok(Arc::clone(names));
         }
-        let Some(definition) = instance.definition() else {
+        let Some(definition) = definition() else {
             return Ok(Arc::default());
         };
         let names = match self.at_hand.get(&definition) {

@@ -293,6 +293,11 @@ pub struct ScrollLease {
 }
 
 impl ScrollLease {
+    /// Elasticsearch was asked to keep the scroll open from now on.
+    pub fn prolong(&self) {
+        self.registry.open.prolong(&self.digest, self.keep_alive);
+    }
+
     /// The digest of its id.
     pub fn digest(&self) -> &IdDigest {
         &self.digest

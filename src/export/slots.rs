@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::Client;
-use crate::telemetry;
 
 /// Counts exports. Cloning is cheap; clones share the counts.
 #[derive(Clone)]
 pub struct ExportSlots {
     in_all: usize,
     per_client: usize,
+    /// Told how many are under way.
+    gauge: fn(usize),
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -37,11 +38,12 @@ pub struct Slot {
 }
 
 impl ExportSlots {
-    /// So many exports at the same time.
-    pub fn new(in_all: usize, per_client: usize) -> Self {
+    /// So many exports at the same time; `gauge` is told how many there are.
+    pub fn new(in_all: usize, per_client: usize, gauge: fn(usize)) -> Self {
         Self {
             in_all,
             per_client,
+            gauge,
             taken: Arc::default(),
         }
     }
@@ -61,7 +63,7 @@ impl ExportSlots {
         }
         taken.by_client.insert(client.shared_name(), of_client + 1);
         taken.in_all += 1;
-        telemetry::exports_under_way(taken.in_all);
+        (self.gauge)(taken.in_all);
         Ok(Slot {
             slots: self.clone(),
             client: client.shared_name(),
@@ -89,7 +91,7 @@ impl Drop for Slot {
                 taken.by_client.remove(&self.client);
             }
         }
-        telemetry::exports_under_way(taken.in_all);
+        (self.slots.gauge)(taken.in_all);
     }
 }
 
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_client_does_not_keep_out_the_others() {
-        let slots = ExportSlots::new(3, 2);
+        let slots = ExportSlots::new(3, 2, |_| {});
         let (a, b) = (Client::named("a"), Client::named("b"));
         let first = slots.take(&a).ok().unwrap();
         let _second = slots.take(&a).ok().unwrap();
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn clients_that_have_nothing_under_way_are_forgotten() {
-        let slots = ExportSlots::new(3, 2);
+        let slots = ExportSlots::new(3, 2, |_| {});
         drop((
             slots.take(&Client::named("a")).ok(),
             slots.take(&Client::named("a")).ok(),

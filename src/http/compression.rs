@@ -9,25 +9,42 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use flate2::Compression;
+use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use futures_util::Stream;
 use warp::http::HeaderMap;
 use warp::http::header::ACCEPT_ENCODING;
 
+use crate::encode::compression::Compression;
+
 /// Rows compress to a tenth already at the fastest level, which costs a third of the default one's time.
-const LEVEL: Compression = Compression::fast();
+const LEVEL: Level = Level::fast();
 /// An answer that fits into one packet gains nothing.
 const MIN_BYTES: usize = 1_024;
 
 /// Whether the client takes gzip (RFC 9110, section 12.5.3); one that says nothing gets plain answers.
 pub fn is_accepted(headers: &HeaderMap) -> bool {
+    weight_of(headers, &["gzip", "x-gzip"]) > 0.0
+}
+
+/// The compression of a whole report that the client likes best: zstd among equals, which compresses better in less time.
+pub fn preferred(headers: &HeaderMap) -> Option<Compression> {
+    let gzip = weight_of(headers, &["gzip", "x-gzip"]);
+    let zstd = weight_of(headers, &["zstd"]);
+    if zstd > 0.0 && zstd >= gzip {
+        return Some(Compression::Zstd);
+    }
+    (gzip > 0.0).then_some(Compression::Gzip)
+}
+
+/// How much the client wants a coding that has these names; 0 for not at all.
+fn weight_of(headers: &HeaderMap, coding: &[&str]) -> f32 {
     let codings = headers
         .get_all(ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    let mut by_wildcard = false;
+    let mut by_wildcard = 0.0;
     for coding in codings {
         let mut parts = coding.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
@@ -37,11 +54,13 @@ pub fn is_accepted(headers: &HeaderMap) -> bool {
                 .eq_ignore_ascii_case("q")
                 .then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
         });
-        let is_wanted = weight.unwrap_or(1.0) > 0.0;
-        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
-            return is_wanted;
+        let weight = weight.unwrap_or(1.0);
+        if coding.iter().any(|coding| name.eq_ignore_ascii_case(coding)) {
+            return weight;
         }
-        by_wildcard |= name == "*" && is_wanted;
+        if name == "*" {
+            by_wildcard = weight;
+        }
     }
     by_wildcard
 }
@@ -141,6 +160,24 @@ mod tests {
             &["gzipped"],
         ] {
             assert!(!accepts(does_not), "{does_not:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_report_is_compressed_as_its_client_likes_best() {
+        let preferred = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap());
+            preferred(&headers)
+        };
+        for value in ["gzip, zstd", "*", "zstd;q=0.5, gzip;q=0.5", "gzip;q=0.1, zstd;q=0.2"] {
+            assert_eq!(preferred(value), Some(Compression::Zstd), "{value}");
+        }
+        for value in ["gzip, deflate, br", "zstd;q=0.1, gzip", "zstd;q=0, *"] {
+            assert_eq!(preferred(value), Some(Compression::Gzip), "{value}");
+        }
+        for value in ["", "identity", "br", "*;q=0", "zstd;q=0, gzip;q=0"] {
+            assert_eq!(preferred(value), None, "{value}");
         }
     }
 

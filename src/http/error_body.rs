@@ -180,12 +180,13 @@ pub fn nothing_here() -> Response {
     respond(ErrorCode::NotFound, "there is nothing at this path")
 }
 
-/// The response to a wrong method.
-pub fn method_not_allowed() -> Response {
-    let mut response = respond(ErrorCode::MethodNotAllowed, "only GET is allowed here");
+/// The response to a wrong method; `allowed` are those that a resource has, separated by commas.
+pub fn method_not_allowed(allowed: &'static str) -> Response {
+    let detail = format!("only {allowed} is allowed here");
+    let mut response = respond(ErrorCode::MethodNotAllowed, &detail);
     response
         .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("GET"));
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

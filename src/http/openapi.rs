@@ -121,7 +121,7 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
                        Optimize gives for the same report.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(export_report, reports_of_collection, readiness),
+    paths(export_report, export_table, table_schema, reports_of_collection, readiness),
     components(
         schemas(
         ProcessInstanceRow,
@@ -205,6 +205,183 @@ impl Modify for BearerToken {
 #[expect(dead_code, reason = "it only describes the route")]
 fn export_report() {}
 
+/// Export a whole report as a table
+///
+/// All rows in one answer, in a format that tools read. A body that ends properly is complete: whatever goes wrong after its
+/// first byte breaks the connection. `HEAD` answers with the same headers and opens no scroll.
+#[utoipa::path(
+    get,
+    path = "/api/public/export/report/{reportId}/result/{format}",
+    operation_id = "exportTable",
+    tag = "export",
+    security(("bearerToken" = [])),
+    params(
+        ("reportId" = String, Path, description = "Id of the stored report", example = "e6c5abb1-6a18-44e7-8480-d562d511ba62"),
+        ("format" = TableFormat, Path, description = "How the table is written", example = "csv"),
+        ("table" = Option<TableName>, Query, description = "Raw data of processes has `instances`, `flowNodes`, `variables` and \
+            `incidents`, raw data of decisions `instances`, `inputs` and `outputs`, every other report `result`; the first one is \
+            the default"),
+        ("columns" = Option<String>, Query, example = "processInstanceId,variable:*",
+            description = "Names of columns, or `prefix*`, separated by commas (`\\,` for a comma in a name), in the order wanted; \
+            `stored` for the columns that were chosen in Optimize. All columns by default"),
+        ("order" = Option<RowOrderName>, Query, description = "`report` for the order of the report, `any` for whatever is fastest"),
+        ("delimiter" = Option<String>, Query, description = "csv: one character between cells; a comma by default", example = ";"),
+        ("bom" = Option<bool>, Query, description = "csv: a byte order mark in front, for Excel"),
+        ("formulas" = Option<FormulasName>, Query,
+            description = "csv: `text` puts an apostrophe before a text that a spreadsheet would take for a formula"),
+        ("X-Optimize-Client-Timezone" = Option<String>, Header,
+            description = "Zone that dates are converted to, such as Europe/Berlin; one that is not known is ignored"),
+        ("Accept-Encoding" = Option<String>, Header, description = "csv and ndjson: `zstd` or `gzip`"),
+    ),
+    responses(
+        (status = 200, description = "The table", content(
+                (String = "text/csv; charset=utf-8; header=present"),
+                (String = "application/x-ndjson"),
+                (String = "application/vnd.apache.parquet"),
+                (String = "application/vnd.apache.arrow.stream"),
+            ),
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+                ("Content-Disposition" = String, description = "The report's name as a file name"),
+                ("Optimize-Export-Total-Records" = u64, description = "Instances, or rows of a result; on HEAD only where that is \
+                    known without evaluating the report"),
+                ("Optimize-Export-Schema" = String, description = "An id that changes when the columns do"),
+            )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 404, response = NotFound),
+        (status = 405, response = MethodNotAllowed),
+        (status = 429, response = TooManyRequests),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn export_table() {}
+
+/// Tell the columns of a table
+#[utoipa::path(
+    get,
+    path = "/api/public/export/report/{reportId}/result/schema",
+    operation_id = "tableSchema",
+    tag = "export",
+    security(("bearerToken" = [])),
+    params(
+        ("reportId" = String, Path, description = "Id of the stored report", example = "e6c5abb1-6a18-44e7-8480-d562d511ba62"),
+        ("table" = Option<TableName>, Query, description = "As for the table itself"),
+        ("columns" = Option<String>, Query, description = "As for the table itself"),
+    ),
+    responses(
+        (status = 200, description = "The columns", body = TableColumns, content_type = "application/json",
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+            )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 404, response = NotFound),
+        (status = 405, response = MethodNotAllowed),
+        (status = 429, response = TooManyRequests),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn table_schema() {}
+
+/// How a table is written
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes a parameter")]
+enum TableFormat {
+    Csv,
+    Ndjson,
+    Parquet,
+    Arrow,
+}
+
+/// A table of a report
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes a parameter")]
+enum TableName {
+    Instances,
+    FlowNodes,
+    Variables,
+    Incidents,
+    Inputs,
+    Outputs,
+    Result,
+}
+
+/// The order of rows
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes a parameter")]
+enum RowOrderName {
+    Report,
+    Any,
+}
+
+/// What becomes of formulas
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes a parameter")]
+enum FormulasName {
+    Text,
+}
+
+/// The columns of a table
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes an answer")]
+struct TableColumns {
+    /// The report
+    report_id: String,
+    /// Its name
+    report_name: Option<String>,
+    /// The table
+    table: TableName,
+    /// All tables that the report has
+    tables: Vec<TableName>,
+    /// The columns that tell a row from the others
+    primary_key: Vec<String>,
+    /// An id that changes when the columns do
+    schema_id: String,
+    /// The columns, in their order
+    columns: Vec<TableColumn>,
+}
+
+/// A column
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes an entry")]
+struct TableColumn {
+    /// Its name
+    name: String,
+    /// What its values are
+    r#type: TableColumnType,
+    /// Whether values may be missing
+    nullable: bool,
+    /// Where its values come from
+    source: String,
+}
+
+/// What the values of a column are
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes a value")]
+enum TableColumnType {
+    Text,
+    Integer,
+    Double,
+    Boolean,
+    Instant,
+    List,
+}
+
 /// List the reports of a collection
 #[utoipa::path(
     get,
@@ -278,8 +455,8 @@ error_response! {
     Forbidden, "WWW-Authenticate", "Bearer, with error and description (RFC 6750)";
     #[doc = "No such report: `notFoundError`"]
     NotFound;
-    #[doc = "Only GET is allowed: `methodNotAllowedError`"]
-    MethodNotAllowed, "Allow", "GET";
+    #[doc = "Another method is allowed: `methodNotAllowedError`"]
+    MethodNotAllowed, "Allow", "The methods that are";
     #[doc = "A limit of this service or of Elasticsearch is reached: `tooManyRequestsError`"]
     TooManyRequests, "Retry-After", "Seconds after which the same request may work";
     #[doc = "Anything else: `serverError`"]

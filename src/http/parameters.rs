@@ -5,6 +5,10 @@
 use std::fmt;
 
 use crate::config::ParameterRules;
+use crate::encode::csv::{self, CsvOptions};
+use crate::export::stream::{RowOrder, TableOptions};
+use crate::table::schema::Table;
+use crate::table::selection::Selection;
 
 /// Optimize's default of `limit`.
 const DEFAULT_LIMIT: u32 = 1_000;
@@ -70,6 +74,84 @@ impl Parameters {
                 search_request_id,
             }),
             _ => Err(Violations(violations)),
+        }
+    }
+}
+
+/// The parameters of a table, checked as far as that goes without its report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableParameters {
+    /// Which part of the report.
+    pub options: TableOptions,
+    /// How csv is written; of no meaning in other formats.
+    pub csv: CsvOptions,
+}
+
+impl TableParameters {
+    /// Reads a query string. An empty value counts as none.
+    ///
+    /// # Errors
+    /// All violations together, each with the parameter, its value and what is allowed.
+    pub fn parse(query: &str) -> Result<Self, Violations> {
+        let values = Values::of(query);
+        let mut violations = Vec::new();
+        let mut options = TableOptions::default();
+        let mut csv = CsvOptions::default();
+        let mut read = |name: &str, read: &mut dyn FnMut(&str) -> Result<(), String>| {
+            let problem = match values.single(name) {
+                Ok(Some(value)) if !value.is_empty() => {
+                    let expected = read(&value).err();
+                    expected.map(|expected| format!("{name} is {}; {expected}", shown(&value)))
+                }
+                Ok(_) => None,
+                Err(problem) => Some(problem),
+            };
+            violations.extend(problem);
+        };
+        read("table", &mut |value| {
+            let table = Table::ALL.iter().find(|table| table.id() == value);
+            let expected = || {
+                let ids: Vec<&str> = Table::ALL.iter().map(|table| table.id()).collect();
+                format!("it must be one of {}", ids.join(", "))
+            };
+            options.table = Some(*table.ok_or_else(expected)?);
+            Ok(())
+        });
+        read("columns", &mut |value| {
+            options.columns = Some(Selection::parse(value));
+            Ok(())
+        });
+        read("order", &mut |value| {
+            options.order = match value {
+                "report" => RowOrder::Report,
+                "any" => RowOrder::Any,
+                _ => return Err("it must be report or any".to_owned()),
+            };
+            Ok(())
+        });
+        read("delimiter", &mut |value| {
+            csv.delimiter = csv::delimiter(value)?;
+            Ok(())
+        });
+        read("bom", &mut |value| {
+            csv.byte_order_mark = match value {
+                "true" => true,
+                "false" => false,
+                _ => return Err("it must be true or false".to_owned()),
+            };
+            Ok(())
+        });
+        read("formulas", &mut |value| {
+            csv.formulas_as_text = match value {
+                "text" => true,
+                _ => return Err("it must be text, or absent".to_owned()),
+            };
+            Ok(())
+        });
+        if violations.is_empty() {
+            Ok(Self { options, csv })
+        } else {
+            Err(Violations(violations))
         }
     }
 }
@@ -245,10 +327,34 @@ mod tests {
         assert_eq!((parameters.limit, parameters.pagination_timeout), (500, 60));
     }
 
+    #[test]
+    fn a_table_has_defaults_for_everything() {
+        let defaults = TableParameters::parse("").unwrap();
+        assert_eq!(defaults.options, TableOptions::default());
+        assert_eq!(defaults, TableParameters::parse("table=&columns=&order=&other=1").unwrap());
+        let all = TableParameters::parse("table=flowNodes&order=any&delimiter=%09&bom=true&formulas=text").unwrap();
+        assert_eq!(
+            (all.options.table, all.options.order),
+            (Some(Table::FlowNodes), RowOrder::Any)
+        );
+        let csv = CsvOptions { delimiter: '\t', byte_order_mark: true, formulas_as_text: true };
+        assert_eq!(all.csv, csv);
+    }
+
+    #[test]
+    fn every_violation_of_a_table_is_reported() {
+        let problems = TableParameters::parse("table=rows&order=asc&delimiter=%3B%3B&bom=1&formulas=no&columns=%FF");
+        let problems = problems.unwrap_err().to_string();
+        for parameter in ["table is \"rows\"", "order is \"asc\"", "delimiter is \";;\"", "bom is \"1\"", "formulas is \"no\"", "columns is not valid UTF-8"] {
+            assert!(problems.contains(parameter), "{parameter}: {problems}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_query_is_taken(query in "\\PC*") {
             let _ = Parameters::parse(&query, &STRICT);
+            let _ = TableParameters::parse(&query);
         }
 
         #[test]

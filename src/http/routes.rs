@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use warp::filters::BoxedFilter;
 use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use warp::http::{HeaderMap, HeaderValue};
+use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::reject::{MethodNotAllowed, Reject};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
@@ -20,8 +20,10 @@ use super::openapi;
 use super::parameters::Parameters;
 use super::readiness::Readiness;
 use super::reports;
+use super::tables;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::config::ParameterRules;
+use crate::encode::Format;
 use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter, Whole};
 use crate::report::list::ReportList;
 
@@ -78,9 +80,9 @@ pub fn routes(
         .and(authorized(Arc::clone(&api)))
         .and(export_request())
         .then(
-            move |client, report_id: String, query: String, headers: HeaderMap| {
+            move |client, resource: Resource, method: Method, query: String, headers: HeaderMap| {
                 let api = Arc::clone(&api);
-                async move { export(&api, client, &report_id, &query, &headers).await }
+                async move { answer(&api, client, &resource, &method, &query, &headers).await }
             },
         )
         .map(|response| with_route(response, "export"));
@@ -120,30 +122,99 @@ fn authorized(
     })
 }
 
-/// `GET /export/report/{reportId}/result/json`: the report's id, still encoded, the query string and the headers.
-fn export_request()
--> impl Filter<Extract = (String, String, HeaderMap), Error = Rejection> + Clone + Send + Sync + 'static
-{
+/// What is asked for of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Optimize's own answer.
+    Json,
+    /// A table.
+    Table(Format),
+    /// The columns of a table.
+    Schema,
+}
+
+impl Wanted {
+    fn of(last_segment: &str) -> Option<Self> {
+        match last_segment {
+            "json" => Some(Self::Json),
+            "schema" => Some(Self::Schema),
+            format => {
+                let format = Format::ALL.iter().find(|known| known.id() == format);
+                format.copied().map(Self::Table)
+            }
+        }
+    }
+}
+
+/// A part of a path: the report's id, still encoded, and what is asked for.
+struct Resource {
+    encoded_report_id: String,
+    wanted: Wanted,
+}
+
+/// `/export/report/{reportId}/result/{format}`: resource, method, query string and headers.
+fn export_request() -> impl Filter<
+    Extract = (Resource, Method, String, HeaderMap),
+    Error = Rejection,
+> + Clone
++ Send
++ Sync
++ 'static {
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    warp::path!("export" / "report" / String / "result" / "json")
-        .and(warp::get())
+    warp::path!("export" / "report" / String / "result" / String)
+        .and_then(|encoded_report_id, format: String| async move {
+            let wanted = Wanted::of(&format).ok_or_else(warp::reject::not_found)?;
+            Ok::<_, Rejection>(Resource {
+                encoded_report_id,
+                wanted,
+            })
+        })
+        .and(warp::method())
         .and(raw_query)
         .and(warp::header::headers_cloned())
+}
+
+/// Answers a request for a report.
+async fn answer(
+    api: &Api,
+    client: Client,
+    resource: &Resource,
+    method: &Method,
+    query: &str,
+    headers: &HeaderMap,
+) -> Response {
+    if *method != Method::GET && *method != Method::HEAD {
+        return error_body::method_not_allowed("GET, HEAD");
+    }
+    // An id that is not UTF-8 is the id of no report; what it is replaced by is none either.
+    let report_id = percent_decode_str(&resource.encoded_report_id)
+        .decode_utf8_lossy()
+        .into_owned();
+    let audit = Audit::begin(client, &report_id);
+    let exporter = &api.exporter;
+    let mut response = match resource.wanted {
+        Wanted::Json => export(api, audit, report_id, method, query, headers).await,
+        Wanted::Table(format) => {
+            tables::stream(exporter, audit, report_id, format, query, method, headers).await
+        }
+        Wanted::Schema => tables::schema(exporter, audit, &report_id, query).await,
+    };
+    if *method == Method::HEAD {
+        // What would be known of the body is in the headers.
+        *response.body_mut() = Default::default();
+    }
+    response
 }
 
 /// Parse, export, answer.
 async fn export(
     api: &Api,
-    client: Client,
-    encoded_report_id: &str,
+    audit: Audit,
+    report_id: String,
+    method: &Method,
     query: &str,
     headers: &HeaderMap,
 ) -> Response {
-    // An id that is not UTF-8 is the id of no report; what it is replaced by is none either.
-    let report_id = percent_decode_str(encoded_report_id)
-        .decode_utf8_lossy()
-        .into_owned();
-    let audit = Audit::begin(client, &report_id);
     let result = match Parameters::parse(query, &api.parameters) {
         Ok(parameters) => {
             let request = ExportRequest {
@@ -154,6 +225,12 @@ async fn export(
                 search_request_id: parameters.search_request_id,
                 time_zone: client_time_zone(headers),
             };
+            if *method == Method::HEAD {
+                return match api.exporter.export_head(&request).await {
+                    Ok(()) => as_json(Response::default()),
+                    Err(error) => error_body::export_failed(&error),
+                };
+            }
             api.exporter.export(request).await
         }
         Err(violations) => {
@@ -189,7 +266,7 @@ fn as_gzip(mut response: Response) -> Response {
     response
 }
 
-fn as_json(mut response: Response) -> Response {
+pub(super) fn as_json(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -218,7 +295,7 @@ async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> 
         tracing::info!("a request is not let in: {error}");
         error_body::unauthorized(*error)
     } else if rejection.find::<MethodNotAllowed>().is_some() {
-        error_body::method_not_allowed()
+        error_body::method_not_allowed("GET")
     } else {
         error_body::nothing_here()
     })

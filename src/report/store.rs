@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition::{DefinitionError, StoredReport};
+use super::definition::{DefinitionError, StoredReport, lenient};
 use crate::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
 use crate::scope::IndexNames;
@@ -47,7 +48,15 @@ pub struct ReportStore {
 #[derive(Clone)]
 struct Cached {
     report: Arc<StoredReport>,
+    name: Option<Arc<str>>,
     bytes: u32,
+}
+
+/// The name that people gave to a report.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    name: Option<String>,
 }
 
 impl ReportStore {
@@ -70,11 +79,22 @@ impl ReportStore {
     /// # Errors
     /// There is no such report, it can't be read, or Elasticsearch does not answer.
     pub async fn get(&self, id: &str) -> Result<Arc<StoredReport>, Arc<LoadError>> {
+        Ok(self.get_with_name(id).await?.0)
+    }
+
+    /// The same with its name, if it has one.
+    ///
+    /// # Errors
+    /// As [`ReportStore::get`].
+    pub async fn get_with_name(
+        &self,
+        id: &str,
+    ) -> Result<(Arc<StoredReport>, Option<Arc<str>>), Arc<LoadError>> {
         if id.is_empty() || id.len() > MAX_ID_BYTES {
             return Err(Arc::new(LoadError::NotFound(id.to_owned())));
         }
         let cached = get_or_load("reports", &self.reports, id.to_owned(), self.load(id)).await?;
-        Ok(cached.report)
+        Ok((cached.report, cached.name))
     }
 
     async fn load(&self, id: &str) -> Result<Cached, LoadError> {
@@ -86,8 +106,11 @@ impl ReportStore {
             .next()
             .ok_or_else(|| LoadError::NotFound(id.to_owned()))?;
         let report = Arc::new(StoredReport::parse(source.get())?);
+        // A name that is none is nobody's problem.
+        let named = serde_json::from_str::<Named>(source.get()).ok();
         Ok(Cached {
             report,
+            name: named.and_then(|named| named.name).map(Arc::from),
             bytes: u32::try_from(source.get().len()).unwrap_or(u32::MAX),
         })
     }

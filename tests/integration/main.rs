@@ -41,5 +41,6 @@ mod signed;
 mod streaming;
 mod support;
 mod system_reports;
+mod tables;
 mod tls;
 mod tokens;

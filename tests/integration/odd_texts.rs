@@ -17,7 +17,7 @@ use crate::support::service::command;
 use crate::support::{Optimize, Service, TOKEN};
 
 /// Stands for half a pair in the documents of a test.
-const HALF: &str = "@half@";
+pub const HALF: &str = "@half@";
 /// Each way to write a half, and the escape that it is answered with. The last one is a first half that stands before a
 /// whole pair.
 const SPELLINGS: [(&[u8], &str); 4] = [
@@ -38,7 +38,7 @@ fn spellings() -> impl Iterator<Item = (&'static [u8], &'static str)> {
 
 impl Optimize {
     /// Stores one document in which [`HALF`] is spelled like this.
-    fn store_spelled(&self, index: Index<'_>, id: &str, document: &Value, spelling: &[u8]) {
+    pub fn store_spelled(&self, index: Index<'_>, id: &str, document: &Value, spelling: &[u8]) {
         self.installation.create(index).unwrap();
         let alias = index.alias(&self.prefix);
         let mut lines = json!({"index": {"_index": alias, "_id": id}})

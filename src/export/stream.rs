@@ -1,0 +1,660 @@
+//! A whole report in one request, as a table.
+//!
+//! Raw data comes out of one scroll that nobody else can continue: its next step is asked for while one is written, and it is
+//! cleared when the last row has been read or something goes wrong. What aggregates is evaluated for each measure and written
+//! row by row. Either way a body that ends properly is complete, and one that is not breaks off.
+//!
+//! Rows are encoded and compressed on a thread for blocking work, so that no connection waits for it ([`Stream::start`]).
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::aggregated::{Evaluated, Until};
+use super::audit::StreamAudit;
+use super::batches::{BatchPermit, PATIENCE, no_room};
+use super::body::{self, BodyWriter, Delivery, MIN_BYTES_PER_SECOND, PageBody};
+use super::raw_report::RawReport;
+use super::slots::Slot;
+use super::{Audit, ExportError, Exporter, ask_scope, table_columns};
+use crate::encode::compression::Compression;
+use crate::encode::csv::CsvOptions;
+use crate::encode::{self, Encoder, Format};
+use crate::memory::Share;
+use crate::plan::combination;
+use crate::raw_data::dates;
+use crate::report::definition::{Configuration, StoredReport};
+use crate::result::ReportResult;
+use crate::scope::Scope;
+use crate::table::decision::instances::DecisionColumns;
+use crate::table::result::{self, Measure, ResultRows, Shape};
+use crate::table::rows::RawTable;
+use crate::table::schema::{Column, Schema, Table};
+use crate::table::selection::Selection;
+
+mod raw;
+mod writer;
+
+use raw::{Broken, RawStream};
+use writer::{StreamWriter, WriteError};
+
+/// Shortest keep-alive of a stream's scroll.
+const MIN_KEEP_ALIVE: Duration = Duration::from_secs(120);
+/// Longest keep-alive of a stream's scroll: what a process that is killed leaves behind is gone then.
+const MAX_KEEP_ALIVE: Duration = Duration::from_secs(1_800);
+/// Rows of a result that are written before it is looked whether there is enough to hand on.
+const ROWS_AT_ONCE: usize = 100;
+/// Hits of a step where a hit is small.
+const STEP: u32 = 2_000;
+
+/// One request for a table, its parameters checked.
+#[derive(Debug, Clone)]
+pub struct StreamRequest {
+    /// Who asks, and what becomes of it.
+    pub audit: Audit,
+    /// The report.
+    pub report_id: String,
+    /// How it is written.
+    pub format: Format,
+    /// What is asked for.
+    pub options: TableOptions,
+    /// How csv is written.
+    pub csv: CsvOptions,
+    /// The zone that the client wants dates in.
+    pub time_zone: Option<TimeZone>,
+    /// How the body is compressed.
+    pub compression: Option<Compression>,
+}
+
+/// Which part of a report, and in which order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableOptions {
+    /// The table; the report's first one where none is named.
+    pub table: Option<Table>,
+    /// The columns; all where none is named.
+    pub columns: Option<Selection>,
+    /// The order of the rows.
+    pub order: RowOrder,
+}
+
+/// The order of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RowOrder {
+    /// That of `json`.
+    #[default]
+    Report,
+    /// Whatever is fastest.
+    Any,
+}
+
+/// What stands before the rows.
+#[derive(Debug, Clone)]
+pub struct StreamHead {
+    /// The report's name.
+    pub report_name: Option<Arc<str>>,
+    /// Instances, or rows of a result; `None` where that is not known without evaluating it.
+    pub total: Option<u64>,
+    /// Id of the columns.
+    pub schema_id: String,
+}
+
+/// The columns of a report's table.
+#[derive(Debug, Clone)]
+pub struct TableSchema {
+    /// The report's name.
+    pub report_name: Option<Arc<str>>,
+    /// The tables that the report has.
+    pub tables: &'static [Table],
+    /// The columns that were selected.
+    pub schema: Schema,
+}
+
+/// A report on its way to a table.
+struct Found {
+    report: Arc<StoredReport>,
+    name: Option<Arc<str>>,
+    tables: &'static [Table],
+    table: Table,
+}
+
+/// The columns that a request asks for.
+struct Selected {
+    /// All columns of the table.
+    all: Schema,
+    /// Which of them, in which order.
+    indices: Vec<usize>,
+    /// Those.
+    schema: Schema,
+}
+
+impl Selected {
+    fn of(
+        all: Schema,
+        columns: Option<&Selection>,
+        configuration: &Configuration,
+    ) -> Result<Self, ExportError> {
+        let indices = match columns {
+            None => (0..all.columns.len()).collect(),
+            Some(selection) => selection
+                .apply(&all, Some(&configuration.table_columns))
+                .map_err(|unknown| ExportError::BadRequest(unknown.to_string()))?,
+        };
+        let columns: Vec<Column> = indices
+            .iter()
+            .filter_map(|index| all.columns.get(*index).cloned())
+            .collect();
+        let schema = Schema {
+            columns,
+            ..all.clone()
+        };
+        Ok(Self {
+            all,
+            indices,
+            schema,
+        })
+    }
+}
+
+/// The rows of a stream.
+enum Rows {
+    /// Of raw data.
+    Raw(Box<RawStream>),
+    /// Of a result.
+    Result {
+        rows: ResultRows,
+        indices: Vec<usize>,
+        encoder: Box<dyn Encoder>,
+        /// The memory that it takes.
+        shares: Vec<Share>,
+    },
+}
+
+/// A stream whose rows can be written.
+struct Stream {
+    exporter: Exporter,
+    report_id: String,
+    audit: Audit,
+    slot: Slot,
+    compression: Option<Compression>,
+    rows: Rows,
+}
+
+impl Exporter {
+    /// A whole table.
+    ///
+    /// # Errors
+    /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
+    pub async fn stream(
+        &self,
+        request: StreamRequest,
+    ) -> Result<(StreamHead, PageBody), ExportError> {
+        let slot = self.stream_slot(&request.audit)?;
+        let (this, audit) = (self.clone(), request.audit.clone());
+        // A task of its own, as for a page: a scroll that is being opened must be known to somebody.
+        let open = async move {
+            let opened = this.open_stream(request, slot).await;
+            opened.inspect_err(|error| audit.refused(error))
+        };
+        let task = self.0.tasks.spawn(open.in_current_span());
+        task.await.unwrap_or_else(|error| {
+            Err(ExportError::Internal(format!(
+                "the export stopped: {error}"
+            )))
+        })
+    }
+
+    /// What [`Exporter::stream`] would answer with, without opening a scroll.
+    ///
+    /// # Errors
+    /// As [`Exporter::stream`].
+    pub async fn stream_head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
+        let _slot = self.export_slot(&request.audit)?;
+        let found = self.find_table(&request.report_id, &request.options).await?;
+        request.audit.set_plan(combination::describe(&found.report));
+        let now = dates::now();
+        let columns = &request.options.columns;
+        let (selected, total) = match raw_report(&found.report) {
+            Some((report, configuration)) => {
+                let scope = self.scope_of(report).await?;
+                let query = self.query_of(report, &scope, now);
+                let (columns_found, total) = tokio::join!(
+                    self.find_table_columns(report, found.table, &scope, &query),
+                    self.count_of_scope(&scope, &query),
+                );
+                let all = columns_found?.schema();
+                (Selected::of(all, columns.as_ref(), configuration)?, Some(total?))
+            }
+            None => {
+                let schema = self.result_schema(&request.report_id, &found.report, now).await?;
+                let configuration = configuration(&found.report);
+                (Selected::of(schema, columns.as_ref(), configuration)?, None)
+            }
+        };
+        Ok(StreamHead {
+            report_name: found.name,
+            total,
+            schema_id: selected.schema.id(),
+        })
+    }
+
+    /// The columns of a table.
+    ///
+    /// # Errors
+    /// As [`Exporter::stream`].
+    pub async fn table_schema(
+        &self,
+        audit: &Audit,
+        report_id: &str,
+        options: &TableOptions,
+    ) -> Result<TableSchema, ExportError> {
+        let _slot = self.export_slot(audit)?;
+        let found = self.find_table(report_id, options).await?;
+        let now = dates::now();
+        let (all, configuration) = match raw_report(&found.report) {
+            Some((report, configuration)) => {
+                let scope = self.scope_of(report).await?;
+                let query = self.query_of(report, &scope, now);
+                let columns = self
+                    .find_table_columns(report, found.table, &scope, &query)
+                    .await?;
+                (columns.schema(), configuration)
+            }
+            None => (
+                self.result_schema(report_id, &found.report, now).await?,
+                configuration(&found.report),
+            ),
+        };
+        let selected = Selected::of(all, options.columns.as_ref(), configuration)?;
+        Ok(TableSchema {
+            report_name: found.name,
+            tables: found.tables,
+            schema: selected.schema,
+        })
+    }
+
+    fn stream_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
+        self.0.stream_slots.take(audit.client()).map_err(|_| {
+            let error = ExportError::Busy {
+                reason: format!(
+                    "this service already streams {} reports (--max-concurrent-streams)",
+                    self.0.settings.max_concurrent_streams
+                ),
+                retry_after: super::RETRY_AFTER_OWN_LIMIT,
+            };
+            audit.refused(&error);
+            error
+        })
+    }
+
+    /// The report, if it has the table.
+    async fn find_table(
+        &self,
+        report_id: &str,
+        options: &TableOptions,
+    ) -> Result<Found, ExportError> {
+        let (report, name) = self.0.reports.get_with_name(report_id).await?;
+        let tables = match &*report {
+            StoredReport::Combined => {
+                return Err(super::combined());
+            }
+            StoredReport::Process(data) => {
+                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
+                if data.is_raw_data() {
+                    Table::OF_PROCESSES
+                } else {
+                    Table::OF_RESULTS
+                }
+            }
+            StoredReport::Decision(data) => {
+                combination::check_decision_report(data)?;
+                if data.is_raw_data() {
+                    Table::OF_DECISIONS
+                } else {
+                    Table::OF_RESULTS
+                }
+            }
+        };
+        let table = match options.table {
+            None => tables.first().copied().unwrap_or(Table::Instances),
+            Some(table) if tables.contains(&table) => table,
+            Some(table) => {
+                let expected: Vec<&str> = tables.iter().map(|table| table.id()).collect();
+                return Err(ExportError::BadRequest(format!(
+                    "table is {:?}; this report has {}",
+                    table.id(),
+                    expected.join(", ")
+                )));
+            }
+        };
+        Ok(Found {
+            report,
+            name,
+            tables,
+            table,
+        })
+    }
+
+    async fn open_stream(
+        &self,
+        request: StreamRequest,
+        slot: Slot,
+    ) -> Result<(StreamHead, PageBody), ExportError> {
+        let found = self.find_table(&request.report_id, &request.options).await?;
+        request.audit.set_plan(combination::describe(&found.report));
+        request.audit.set_stream(StreamAudit {
+            table: found.table.id(),
+            format: request.format.id(),
+        });
+        let now = dates::now();
+        let head = |total: u64, schema: &Schema| StreamHead {
+            report_name: found.name.clone(),
+            total: Some(total),
+            schema_id: schema.id(),
+        };
+        let (head, rows) = match raw_report(&found.report) {
+            Some((report, configuration)) => {
+                let stream = self
+                    .open_raw_stream(&request, &found, report, configuration, now)
+                    .await?;
+                (head(stream.total(), stream.schema()), Rows::Raw(Box::new(stream)))
+            }
+            None => {
+                let results = self.results(&request.report_id, &found.report, now).await?;
+                let all = result::schema(results.shape, &results.measures);
+                let columns = request.options.columns.as_ref();
+                let selected = Selected::of(all, columns, configuration(&found.report))?;
+                let encoder = self.encoder(&request, &found, &selected.schema, now);
+                let counts = results.measures.iter().map(|measure| measure.is_count);
+                let rows = ResultRows::new(results.shape, counts.zip(results.results));
+                let total = rows.len() as u64;
+                let rows = Rows::Result {
+                    rows,
+                    indices: selected.indices,
+                    encoder,
+                    shares: results.shares,
+                };
+                (head(total, &selected.schema), rows)
+            }
+        };
+        let stream = Stream {
+            exporter: self.clone(),
+            report_id: request.report_id,
+            audit: request.audit,
+            slot,
+            compression: request.compression,
+            rows,
+        };
+        Ok((head, stream.start()))
+    }
+
+    /// What writes a table, with what tells its readers where it comes from.
+    fn encoder(
+        &self,
+        request: &StreamRequest,
+        found: &Found,
+        schema: &Schema,
+        now: Timestamp,
+    ) -> Box<dyn Encoder> {
+        let mut metadata = vec![
+            ("optimize-export.report-id", request.report_id.clone()),
+            ("optimize-export.table", found.table.id().to_owned()),
+            ("optimize-export.schema-id", schema.id()),
+            ("optimize-export.now", now.to_string()),
+        ];
+        if let Some(name) = &found.name {
+            metadata.push(("optimize-export.report-name", name.to_string()));
+        }
+        let metadata = metadata.into_iter();
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+        encode::encoder(request.format, schema, request.csv, metadata.collect())
+    }
+
+    /// Every measure of a report that aggregates.
+    async fn results(
+        &self,
+        report_id: &str,
+        report: &StoredReport,
+        now: Timestamp,
+    ) -> Result<Results, ExportError> {
+        self.evaluate_measures(report_id, report, now, Until::Result)
+            .await
+    }
+
+    /// The columns of a report that aggregates.
+    async fn result_schema(
+        &self,
+        report_id: &str,
+        report: &StoredReport,
+        now: Timestamp,
+    ) -> Result<Schema, ExportError> {
+        let results = self
+            .evaluate_measures(report_id, report, now, Until::Shape)
+            .await?;
+        Ok(result::schema(results.shape, &results.measures))
+    }
+
+    async fn evaluate_measures(
+        &self,
+        report_id: &str,
+        report: &StoredReport,
+        now: Timestamp,
+        until: Until,
+    ) -> Result<Results, ExportError> {
+        let mut results = Results {
+            shape: Shape::Number,
+            measures: Vec::new(),
+            results: Vec::new(),
+            shares: Vec::new(),
+        };
+        match report {
+            StoredReport::Process(data) => {
+                for measure in result::measures_of_process(data) {
+                    let evaluated = self
+                        .evaluate_process_report(report_id, &measure.report, now, until)
+                        .await?;
+                    results.add(measure, evaluated);
+                }
+            }
+            StoredReport::Decision(data) => {
+                let evaluated = self
+                    .evaluate_decision_report(report_id, data, now, until)
+                    .await?;
+                results.add(Measure::frequency(()), evaluated);
+            }
+            StoredReport::Combined => {}
+        }
+        Ok(results)
+    }
+
+    /// What a table's columns are, as far as that depends on the instances.
+    async fn find_table_columns(
+        &self,
+        report: RawReport<'_>,
+        table: Table,
+        scope: &Scope,
+        query: &serde_json::Value,
+    ) -> Result<RawTable, ExportError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let is_empty = scope.is_known_to_be_empty();
+        Ok(match (report, table) {
+            (RawReport::Process(_), Table::Instances) => {
+                let find = |indices: Vec<String>| async move {
+                    table_columns::of_processes(elasticsearch, &indices, query).await
+                };
+                let columns = if is_empty { None } else { ask_scope(scope, find).await? };
+                RawTable::ProcessInstances(Arc::new(columns.unwrap_or_default()))
+            }
+            (RawReport::Decision(_), Table::Instances) => {
+                let known = self.clauses_of(scope).await?;
+                let known = &*known;
+                let find = |indices: Vec<String>| async move {
+                    table_columns::of_decisions(elasticsearch, &indices, query, known).await
+                };
+                let columns = if is_empty { None } else { ask_scope(scope, find).await? };
+                let columns = columns
+                    .unwrap_or_else(|| DecisionColumns::new(known, Vec::new(), Vec::new()));
+                RawTable::DecisionInstances(Arc::new(columns))
+            }
+            (_, Table::FlowNodes) => RawTable::FlowNodes,
+            (_, Table::Variables) => RawTable::Variables,
+            (_, Table::Incidents) => RawTable::Incidents,
+            (_, Table::Inputs) => RawTable::Inputs,
+            (_, Table::Outputs) => RawTable::Outputs,
+            (_, Table::Result) => {
+                return Err(ExportError::Internal("raw data has no results".to_owned()));
+            }
+        })
+    }
+
+    async fn count_of_scope(
+        &self,
+        scope: &Scope,
+        query: &serde_json::Value,
+    ) -> Result<u64, ExportError> {
+        if scope.is_known_to_be_empty() {
+            return Ok(0);
+        }
+        let elasticsearch = &self.0.elasticsearch;
+        let count =
+            |indices: Vec<String>| async move { elasticsearch.count(&indices, query).await };
+        Ok(ask_scope(scope, count).await?.unwrap_or(0))
+    }
+
+    /// How long the scroll of a stream stays open between two steps: its slowest reader takes so long for one.
+    fn keep_alive_of_stream(&self, step_bytes: u64) -> u32 {
+        let reading = Duration::from_secs(2 * step_bytes / MIN_BYTES_PER_SECOND);
+        let keep_alive = 2 * self.0.settings.stall_timeout + reading;
+        let keep_alive = keep_alive.clamp(MIN_KEEP_ALIVE, MAX_KEEP_ALIVE);
+        u32::try_from(keep_alive.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    async fn stream_permit(&self, report_id: &str, step: u32) -> Result<BatchPermit, ExportError> {
+        let permit = self.0.batches.take(report_id, step, PATIENCE);
+        permit.await.map_err(no_room)
+    }
+}
+
+/// What a report that aggregates gives.
+struct Results {
+    shape: Shape,
+    measures: Vec<Measure<()>>,
+    results: Vec<ReportResult>,
+    shares: Vec<Share>,
+}
+
+impl Results {
+    fn add<R>(&mut self, measure: Measure<R>, evaluated: Evaluated) {
+        self.shape = Shape::of(&evaluated.result);
+        self.measures.push(Measure {
+            name: measure.name,
+            is_count: measure.is_count,
+            report: (),
+        });
+        self.results.push(evaluated.result);
+        self.shares.push(evaluated.share);
+    }
+}
+
+impl Stream {
+    /// Begins to write rows; the answer can be sent while they arrive.
+    fn start(self) -> PageBody {
+        let parts = Arc::clone(&self.exporter.0);
+        let (body_writer, body) = body::channel(parts.settings.stall_timeout);
+        let span = tracing::Span::current();
+        let handle = Handle::current();
+        (parts.tasks).spawn_blocking(move || {
+            let _span = span.enter();
+            self.write(body_writer, &handle);
+        });
+        body
+    }
+
+    /// Writes the stream, and tells what became of it.
+    fn write(self, body: BodyWriter, handle: &Handle) {
+        let Self {
+            exporter,
+            report_id,
+            audit,
+            slot,
+            compression,
+            rows,
+        } = self;
+        let written = handle.block_on(async {
+            let mut writer = StreamWriter::new(body, compression)?;
+            let rows = match rows {
+                Rows::Raw(stream) => stream.write(&exporter, &report_id, &mut writer).await?,
+                Rows::Result {
+                    rows,
+                    indices,
+                    encoder,
+                    shares,
+                } => {
+                    let written = write_result(&rows, &indices, encoder, &mut writer).await?;
+                    drop((rows, shares));
+                    written
+                }
+            };
+            let delivery = Delivery {
+                slot: Some(slot),
+                rows,
+                ..Delivery::default()
+            };
+            Ok((rows, writer.finish(delivery).await?))
+        });
+        match written {
+            Ok((rows, bytes)) => audit.delivered(rows, bytes),
+            Err(Broken::Write(WriteError::Interrupted(interrupted))) => {
+                audit.interrupted(&interrupted.to_string());
+            }
+            Err(broken) => {
+                tracing::error!(report = report_id, error = %broken, "stream broke off");
+                audit.broken(broken.kind());
+            }
+        }
+    }
+}
+
+/// Writes a result, all but the end of the body.
+async fn write_result(
+    rows: &ResultRows,
+    indices: &[usize],
+    mut encoder: Box<dyn Encoder>,
+    writer: &mut StreamWriter,
+) -> Result<u64, Broken> {
+    encoder.begin(&mut writer.out)?;
+    let mut at = 0;
+    while at < rows.len() {
+        let end = at + ROWS_AT_ONCE;
+        rows.for_each(at..end, indices, |row| encoder.row(row, &mut writer.out))?;
+        writer.flush_if_large().await?;
+        at = end;
+    }
+    encoder.end(&mut writer.out)?;
+    Ok(rows.len() as u64)
+}
+
+fn configuration(report: &StoredReport) -> &Configuration {
+    static NONE: LazyLock<Configuration> = LazyLock::new(Configuration::default);
+    match report {
+        StoredReport::Process(data) => &data.configuration,
+        StoredReport::Decision(data) => &data.configuration,
+        StoredReport::Combined => &NONE,
+    }
+}
+
+/// A report of raw data.
+fn raw_report(report: &StoredReport) -> Option<(RawReport<'_>, &Configuration)> {
+    match report {
+        StoredReport::Process(data) if data.is_raw_data() => {
+            Some((RawReport::Process(data), &data.configuration))
+        }
+        StoredReport::Decision(data) if data.is_raw_data() => {
+            Some((RawReport::Decision(data), &data.configuration))
+        }
+        StoredReport::Process(_) | StoredReport::Decision(_) | StoredReport::Combined => None,
+    }
+}

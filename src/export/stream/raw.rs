@@ -1,0 +1,492 @@
+//! The stream of a raw data report: one scroll, from its first hit to its last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::writer::{StreamWriter, WriteError};
+use super::{Found, RowOrder, STEP, Selected, StreamRequest};
+use crate::elasticsearch::ElasticsearchError;
+use crate::encode::{EncodeError, Encoder, Format};
+use crate::export::ahead::{NextStep, StepError};
+use crate::export::batches::{Batch, Exhausted};
+use crate::export::raw_data::{scroll_id_twice, step_size_of_stream};
+use crate::export::raw_report::{Columns, RawReport};
+use crate::export::row_count::{Miscount, RowCount, RowsBefore};
+use crate::definitions::DefinitionVersion;
+use crate::export::rows::{self, NamesAtHand, RowError};
+use crate::raw_data::document::HitError;
+use crate::raw_data::variables::VariableNames;
+use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
+use crate::export::{ExportError, Exporter};
+use crate::raw_data::cursor::ReadError;
+use crate::raw_data::json::JsonText;
+use crate::report::definition::Configuration;
+use crate::scope::Scope;
+use crate::table::rows::{RawTable, RowSettings, TableRows};
+use crate::table::schema::{Schema, Table};
+use crate::telemetry::{self, ScrollEvent};
+
+/// Longest wait for permits in the middle of a stream. Others give theirs back as fast as their clients read.
+const PATIENCE_WITHIN_A_STREAM: Duration = Duration::from_secs(60);
+
+/// A stream of raw data whose scroll is open, if it has one.
+pub(super) struct RawStream {
+    table: RawTable,
+    selected: Selected,
+    encoding: Encoding,
+    time_zone: Option<jiff::tz::TimeZone>,
+    /// What running durations are measured against, in milliseconds since 1970.
+    now: i64,
+    scroll: Option<Scroll>,
+}
+
+/// How rows become bytes.
+enum Encoding {
+    /// The objects of `json`, one a line.
+    Objects(Columns),
+    /// The cells of a table.
+    Cells {
+        encoder: Box<dyn Encoder>,
+        lists_are_joined: bool,
+    },
+}
+
+/// The scroll of a stream.
+struct Scroll {
+    contents: Arc<SealedContents>,
+    keep_alive: u32,
+    scroll_id: String,
+    total: u64,
+    batch: Batch,
+    lease: ScrollLease,
+}
+
+/// Why a stream did not become whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error(transparent)]
+    Elasticsearch(#[from] ElasticsearchError),
+    #[error(transparent)]
+    Row(#[from] RowError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("Elasticsearch changed the scroll id")]
+    IdChanged,
+    #[error("rows are missing, or there are some too many: {0}")]
+    Miscounted(#[from] Miscount),
+    #[error("Elasticsearch had no room for the next step for too long (--max-batch-memory)")]
+    NoRoom,
+    #[error("the request for the next step stopped: {0}")]
+    Stopped(tokio::task::JoinError),
+}
+
+impl From<Exhausted> for Broken {
+    fn from(_: Exhausted) -> Self {
+        Self::NoRoom
+    }
+}
+
+impl From<HitError> for Broken {
+    fn from(error: HitError) -> Self {
+        Self::Row(error.into())
+    }
+}
+
+impl From<StepError> for Broken {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Elasticsearch(error) => Self::Elasticsearch(error),
+            StepError::Stopped(error) => Self::Stopped(error),
+        }
+    }
+}
+
+impl Broken {
+    /// The kind of it in few words; the whole text may name addresses and documents.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Elasticsearch(_) => "Elasticsearch did not send the rest",
+            Self::Row(_) => "a stored instance could not be made a row",
+            Self::Encode(_) => "a row could not be written",
+            Self::Write(_) => "the client did not read",
+            Self::IdChanged => "the scroll id changed",
+            Self::Miscounted(_) => "rows are missing, or there are some too many",
+            Self::NoRoom => "Elasticsearch had no room for the next step",
+            Self::Stopped(_) => "the request for the next step stopped",
+        }
+    }
+}
+
+impl Exporter {
+    /// Finds the columns of a table and opens the scroll that its rows come out of.
+    pub(super) async fn open_raw_stream(
+        &self,
+        request: &StreamRequest,
+        found: &Found,
+        report: RawReport<'_>,
+        configuration: &Configuration,
+        now: Timestamp,
+    ) -> Result<RawStream, ExportError> {
+        let scope = self.scope_of(report).await?;
+        let query = self.query_of(report, &scope, now);
+        let objects = self.columns_of_objects(request, found, report, &scope).await?;
+        let make = |table: RawTable, scroll: Option<Scroll>| {
+            self.raw_stream(request, found, configuration, table, objects, now, scroll)
+        };
+        if scope.is_known_to_be_empty() {
+            let table = self
+                .find_table_columns(report, found.table, &scope, &query)
+                .await?;
+            return make(table, None).map_err(|(error, _)| error);
+        }
+        let sample = self.sample(&scope, &query);
+        (self.0.batches).take_sample(&request.report_id, sample).await;
+        let hit_bytes = self.0.batches.expected_bytes(&request.report_id, 1);
+        let step = step_size_of_stream(STEP, self.has_few_exports(), hit_bytes);
+        let keep_alive = self.keep_alive_of_stream(u64::from(step).saturating_mul(hit_bytes));
+        let contents = Arc::new(self.0.signer.seal(ScrollContents {
+            report_id: request.report_id.clone(),
+            limit: step,
+            step,
+            now: now.as_millisecond(),
+        }));
+        let sort = match request.options.order {
+            RowOrder::Report => report.sort(contents.now),
+            RowOrder::Any => json!(["_doc"]),
+        };
+        let search = json!({
+            "size": step,
+            "track_total_hits": true,
+            "_source": true,
+            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
+            "sort": sort,
+        });
+        let reservation = self.reserve_scroll().await?;
+        let permit = self.stream_permit(&request.report_id, step).await?;
+        let (opened, columns) = tokio::join!(
+            self.open_scroll(&scope, keep_alive, &search),
+            self.find_table_columns(report, found.table, &scope, &query),
+        );
+        let Some(step) = opened? else {
+            return make(columns?, None).map_err(|(error, _)| error);
+        };
+        telemetry::scrolls(ScrollEvent::Opened, 1);
+        let scroll_id = step.head.scroll_id.clone();
+        let columns = match columns {
+            Ok(columns) => columns,
+            Err(error) => {
+                self.give_up_new(&scroll_id, keep_alive).await;
+                return Err(error);
+            }
+        };
+        let Some(lease) = self.0.scrolls.lease(&scroll_id, keep_alive) else {
+            return Err(scroll_id_twice());
+        };
+        lease.take_step();
+        lease.remember(Arc::clone(&contents), &scroll_id, &step.head);
+        drop(reservation);
+        let scroll = Scroll {
+            contents,
+            keep_alive,
+            total: step.head.total,
+            scroll_id: scroll_id.clone(),
+            batch: Batch { step, permit },
+            lease,
+        };
+        match make(columns, Some(scroll)) {
+            Ok(stream) => Ok(stream),
+            Err((error, scroll)) => {
+                if let Some(scroll) = scroll {
+                    scroll.lease.end();
+                    self.clear_scroll(&scroll_id).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
+    async fn columns_of_objects(
+        &self,
+        request: &StreamRequest,
+        found: &Found,
+        report: RawReport<'_>,
+        scope: &Scope,
+    ) -> Result<Option<Columns>, ExportError> {
+        let are_wanted = request.format == Format::Ndjson
+            && request.options.columns.is_none()
+            && found.table == Table::Instances;
+        if !are_wanted {
+            return Ok(None);
+        }
+        Ok(Some(match report {
+            RawReport::Process(_) => Columns::Variables(Arc::default()),
+            RawReport::Decision(_) => Columns::Clauses(self.clauses_of(scope).await?),
+        }))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a stream is made of")]
+    fn raw_stream(
+        &self,
+        request: &StreamRequest,
+        found: &Found,
+        configuration: &Configuration,
+        table: RawTable,
+        objects: Option<Columns>,
+        now: Timestamp,
+        scroll: Option<Scroll>,
+    ) -> Result<RawStream, (ExportError, Option<Scroll>)> {
+        let columns = request.options.columns.as_ref();
+        let selected = match Selected::of(table.schema(), columns, configuration) {
+            Ok(selected) => selected,
+            Err(error) => return Err((error, scroll)),
+        };
+        let encoding = match (objects, &table) {
+            (Some(_), RawTable::ProcessInstances(columns)) => {
+                let names = columns.variables.names().as_slice().to_vec();
+                Encoding::Objects(Columns::Variables(Arc::new(VariableNames::new(names))))
+            }
+            (Some(columns), _) => Encoding::Objects(columns),
+            (None, _) => Encoding::Cells {
+                encoder: self.encoder(request, found, &selected.schema, now),
+                lists_are_joined: request.format == Format::Csv,
+            },
+        };
+        Ok(RawStream {
+            table,
+            selected,
+            encoding,
+            time_zone: request.time_zone.clone(),
+            now: now.as_millisecond(),
+            scroll,
+        })
+    }
+}
+
+impl RawStream {
+    /// How many instances there are.
+    pub fn total(&self) -> u64 {
+        self.scroll.as_ref().map_or(0, |scroll| scroll.total)
+    }
+
+    /// The columns of the stream.
+    pub const fn schema(&self) -> &Schema {
+        &self.selected.schema
+    }
+
+    /// Writes everything but the end of the body, and clears the scroll however that goes; gives back how many rows there
+    /// were.
+    pub async fn write(
+        mut self,
+        exporter: &Exporter,
+        report_id: &str,
+        writer: &mut StreamWriter,
+    ) -> Result<u64, Broken> {
+        let scroll = self.scroll.take();
+        let scroll_id = scroll.as_ref().map(|scroll| scroll.scroll_id.clone());
+        let written = self.write_rows(exporter, report_id, scroll, writer).await;
+        if let Some(scroll_id) = scroll_id {
+            exporter.clear_scroll(&scroll_id).await;
+        }
+        written
+    }
+
+    async fn write_rows(
+        self,
+        exporter: &Exporter,
+        report_id: &str,
+        scroll: Option<Scroll>,
+        writer: &mut StreamWriter,
+    ) -> Result<u64, Broken> {
+        let settings = &exporter.0.settings;
+        match self.encoding {
+            Encoding::Objects(columns) => {
+                let time_zone = self.time_zone.as_ref();
+                let rows = exporter.rows(&columns, self.now, time_zone);
+                let mut hits = Objects {
+                    rows,
+                    text: JsonText::default(),
+                };
+                read_scroll(exporter, report_id, scroll, &mut hits, writer).await
+            }
+            Encoding::Cells {
+                mut encoder,
+                lists_are_joined,
+            } => {
+                encoder.begin(&mut writer.out)?;
+                writer.flush().await?;
+                let rows = TableRows::new(
+                    &self.table,
+                    RowSettings {
+                        now: self.now,
+                        time_zone: self.time_zone.or_else(|| settings.time_zone.clone()),
+                        object_variables: settings.object_variables,
+                        lists_are_joined,
+                    },
+                    &self.selected.indices,
+                );
+                let mut hits = Cells {
+                    rows,
+                    encoder,
+                    names: NamesAtHand::new(&exporter.0.definitions),
+                };
+                let written = read_scroll(exporter, report_id, scroll, &mut hits, writer).await?;
+                hits.encoder.end(&mut writer.out)?;
+                Ok(written)
+            }
+        }
+    }
+}
+
+/// What becomes of the hits of a scroll.
+trait Hits {
+    /// Writes what the hit that `text` begins with gives; gives back the length of the hit and how many rows it had.
+    async fn write(
+        &mut self,
+        text: &str,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, u64), Broken>;
+}
+
+/// The objects of `json`, one a line.
+struct Objects<'a> {
+    rows: rows::Rows<'a>,
+    text: JsonText,
+}
+
+impl Hits for Objects<'_> {
+    async fn write(
+        &mut self,
+        text: &str,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, u64), Broken> {
+        let (instance, length) = self.rows.read(text, name)?;
+        self.text.clear();
+        self.rows.write(&instance, &mut self.text).await?;
+        out.extend_from_slice(self.text.as_bytes());
+        out.push(b'\n');
+        Ok((length, 1))
+    }
+}
+
+/// The cells of a table.
+struct Cells<'a> {
+    rows: TableRows,
+    encoder: Box<dyn Encoder>,
+    names: NamesAtHand<'a>,
+}
+
+impl Hits for Cells<'_> {
+    async fn write(
+        &mut self,
+        text: &str,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, u64), Broken> {
+        let (document, length) = self.rows.read(text, name)?;
+        let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
+        let definition = || self.rows.definition(&document);
+        let names = self.names.of(is_of, definition).await?;
+        let mut rows = 0;
+        let encoder = &mut self.encoder;
+        self.rows.write::<Broken>(&document, &names, &mut |row| {
+            rows += 1;
+            Ok(encoder.row(row, out)?)
+        })?;
+        Ok((length, rows))
+    }
+}
+
+/// Reads a scroll from its first hit to its last; gives back how many rows there were.
+async fn read_scroll(
+    exporter: &Exporter,
+    report_id: &str,
+    scroll: Option<Scroll>,
+    hits: &mut impl Hits,
+    writer: &mut StreamWriter,
+) -> Result<u64, Broken> {
+    let Some(scroll) = scroll else { return Ok(0) };
+    let Scroll {
+        contents,
+        keep_alive,
+        scroll_id,
+        total,
+        mut batch,
+        lease,
+    } = scroll;
+    let batches = &exporter.0.batches;
+    let step = contents.step;
+    let mut rows = 0;
+    let mut hits_before = 0_u64;
+    loop {
+        let count = RowCount {
+            before: RowsBefore {
+                rows: hits_before,
+                are_all: true,
+            },
+            total,
+            step,
+        };
+        count.check_total(batch.step.head.total)?;
+        let goes_on = !count.has_all_after(step);
+        let mut next = None;
+        let mut hits_of_step = 0;
+        while let Some(text) = batch.step.next_hit().await? {
+            let (length, rows_of_hit) = match hits.write(text, contents.name(), &mut writer.out).await {
+                Ok(written) => written,
+                Err(Broken::Row(RowError::Hit(HitError::Document(ReadError::Incomplete)))) => {
+                    batch.step.wait()?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            count.check_one_more(0, hits_of_step)?;
+            batch.step.advance(length)?;
+            hits_of_step += 1;
+            rows += rows_of_hit;
+            if goes_on && next.is_none() {
+                // Elasticsearch has done with a step when it sends the first hit of it.
+                let permit = batches.try_take(report_id, step);
+                next = permit.map(|permit| {
+                    NextStep::fetch(exporter, &scroll_id, keep_alive, permit)
+                });
+            }
+            if hits_before == 0 && hits_of_step == 1 {
+                // The client sees that it goes on, long before a chunk is full.
+                writer.flush().await?;
+            }
+            writer.flush_if_large().await?;
+        }
+        count.check_end(0, hits_of_step)?;
+        // What was read is out of Elasticsearch's heap; who waits for permits must not hold any.
+        batch.permit.give_back();
+        batches.learn(report_id, hits_of_step, batch.step.bytes());
+        hits_before += u64::from(hits_of_step);
+        if hits_before >= total {
+            lease.end();
+            return Ok(rows);
+        }
+        batch = match next {
+            Some(next) => next.taken().await?,
+            None => {
+                let permit = batches
+                    .take(report_id, step, PATIENCE_WITHIN_A_STREAM)
+                    .await?;
+                let elasticsearch = &exporter.0.elasticsearch;
+                let step = elasticsearch.continue_scroll(&scroll_id, keep_alive).await?;
+                Batch { step, permit }
+            }
+        };
+        lease.prolong();
+        if batch.step.head.scroll_id != scroll_id {
+            return Err(Broken::IdChanged);
+        }
+    }
+}
