@@ -11,6 +11,13 @@ pub struct JsonText {
     bytes: Vec<u8>,
 }
 
+/// Goes on with what is there, whose bytes come out again with [`JsonText::into_bytes`].
+impl From<Vec<u8>> for JsonText {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
 impl JsonText {
     /// The text so far.
     pub fn as_bytes(&self) -> &[u8] {
