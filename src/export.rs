@@ -36,6 +36,7 @@ pub mod row_count;
 mod rows;
 pub mod scroll;
 pub mod slots;
+pub mod table_columns;
 mod variable_names;
 pub mod whole;
 
