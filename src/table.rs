@@ -5,7 +5,7 @@
 //! how a value is written: that is the business of the encoders ([`crate::encode`]).
 //!
 //! The tables of raw data, one file each, are in [`process`] and [`decision`]. [`discovery`] finds the columns that depend on
-//! the instances, `selection` picks those that a client asked for, and [`rows`] makes rows of hits.
+//! the instances, [`selection`] picks those that a client asked for, and [`rows`] makes rows of hits.
 
 pub mod decision;
 pub mod discovery;
@@ -13,6 +13,7 @@ pub mod process;
 mod row;
 pub mod rows;
 pub mod schema;
+pub mod selection;
 pub mod typed;
 pub mod value;
 
