@@ -204,7 +204,9 @@ impl Exporter {
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
         let audit = request.audit.clone();
-        let slot = self.export_slot(&audit).inspect_err(|error| audit.refused(error))?;
+        let slot = self
+            .export_slot(&audit)
+            .inspect_err(|error| audit.refused(error))?;
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
@@ -243,20 +245,24 @@ impl Exporter {
             StoredReport::Combined => Err(combined()),
             StoredReport::Process(data) if data.is_raw_data() => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.raw_data_head(scroll_id, &request.report_id, RawReport::Process(data)).await
+                self.raw_data_head(scroll_id, &request.report_id, RawReport::Process(data))
+                    .await
             }
             StoredReport::Decision(data) if data.is_raw_data() => {
                 combination::check_decision_report(data)?;
-                self.raw_data_head(scroll_id, &request.report_id, RawReport::Decision(data)).await
+                self.raw_data_head(scroll_id, &request.report_id, RawReport::Decision(data))
+                    .await
             }
             StoredReport::Process(data) => {
                 combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.evaluate_process_report(&request.report_id, data, now, Until::Shape).await?;
+                self.evaluate_process_report(&request.report_id, data, now, Until::Shape)
+                    .await?;
                 Ok(())
             }
             StoredReport::Decision(data) => {
                 combination::check_decision_report(data)?;
-                self.evaluate_decision_report(&request.report_id, data, now, Until::Shape).await?;
+                self.evaluate_decision_report(&request.report_id, data, now, Until::Shape)
+                    .await?;
                 Ok(())
             }
         }

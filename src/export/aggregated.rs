@@ -255,7 +255,9 @@ async fn whole_answer(request: &ExportRequest, evaluated: Evaluated) -> Whole {
         bytes,
         share,
     } = evaluated;
-    let export = share.work_on(bytes, || whole(request, message, result)).await;
+    let export = share
+        .work_on(bytes, || whole(request, message, result))
+        .await;
     held_until_delivered(export, share)
 }
 

@@ -18,6 +18,7 @@ use super::slots::Slot;
 use super::{Audit, Export, Exporter};
 use crate::elasticsearch::ElasticsearchError;
 use crate::raw_data::cursor::ReadError;
+use crate::raw_data::document::HitError;
 
 /// A page whose first step has been taken.
 pub(super) struct Page {
@@ -193,11 +194,11 @@ impl Page {
             while let Some(text) = self.batch.step.next_hit().await? {
                 let (instance, length) = match rows.read(text, self.contents.name()) {
                     Ok(read) => read,
-                    Err(RowError::Document(ReadError::Incomplete)) => {
+                    Err(HitError::Document(ReadError::Incomplete)) => {
                         self.batch.step.wait()?;
                         continue;
                     }
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return Err(RowError::from(error).into()),
                 };
                 (self.count)
                     .check_one_more(rows_of_steps_before, rows_written - rows_of_steps_before)?;

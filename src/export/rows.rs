@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use crate::definitions::{DefinitionVersion, Definitions, FlowNodeNames};
 use crate::elasticsearch::ElasticsearchError;
-use crate::raw_data::cursor::{Cursor, ReadError};
 use crate::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
-use crate::raw_data::document::Hit;
+use crate::raw_data::document::{Hit, HitError};
 use crate::raw_data::json::JsonText;
 use crate::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 
@@ -18,15 +17,9 @@ const MAX_AT_HAND: usize = 64;
 /// Why a hit did not become a row.
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
-    /// The document is not what Optimize writes.
-    #[error("a stored instance can't be read: {0}")]
-    Document(#[from] ReadError),
-    /// A process instance in place of a decision instance, or the other way round.
-    #[error("it is an instance of another kind than the report's")]
-    OtherKind,
-    /// Its hit does not repeat the name of the scroll, so that it is none of the report's.
-    #[error("a hit of another scroll was among those of this one")]
-    Foreign,
+    /// It is the hit's fault.
+    #[error(transparent)]
+    Hit(#[from] HitError),
     /// The names of its flow nodes can't be had.
     #[error(transparent)]
     Elasticsearch(#[from] Arc<ElasticsearchError>),
@@ -54,22 +47,17 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Instance<'t>, usize), RowError> {
-        let mut cursor = Cursor::new(text);
-        let (instance, matched) = match self {
+    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Instance<'t>, usize), HitError> {
+        Ok(match self {
             Self::Process(_) => {
-                let hit = cursor.read::<Hit<'_, ProcessInstance<'_>>>()?;
-                (Instance::Process(hit.source), hit.matched)
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Instance::Process(instance), length)
             }
             Self::Decision(_) => {
-                let hit = cursor.read::<Hit<'_, DecisionInstance<'_>>>()?;
-                (Instance::Decision(hit.source), hit.matched)
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Instance::Decision(instance), length)
             }
-        };
-        if !matched.names().any(|matched| matched == name) {
-            return Err(RowError::Foreign);
-        }
-        Ok((instance, cursor.position()))
+        })
     }
 
     /// Writes the row of one instance.
@@ -87,7 +75,7 @@ impl Rows<'_> {
                 rows.write(out, instance);
                 Ok(())
             }
-            _ => Err(RowError::OtherKind),
+            _ => Err(HitError::OtherKind.into()),
         }
     }
 }

@@ -9,8 +9,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
@@ -123,9 +123,7 @@ struct Found {
 
 /// The columns that a request asks for.
 struct Selected {
-    /// All columns of the table.
-    all: Schema,
-    /// Which of them, in which order.
+    /// Their places among all columns of the table, in the order wanted.
     indices: Vec<usize>,
     /// Those.
     schema: Schema,
@@ -147,15 +145,8 @@ impl Selected {
             .iter()
             .filter_map(|index| all.columns.get(*index).cloned())
             .collect();
-        let schema = Schema {
-            columns,
-            ..all.clone()
-        };
-        Ok(Self {
-            all,
-            indices,
-            schema,
-        })
+        let schema = Schema { columns, ..all };
+        Ok(Self { indices, schema })
     }
 }
 
@@ -213,7 +204,9 @@ impl Exporter {
     /// As [`Exporter::stream`].
     pub async fn stream_head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
         let _slot = self.export_slot(&request.audit)?;
-        let found = self.find_table(&request.report_id, &request.options).await?;
+        let found = self
+            .find_table(&request.report_id, &request.options)
+            .await?;
         request.audit.set_plan(combination::describe(&found.report));
         let now = dates::now();
         let columns = &request.options.columns;
@@ -226,10 +219,15 @@ impl Exporter {
                     self.count_of_scope(&scope, &query),
                 );
                 let all = columns_found?.schema();
-                (Selected::of(all, columns.as_ref(), configuration)?, Some(total?))
+                (
+                    Selected::of(all, columns.as_ref(), configuration)?,
+                    Some(total?),
+                )
             }
             None => {
-                let schema = self.result_schema(&request.report_id, &found.report, now).await?;
+                let schema = self
+                    .result_schema(&request.report_id, &found.report, now)
+                    .await?;
                 let configuration = configuration(&found.report);
                 (Selected::of(schema, columns.as_ref(), configuration)?, None)
             }
@@ -343,7 +341,9 @@ impl Exporter {
         request: StreamRequest,
         slot: Slot,
     ) -> Result<(StreamHead, PageBody), ExportError> {
-        let found = self.find_table(&request.report_id, &request.options).await?;
+        let found = self
+            .find_table(&request.report_id, &request.options)
+            .await?;
         request.audit.set_plan(combination::describe(&found.report));
         request.audit.set_stream(StreamAudit {
             table: found.table.id(),
@@ -360,7 +360,10 @@ impl Exporter {
                 let stream = self
                     .open_raw_stream(&request, &found, report, configuration, now)
                     .await?;
-                (head(stream.total(), stream.schema()), Rows::Raw(Box::new(stream)))
+                (
+                    head(stream.total(), stream.schema()),
+                    Rows::Raw(Box::new(stream)),
+                )
             }
             None => {
                 let results = self.results(&request.report_id, &found.report, now).await?;
@@ -485,7 +488,11 @@ impl Exporter {
                 let find = |indices: Vec<String>| async move {
                     table_columns::of_processes(elasticsearch, &indices, query).await
                 };
-                let columns = if is_empty { None } else { ask_scope(scope, find).await? };
+                let columns = if is_empty {
+                    None
+                } else {
+                    ask_scope(scope, find).await?
+                };
                 RawTable::ProcessInstances(Arc::new(columns.unwrap_or_default()))
             }
             (RawReport::Decision(_), Table::Instances) => {
@@ -494,9 +501,13 @@ impl Exporter {
                 let find = |indices: Vec<String>| async move {
                     table_columns::of_decisions(elasticsearch, &indices, query, known).await
                 };
-                let columns = if is_empty { None } else { ask_scope(scope, find).await? };
-                let columns = columns
-                    .unwrap_or_else(|| DecisionColumns::new(known, Vec::new(), Vec::new()));
+                let columns = if is_empty {
+                    None
+                } else {
+                    ask_scope(scope, find).await?
+                };
+                let columns =
+                    columns.unwrap_or_else(|| DecisionColumns::new(known, Vec::new(), Vec::new()));
                 RawTable::DecisionInstances(Arc::new(columns))
             }
             (_, Table::FlowNodes) => RawTable::FlowNodes,

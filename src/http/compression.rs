@@ -38,7 +38,7 @@ pub fn preferred(headers: &HeaderMap) -> Option<Compression> {
 }
 
 /// How much the client wants a coding that has these names; 0 for not at all.
-fn weight_of(headers: &HeaderMap, coding: &[&str]) -> f32 {
+fn weight_of(headers: &HeaderMap, names: &[&str]) -> f32 {
     let codings = headers
         .get_all(ACCEPT_ENCODING)
         .iter()
@@ -55,7 +55,7 @@ fn weight_of(headers: &HeaderMap, coding: &[&str]) -> f32 {
                 .then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
         });
         let weight = weight.unwrap_or(1.0);
-        if coding.iter().any(|coding| name.eq_ignore_ascii_case(coding)) {
+        if names.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             return weight;
         }
         if name == "*" {
@@ -170,7 +170,12 @@ mod tests {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap());
             preferred(&headers)
         };
-        for value in ["gzip, zstd", "*", "zstd;q=0.5, gzip;q=0.5", "gzip;q=0.1, zstd;q=0.2"] {
+        for value in [
+            "gzip, zstd",
+            "*",
+            "zstd;q=0.5, gzip;q=0.5",
+            "gzip;q=0.1, zstd;q=0.2",
+        ] {
             assert_eq!(preferred(value), Some(Compression::Zstd), "{value}");
         }
         for value in ["gzip, deflate, br", "zstd;q=0.1, gzip", "zstd;q=0, *"] {

@@ -63,7 +63,7 @@ fn state(status: StatusCode, state: &str, problem: Option<&str>) -> Response {
 async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> {
     Ok(
         if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-            error_body::method_not_allowed()
+            error_body::method_not_allowed("GET")
         } else {
             error_body::nothing_here()
         },

@@ -331,21 +331,40 @@ mod tests {
     fn a_table_has_defaults_for_everything() {
         let defaults = TableParameters::parse("").unwrap();
         assert_eq!(defaults.options, TableOptions::default());
-        assert_eq!(defaults, TableParameters::parse("table=&columns=&order=&other=1").unwrap());
-        let all = TableParameters::parse("table=flowNodes&order=any&delimiter=%09&bom=true&formulas=text").unwrap();
+        assert_eq!(
+            defaults,
+            TableParameters::parse("table=&columns=&order=&other=1").unwrap()
+        );
+        let all = TableParameters::parse(
+            "table=flowNodes&order=any&delimiter=%09&bom=true&formulas=text",
+        )
+        .unwrap();
         assert_eq!(
             (all.options.table, all.options.order),
             (Some(Table::FlowNodes), RowOrder::Any)
         );
-        let csv = CsvOptions { delimiter: '\t', byte_order_mark: true, formulas_as_text: true };
+        let csv = CsvOptions {
+            delimiter: '\t',
+            byte_order_mark: true,
+            formulas_as_text: true,
+        };
         assert_eq!(all.csv, csv);
     }
 
     #[test]
     fn every_violation_of_a_table_is_reported() {
-        let problems = TableParameters::parse("table=rows&order=asc&delimiter=%3B%3B&bom=1&formulas=no&columns=%FF");
+        let problems = TableParameters::parse(
+            "table=rows&order=asc&delimiter=%3B%3B&bom=1&formulas=no&columns=%FF",
+        );
         let problems = problems.unwrap_err().to_string();
-        for parameter in ["table is \"rows\"", "order is \"asc\"", "delimiter is \";;\"", "bom is \"1\"", "formulas is \"no\"", "columns is not valid UTF-8"] {
+        for parameter in [
+            "table is \"rows\"",
+            "order is \"asc\"",
+            "delimiter is \";;\"",
+            "bom is \"1\"",
+            "formulas is \"no\"",
+            "columns is not valid UTF-8",
+        ] {
             assert!(problems.contains(parameter), "{parameter}: {problems}");
         }
     }

@@ -153,10 +153,9 @@ struct Resource {
 }
 
 /// `/export/report/{reportId}/result/{format}`: resource, method, query string and headers.
-fn export_request() -> impl Filter<
-    Extract = (Resource, Method, String, HeaderMap),
-    Error = Rejection,
-> + Clone
+fn export_request()
+-> impl Filter<Extract = (Resource, Method, String, HeaderMap), Error = Rejection>
++ Clone
 + Send
 + Sync
 + 'static {

@@ -82,7 +82,13 @@ pub(super) async fn stream(
     };
     match answered {
         Ok((head, mut response)) => {
-            describe(response.headers_mut(), &head, format, compression, &report_id);
+            describe(
+                response.headers_mut(),
+                &head,
+                format,
+                compression,
+                &report_id,
+            );
             response
         }
         Err(error) => error_body::export_failed(&error),
@@ -97,7 +103,10 @@ fn describe(
     compression: Option<Compression>,
     report_id: &str,
 ) {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(format.content_type()),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if format.is_text() {
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -170,7 +179,10 @@ pub(super) async fn schema(
             return error_body::export_failed(&error);
         }
     };
-    match exporter.table_schema(&audit, report_id, &parameters.options).await {
+    match exporter
+        .table_schema(&audit, report_id, &parameters.options)
+        .await
+    {
         Ok(table) => super::routes::as_json(Response::new(
             Bytes::from(schema_json(report_id, &table)).into(),
         )),
@@ -208,14 +220,23 @@ mod tests {
 
     #[test]
     fn no_name_leaves_its_header_or_folder() {
-        for name in ["a\"; filename=\"b", "..\\..\\x", "../../etc/passwd", "a\r\nX: y", "\u{0}"] {
+        for name in [
+            "a\"; filename=\"b",
+            "..\\..\\x",
+            "../../etc/passwd",
+            "a\r\nX: y",
+            "\u{0}",
+        ] {
             let value = content_disposition(name, "csv");
             assert!(HeaderValue::try_from(&value).is_ok(), "{value}");
             let file = value.strip_prefix("attachment; filename=\"").unwrap();
             let file = file.strip_suffix('"').unwrap();
             assert!(!file.contains(['"', '/', '\\', '\r', '\n']), "{value}");
         }
-        assert_eq!(content_disposition(" ", "csv"), "attachment; filename=\"report.csv\"");
+        assert_eq!(
+            content_disposition(" ", "csv"),
+            "attachment; filename=\"report.csv\""
+        );
         let long = "x".repeat(10_000);
         assert!(content_disposition(&long, "csv").len() < 200);
     }

@@ -115,6 +115,17 @@ impl<'a> Cursor<'a> {
         T::read(self)
     }
 
+    /// Reads a value, and gives back the text that it was read from too.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    pub fn read_with_text<T: Read<'a>>(&mut self) -> Result<(T, &'a str), ReadError> {
+        self.peek()?;
+        let start = self.position;
+        let value = self.read()?;
+        Ok((value, self.slice(start..self.position)?))
+    }
+
     /// The first byte of the next value or bracket.
     ///
     /// # Errors

@@ -34,6 +34,36 @@ impl<'a, T: Read<'a>> Read<'a> for Hit<'a, T> {
     }
 }
 
+/// Why a hit is no row.
+#[derive(Debug, thiserror::Error)]
+pub enum HitError {
+    /// The document is not what Optimize writes.
+    #[error("a stored instance can't be read: {0}")]
+    Document(#[from] ReadError),
+    /// A process instance in place of a decision instance, or the other way round.
+    #[error("it is an instance of another kind than the report's")]
+    OtherKind,
+    /// It does not repeat the name of the scroll, so that it is none of the report's.
+    #[error("a hit of another scroll was among those of this one")]
+    Foreign,
+}
+
+impl<'a, T: Read<'a>> Hit<'a, T> {
+    /// Reads the document of the hit that a text begins with; gives back its length in bytes too. `name` is the name of
+    /// the scroll, which every hit repeats.
+    ///
+    /// # Errors
+    /// The document can't be read, the text ends before it does, or the hit has another name.
+    pub fn of_scroll(text: &'a str, name: &str) -> Result<(T, usize), HitError> {
+        let mut cursor = Cursor::new(text);
+        let hit = cursor.read::<Self>()?;
+        if !hit.matched.names().any(|matched| matched == name) {
+            return Err(HitError::Foreign);
+        }
+        Ok((hit.source, cursor.position()))
+    }
+}
+
 /// The names of the queries that a hit matched; empty where no query has a name.
 #[derive(Debug)]
 pub struct MatchedQueries<'a>(OneOrMore<Text<'a>>);

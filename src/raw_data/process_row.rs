@@ -19,6 +19,22 @@ const USER_TASK_TYPE: &str = "userTask";
 /// Status of an incident that nobody has resolved.
 const OPEN_STATUS: &str = "open";
 
+/// Whether a flow node counts as a user task.
+pub(crate) fn is_user_task(flow_node_type: &Text<'_>) -> bool {
+    flow_node_type.as_deref() == Some(USER_TASK_TYPE)
+}
+
+/// Whether an incident counts as an open one.
+pub(crate) fn is_open(incident_status: &Text<'_>) -> bool {
+    (incident_status.as_deref()).is_some_and(|status| status.eq_ignore_ascii_case(OPEN_STATUS))
+}
+
+/// How long something that started then has been running.
+pub(crate) fn running_duration(now: i64, start_date: &Text<'_>) -> Option<i64> {
+    let start = start_date.as_deref().and_then(dates::epoch_millis)?;
+    Some(now.saturating_sub(start))
+}
+
 /// The parts of a stored process instance that a row shows.
 #[derive(Debug, Default)]
 pub struct ProcessInstance<'a> {
@@ -216,12 +232,8 @@ impl ProcessRowWriter<'_> {
         out.raw("}");
     }
 
-    /// How long something that started then has been running.
     fn running_duration(&self, start_date: &Text<'_>) -> Option<i64> {
-        start_date
-            .as_deref()
-            .and_then(dates::epoch_millis)
-            .map(|start| self.now.saturating_sub(start))
+        running_duration(self.now, start_date)
     }
 
     fn write_date(&self, out: &mut JsonText, date: &Text<'_>) {
@@ -373,15 +385,8 @@ impl<'a> FlowNodes<'a> {
 fn write_counts(out: &mut JsonText, instance: &ProcessInstance<'_>) {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let incidents = &instance.incidents.0;
-    let is_open = |incident: &&Incident<'_>| {
-        incident
-            .incident_status
-            .as_deref()
-            .is_some_and(|status| status.eq_ignore_ascii_case(OPEN_STATUS))
-    };
-    let is_user_task = |flow_node: &&FlowNodeInstance<'_>| {
-        flow_node.flow_node_type.as_deref() == Some(USER_TASK_TYPE)
-    };
+    let is_open = |incident: &&Incident<'_>| is_open(&incident.incident_status);
+    let is_user_task = |flow_node: &&FlowNodeInstance<'_>| is_user_task(&flow_node.flow_node_type);
     out.raw("{\"incidents\":");
     out.integer(count(incidents.len()));
     out.raw(",\"openIncidents\":");

@@ -11,7 +11,7 @@ use super::json::JsonText;
 use crate::utf16;
 
 /// What older releases of Optimize show instead of the value of an object variable.
-const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
+pub(crate) const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
 
 /// How object variables are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +48,7 @@ impl<'a> Read<'a> for Variable<'a> {
 }
 
 /// The order of names in a row: that of Java strings, by UTF-16 code unit.
-fn java_order(a: &str, b: &str) -> Ordering {
+pub(crate) fn java_order(a: &str, b: &str) -> Ordering {
     utf16::units(a).cmp(utf16::units(b))
 }
 
@@ -94,7 +94,12 @@ pub struct Scratch {
 
 impl VariableNames {
     /// The position of a name, looked for first where the row before had its variable of the same number.
-    fn position(&self, name: &str, number: usize, guesses: &mut Vec<usize>) -> Option<usize> {
+    pub(crate) fn position(
+        &self,
+        name: &str,
+        number: usize,
+        guesses: &mut Vec<usize>,
+    ) -> Option<usize> {
         if let Some(guess) = guesses.get(number)
             && self
                 .names
@@ -112,6 +117,46 @@ impl VariableNames {
     }
 }
 
+impl Scratch {
+    /// Finds the place of each variable of a row, whose names are given in the order of the row; `name_of` gives the name
+    /// of one of them again.
+    ///
+    /// A variable without a name is skipped; of two with the same name the last one counts.
+    pub(crate) fn place<'n>(
+        &mut self,
+        names: &VariableNames,
+        of_row: impl Iterator<Item = Option<&'n str>>,
+        name_of: impl Fn(usize) -> &'n str,
+    ) {
+        self.by_position.clear();
+        self.by_position.resize(names.names.len(), None);
+        self.others.clear();
+        for (index, name) in of_row.enumerate() {
+            let Some(name) = name else { continue };
+            match names
+                .position(name, index, &mut self.guesses)
+                .and_then(|position| self.by_position.get_mut(position))
+            {
+                Some(slot) => *slot = Some(index),
+                None => self.others.push(index),
+            }
+        }
+        // Names that came up after the names were collected: rare, and a row always keeps its own.
+        (self.others).sort_by(|a, b| java_order(name_of(*a), name_of(*b)).then(b.cmp(a)));
+        (self.others).dedup_by(|later, earlier| name_of(*later) == name_of(*earlier));
+    }
+
+    /// Which variable has the name at a position.
+    pub(crate) fn at(&self, position: usize) -> Option<usize> {
+        self.by_position.get(position).copied().flatten()
+    }
+
+    /// The variables whose names are not among the known ones, by name.
+    pub(crate) fn others(&self) -> &[usize] {
+        &self.others
+    }
+}
+
 /// Writes the object of variables.
 pub fn write(
     out: &mut JsonText,
@@ -120,35 +165,15 @@ pub fn write(
     object_variables: ObjectVariables,
     scratch: &mut Scratch,
 ) {
-    scratch.by_position.clear();
-    scratch.by_position.resize(names.names.len(), None);
-    scratch.others.clear();
-    for (index, variable) in variables.iter().enumerate() {
-        // A variable without a name is skipped; of two with the same name the last one counts.
-        let Some(name) = variable.name.as_deref() else {
-            continue;
-        };
-        match names
-            .position(name, index, &mut scratch.guesses)
-            .and_then(|position| scratch.by_position.get_mut(position))
-        {
-            Some(slot) => *slot = Some(index),
-            None => scratch.others.push(index),
-        }
-    }
-    let name_of = |index: &usize| {
+    let name_at = |index: usize| {
         variables
-            .get(*index)
+            .get(index)
             .and_then(|v| v.name.as_deref())
             .unwrap_or_default()
     };
-    // Names that came up after the names were collected: rare, and a row always keeps its own.
-    scratch
-        .others
-        .sort_by(|a, b| java_order(name_of(a), name_of(b)).then(b.cmp(a)));
-    scratch
-        .others
-        .dedup_by(|later, earlier| name_of(later) == name_of(earlier));
+    let of_row = variables.iter().map(|variable| variable.name.as_deref());
+    scratch.place(names, of_row, name_at);
+    let name_of = |index: &usize| name_at(*index);
 
     let mut first = true;
     let mut others = scratch.others.iter().peekable();

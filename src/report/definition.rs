@@ -20,7 +20,7 @@ mod typed_value;
 
 pub use configuration::{
     Aggregation, AggregationType, Configuration, CustomBucket, ProcessPart, SortOrder, Sorting,
-    UserTaskDurationTime,
+    TableColumns, UserTaskDurationTime,
 };
 pub use decision::{DecisionGroupBy, DecisionReportData, DecisionVariable, DecisionView};
 pub use enums::{BucketUnit, DateUnit, VariableType};

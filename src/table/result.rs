@@ -117,9 +117,13 @@ fn times(
     property: &ViewProperty,
 ) -> Vec<(usize, Option<UserTaskDurationTime>)> {
     let times = &report.configuration.user_task_duration_times;
-    let has_times = report.view.entity == Some(ViewEntity::UserTask)
-        && *property == ViewProperty::Duration;
-    if !has_times || times.iter().all(|time| *time == UserTaskDurationTime::Total) {
+    let has_times =
+        report.view.entity == Some(ViewEntity::UserTask) && *property == ViewProperty::Duration;
+    if !has_times
+        || times
+            .iter()
+            .all(|time| *time == UserTaskDurationTime::Total)
+    {
         return vec![(0, None)];
     }
     let times = times.iter().enumerate();
@@ -285,14 +289,25 @@ impl ResultRows {
                 .map(|row| {
                     let key = (shared(&row.group), shared(&row.part));
                     let number = own.remove(&key).and_then(|own| own.number);
-                    Row { group: None, part: None, number }
+                    Row {
+                        group: None,
+                        part: None,
+                        number,
+                    }
                 })
                 .collect();
             for key in left {
                 if let Some(row) = own.remove(&key) {
                     let number = row.number;
-                    first.rows.push(Row { number: None, ..row });
-                    other.rows.push(Row { group: None, part: None, number });
+                    first.rows.push(Row {
+                        number: None,
+                        ..row
+                    });
+                    other.rows.push(Row {
+                        group: None,
+                        part: None,
+                        number,
+                    });
                 }
             }
         }
@@ -339,7 +354,11 @@ impl ResultRows {
                 });
             }
             row.clear();
-            row.extend(selected.iter().map(|at| all.get(*at).cloned().unwrap_or(Value::Null)));
+            row.extend(
+                selected
+                    .iter()
+                    .map(|at| all.get(*at).cloned().unwrap_or(Value::Null)),
+            );
             each(&row)?;
         }
         Ok(())
@@ -352,7 +371,10 @@ impl ResultRows {
 }
 
 /// A count that was computed with as a floating point number.
-#[expect(clippy::cast_possible_truncation, reason = "no index has 2^53 documents")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no index has 2^53 documents"
+)]
 fn whole(number: f64) -> i64 {
     number as i64
 }
@@ -398,11 +420,17 @@ mod tests {
         );
         let variable = r#"{"entity":"variable","properties":[{"name":"amount","type":"Double"}]}"#;
         assert_eq!(
-            names(variable, r#"{"aggregationTypes":[{"type":"sum"},{"type":"percentile","value":50}]}"#),
+            names(
+                variable,
+                r#"{"aggregationTypes":[{"type":"sum"},{"type":"percentile","value":50}]}"#
+            ),
             ["variable:sum", "variable:percentile50"]
         );
         assert_eq!(
-            names(r#"{"entity":"processInstance","properties":["percentage"]}"#, "{}"),
+            names(
+                r#"{"entity":"processInstance","properties":["percentage"]}"#,
+                "{}"
+            ),
             ["percentage"]
         );
     }
@@ -414,9 +442,16 @@ mod tests {
         let measures = measures_of_process(&report(view, configuration));
         let last = measures.last().unwrap();
         assert_eq!(last.name, "duration:max:work");
-        assert_eq!(last.report.view.properties, [ViewProperty::Duration, ViewProperty::Frequency]);
+        assert_eq!(
+            last.report.view.properties,
+            [ViewProperty::Duration, ViewProperty::Frequency]
+        );
         let configuration = &last.report.configuration;
-        let kinds: Vec<_> = configuration.aggregation_types.iter().map(|a| a.kind).collect();
+        let kinds: Vec<_> = configuration
+            .aggregation_types
+            .iter()
+            .map(|a| a.kind)
+            .collect();
         assert_eq!(kinds, [AggregationType::Max, AggregationType::Min]);
         assert_eq!(
             configuration.user_task_duration_times,
@@ -441,7 +476,11 @@ mod tests {
     #[test]
     fn measures_stand_side_by_side_whatever_their_order() {
         let counts = ReportResult::Map(vec![entry("b", Some(2.0)), entry("a", Some(1.0))]);
-        let times = ReportResult::Map(vec![entry("a", Some(0.5)), entry("c", Some(7.0)), entry("b", None)]);
+        let times = ReportResult::Map(vec![
+            entry("a", Some(0.5)),
+            entry("c", Some(7.0)),
+            entry("b", None),
+        ]);
         let table = ResultRows::new(Shape::Map, [(true, counts), (false, times)]);
         assert_eq!(table.len(), 3);
         assert_eq!(
@@ -464,7 +503,10 @@ mod tests {
         let table = ResultRows::new(Shape::of(&result), [(true, result)]);
         assert_eq!(
             rows(&table, &[0, 2, 4]),
-            [r#"[Text("g"), Text("x"), Integer(1)]"#, r#"[Text("g"), Text("y"), Null]"#]
+            [
+                r#"[Text("g"), Text("x"), Integer(1)]"#,
+                r#"[Text("g"), Text("y"), Null]"#
+            ]
         );
         let number = ReportResult::Number(None);
         let table = ResultRows::new(Shape::of(&number), [(false, number)]);
@@ -479,13 +521,27 @@ mod tests {
         ));
         let names = |shape| {
             let schema = schema(shape, &measures);
-            schema.columns.into_iter().map(|column| column.name).collect::<Vec<_>>()
+            schema
+                .columns
+                .into_iter()
+                .map(|column| column.name)
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(Shape::Number), ["frequency", "duration:avg"]);
-        assert_eq!(names(Shape::Map), ["key", "label", "frequency", "duration:avg"]);
+        assert_eq!(
+            names(Shape::Map),
+            ["key", "label", "frequency", "duration:avg"]
+        );
         assert_eq!(
             names(Shape::HyperMap),
-            ["key", "label", "distributionKey", "distributionLabel", "frequency", "duration:avg"]
+            [
+                "key",
+                "label",
+                "distributionKey",
+                "distributionLabel",
+                "frequency",
+                "duration:avg"
+            ]
         );
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, STEP, Selected, StreamRequest};
+use crate::definitions::DefinitionVersion;
 use crate::elasticsearch::ElasticsearchError;
 use crate::encode::{EncodeError, Encoder, Format};
 use crate::export::ahead::{NextStep, StepError};
@@ -15,14 +16,13 @@ use crate::export::batches::{Batch, Exhausted};
 use crate::export::raw_data::{scroll_id_twice, step_size_of_stream};
 use crate::export::raw_report::{Columns, RawReport};
 use crate::export::row_count::{Miscount, RowCount, RowsBefore};
-use crate::definitions::DefinitionVersion;
 use crate::export::rows::{self, NamesAtHand, RowError};
-use crate::raw_data::document::HitError;
-use crate::raw_data::variables::VariableNames;
 use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
 use crate::export::{ExportError, Exporter};
 use crate::raw_data::cursor::ReadError;
+use crate::raw_data::document::HitError;
 use crate::raw_data::json::JsonText;
+use crate::raw_data::variables::VariableNames;
 use crate::report::definition::Configuration;
 use crate::scope::Scope;
 use crate::table::rows::{RawTable, RowSettings, TableRows};
@@ -134,7 +134,9 @@ impl Exporter {
     ) -> Result<RawStream, ExportError> {
         let scope = self.scope_of(report).await?;
         let query = self.query_of(report, &scope, now);
-        let objects = self.columns_of_objects(request, found, report, &scope).await?;
+        let objects = self
+            .columns_of_objects(request, found, report, &scope)
+            .await?;
         let make = |table: RawTable, scroll: Option<Scroll>| {
             self.raw_stream(request, found, configuration, table, objects, now, scroll)
         };
@@ -145,7 +147,9 @@ impl Exporter {
             return make(table, None).map_err(|(error, _)| error);
         }
         let sample = self.sample(&scope, &query);
-        (self.0.batches).take_sample(&request.report_id, sample).await;
+        (self.0.batches)
+            .take_sample(&request.report_id, sample)
+            .await;
         let hit_bytes = self.0.batches.expected_bytes(&request.report_id, 1);
         let step = step_size_of_stream(STEP, self.has_few_exports(), hit_bytes);
         let keep_alive = self.keep_alive_of_stream(u64::from(step).saturating_mul(hit_bytes));
@@ -439,14 +443,15 @@ async fn read_scroll(
         let mut next = None;
         let mut hits_of_step = 0;
         while let Some(text) = batch.step.next_hit().await? {
-            let (length, rows_of_hit) = match hits.write(text, contents.name(), &mut writer.out).await {
-                Ok(written) => written,
-                Err(Broken::Row(RowError::Hit(HitError::Document(ReadError::Incomplete)))) => {
-                    batch.step.wait()?;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let (length, rows_of_hit) =
+                match hits.write(text, contents.name(), &mut writer.out).await {
+                    Ok(written) => written,
+                    Err(Broken::Row(RowError::Hit(HitError::Document(ReadError::Incomplete)))) => {
+                        batch.step.wait()?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
             count.check_one_more(0, hits_of_step)?;
             batch.step.advance(length)?;
             hits_of_step += 1;
@@ -454,9 +459,8 @@ async fn read_scroll(
             if goes_on && next.is_none() {
                 // Elasticsearch has done with a step when it sends the first hit of it.
                 let permit = batches.try_take(report_id, step);
-                next = permit.map(|permit| {
-                    NextStep::fetch(exporter, &scroll_id, keep_alive, permit)
-                });
+                next =
+                    permit.map(|permit| NextStep::fetch(exporter, &scroll_id, keep_alive, permit));
             }
             if hits_before == 0 && hits_of_step == 1 {
                 // The client sees that it goes on, long before a chunk is full.
@@ -480,7 +484,9 @@ async fn read_scroll(
                     .take(report_id, step, PATIENCE_WITHIN_A_STREAM)
                     .await?;
                 let elasticsearch = &exporter.0.elasticsearch;
-                let step = elasticsearch.continue_scroll(&scroll_id, keep_alive).await?;
+                let step = elasticsearch
+                    .continue_scroll(&scroll_id, keep_alive)
+                    .await?;
                 Batch { step, permit }
             }
         };

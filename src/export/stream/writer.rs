@@ -78,9 +78,10 @@ impl StreamWriter {
     /// # Errors
     /// See [`WriteError`].
     pub async fn finish(mut self, delivery: Delivery) -> Result<u64, WriteError> {
-        if let Some(compressor) = self.compressor.take() {
+        if let Some(mut compressor) = self.compressor.take() {
             let mut compressed = Vec::new();
-            compressor.finish(&self.out, &mut compressed)?;
+            compressor.write(&self.out, &mut compressed)?;
+            compressor.finish(&mut compressed)?;
             self.out = compressed;
         }
         let bytes = std::mem::take(&mut self.out);

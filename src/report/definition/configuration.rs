@@ -33,6 +33,9 @@ pub struct Configuration {
     pub sorting: Option<Sorting>,
     /// Two flow nodes between which durations are measured.
     pub process_part: Option<ProcessPart>,
+    /// The columns that the owner of a raw data report chose; the default where they can't be read.
+    #[serde(deserialize_with = "lenient::readable_or_default")]
+    pub table_columns: TableColumns,
 }
 
 impl Default for Configuration {
@@ -50,6 +53,7 @@ impl Default for Configuration {
             distribute_by_custom_bucket: CustomBucket::default(),
             sorting: None,
             process_part: None,
+            table_columns: TableColumns::default(),
         }
     }
 }
@@ -184,4 +188,52 @@ pub struct ProcessPart {
     /// Id of the flow node that stops the clock.
     #[serde(default, deserialize_with = "lenient::optional_string")]
     pub end: Option<String>,
+}
+
+/// Columns of a raw data report, by name (fact file B, section 7.2). Their order is only one of Optimize's own pages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TableColumns {
+    /// Whether columns that are in neither list are shown: those of variables, inputs, outputs and flow nodes.
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub include_new_variables: bool,
+    /// Columns that are shown.
+    #[serde(deserialize_with = "lenient::strings_or_null")]
+    pub included_columns: Vec<String>,
+    /// Columns that are not shown, even if they are in the other list.
+    #[serde(deserialize_with = "lenient::strings_or_null")]
+    pub excluded_columns: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table_columns(configuration: &str) -> TableColumns {
+        let configuration: Configuration = serde_json::from_str(configuration).unwrap();
+        configuration.table_columns
+    }
+
+    #[test]
+    fn table_columns_are_read_tolerantly() {
+        let stored = r#"{"tableColumns":{"includeNewVariables":true,"includedColumns":["startDate",null],"excludedColumns":null,
+            "columnOrder":["startDate"]}}"#;
+        assert_eq!(
+            table_columns(stored),
+            TableColumns {
+                include_new_variables: true,
+                included_columns: vec!["startDate".to_owned()],
+                excluded_columns: Vec::new(),
+            }
+        );
+        // No other export of a report may fail for them.
+        for stored in [
+            "{}",
+            r#"{"tableColumns":null}"#,
+            r#"{"tableColumns":7}"#,
+            r#"{"tableColumns":{"includedColumns":{}}}"#,
+        ] {
+            assert_eq!(table_columns(stored), TableColumns::default(), "{stored}");
+        }
+    }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeOwned, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 
 /// The message of a JSON error without " at line x column y", which means nothing to the owner of a stored report.
 pub fn without_position(error: &serde_json::Error) -> String {
@@ -118,6 +121,20 @@ pub fn list_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         }
     }
     Ok(Option::<OrNull<T>>::deserialize(d)?.map_or_else(Vec::new, |list| list.0))
+}
+
+/// A list of texts where `null` stands for none; a `null` element is left out.
+pub fn strings_or_null<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    let list: Vec<Text> = list_or_null(d)?;
+    Ok(list.into_iter().filter_map(|text| text.0).collect())
+}
+
+/// The default for whatever can't be read: for members that most requests have no use for, and must not fail for.
+pub fn readable_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    d: D,
+) -> Result<T, D::Error> {
+    let stored = serde_json::Value::deserialize(d)?;
+    Ok(serde_json::from_value(stored).unwrap_or_default())
 }
 
 /// `null` for a member whose type has a default.

@@ -1,0 +1,334 @@
+//! From hits to rows, whatever the table is.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::decision;
+use super::decision::inputs_and_outputs::Direction;
+use super::decision::instances::DecisionColumns;
+use super::process;
+use super::process::instances::ProcessColumns;
+use super::row::EachRow;
+use super::schema::Schema;
+use crate::definitions::{DefinitionVersion, FlowNodeNames};
+use crate::raw_data::document::{Hit, HitError};
+use crate::raw_data::variables::ObjectVariables;
+
+/// A table of raw data, with what its columns depend on.
+#[derive(Debug, Clone)]
+pub enum RawTable {
+    /// Process instances.
+    ProcessInstances(Arc<ProcessColumns>),
+    /// Flow node instances.
+    FlowNodes,
+    /// Values of variables.
+    Variables,
+    /// Incidents.
+    Incidents,
+    /// Decision instances.
+    DecisionInstances(Arc<DecisionColumns>),
+    /// Values of inputs.
+    Inputs,
+    /// Values of outputs.
+    Outputs,
+}
+
+impl RawTable {
+    /// The table with all its columns.
+    pub fn schema(&self) -> Schema {
+        match self {
+            Self::ProcessInstances(columns) => process::instances::schema(columns),
+            Self::FlowNodes => process::flow_nodes::schema(),
+            Self::Variables => process::variables::schema(),
+            Self::Incidents => process::incidents::schema(),
+            Self::DecisionInstances(columns) => decision::instances::schema(columns),
+            Self::Inputs => decision::inputs_and_outputs::schema(Direction::Input),
+            Self::Outputs => decision::inputs_and_outputs::schema(Direction::Output),
+        }
+    }
+}
+
+/// How rows are made, whatever the table is.
+#[derive(Debug, Clone, Default)]
+pub struct RowSettings {
+    /// What running durations are measured against, in milliseconds since 1970; the same in every row.
+    pub now: i64,
+    /// The zone that dates are converted to; `None` keeps the stored offset.
+    pub time_zone: Option<TimeZone>,
+    /// How object variables are shown.
+    pub object_variables: ObjectVariables,
+    /// Whether a list stands as text in its column, as csv has it, and not in `variables:rest`.
+    pub lists_are_joined: bool,
+}
+
+/// What the rows of a hit are made of.
+#[derive(Debug)]
+pub enum Document<'t> {
+    /// For a row of a process instance.
+    ProcessInstance(process::instances::Instance<'t>),
+    /// For rows of flow node instances.
+    FlowNodes(process::flow_nodes::Instance<'t>),
+    /// For rows of variables.
+    Variables(process::variables::Instance<'t>),
+    /// For rows of incidents.
+    Incidents(process::incidents::Instance<'t>),
+    /// For a row of a decision instance.
+    DecisionInstance(decision::instances::Instance<'t>),
+    /// For rows of inputs.
+    Inputs(decision::inputs_and_outputs::Inputs<'t>),
+    /// For rows of outputs.
+    Outputs(decision::inputs_and_outputs::Outputs<'t>),
+}
+
+/// Makes rows of the hits of one table.
+#[derive(Debug)]
+pub enum TableRows {
+    /// Of process instances.
+    ProcessInstances(Box<process::instances::Rows>),
+    /// Of flow node instances.
+    FlowNodes(process::flow_nodes::Rows),
+    /// Of variables.
+    Variables(process::variables::Rows),
+    /// Of incidents.
+    Incidents(process::incidents::Rows),
+    /// Of decision instances.
+    DecisionInstances(Box<decision::instances::Rows>),
+    /// Of inputs.
+    Inputs(decision::inputs_and_outputs::Rows),
+    /// Of outputs.
+    Outputs(decision::inputs_and_outputs::Rows),
+}
+
+impl TableRows {
+    /// Rows of the columns at these positions of [`RawTable::schema`], in this order.
+    pub fn new(table: &RawTable, settings: RowSettings, positions: &[usize]) -> Self {
+        let RowSettings {
+            now,
+            time_zone,
+            object_variables,
+            lists_are_joined,
+        } = settings;
+        match table {
+            RawTable::ProcessInstances(columns) => {
+                let settings = process::instances::Settings {
+                    now,
+                    time_zone,
+                    object_variables,
+                    lists_are_joined,
+                };
+                let columns = Arc::clone(columns);
+                let rows = process::instances::Rows::new(settings, columns, positions);
+                Self::ProcessInstances(Box::new(rows))
+            }
+            RawTable::FlowNodes => {
+                Self::FlowNodes(process::flow_nodes::Rows::new(time_zone, positions))
+            }
+            RawTable::Variables => {
+                Self::Variables(process::variables::Rows::new(object_variables, positions))
+            }
+            RawTable::Incidents => {
+                Self::Incidents(process::incidents::Rows::new(time_zone, positions))
+            }
+            RawTable::DecisionInstances(columns) => {
+                let settings = decision::instances::Settings {
+                    time_zone,
+                    lists_are_joined,
+                };
+                let columns = Arc::clone(columns);
+                let rows = decision::instances::Rows::new(settings, columns, positions);
+                Self::DecisionInstances(Box::new(rows))
+            }
+            RawTable::Inputs => Self::Inputs(decision::inputs_and_outputs::Rows::new(
+                Direction::Input,
+                positions,
+            )),
+            RawTable::Outputs => Self::Outputs(decision::inputs_and_outputs::Rows::new(
+                Direction::Output,
+                positions,
+            )),
+        }
+    }
+
+    /// Reads the hit that a text begins with; gives back its document and its length in bytes. `name` is the name of the
+    /// scroll, which every hit repeats.
+    ///
+    /// # Errors
+    /// The document can't be read, the text ends before it does, or the hit has another name.
+    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Document<'t>, usize), HitError> {
+        Ok(match self {
+            Self::ProcessInstances(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::ProcessInstance(instance), length)
+            }
+            Self::FlowNodes(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::FlowNodes(instance), length)
+            }
+            Self::Variables(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::Variables(instance), length)
+            }
+            Self::Incidents(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::Incidents(instance), length)
+            }
+            Self::DecisionInstances(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::DecisionInstance(instance), length)
+            }
+            Self::Inputs(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::Inputs(instance), length)
+            }
+            Self::Outputs(_) => {
+                let (instance, length) = Hit::of_scroll(text, name)?;
+                (Document::Outputs(instance), length)
+            }
+        })
+    }
+
+    /// The document that names of flow nodes are needed for; `None` where the rows show none.
+    fn named<'d, 't>(
+        &self,
+        document: &'d Document<'t>,
+    ) -> Option<&'d process::flow_nodes::Instance<'t>> {
+        match (self, document) {
+            (Self::FlowNodes(rows), Document::FlowNodes(instance)) => {
+                rows.needs_names().then_some(instance)
+            }
+            _ => None,
+        }
+    }
+
+    /// The definition whose flow node names the rows of a document show; `None` where they show none, or it is not known.
+    pub fn definition(&self, document: &Document<'_>) -> Option<DefinitionVersion> {
+        self.named(document)?.definition()
+    }
+
+    /// Whether [`TableRows::definition`] would give this one, without making it.
+    pub fn is_of(&self, document: &Document<'_>, definition: &DefinitionVersion) -> bool {
+        self.named(document)
+            .is_some_and(|instance| instance.is_of(definition))
+    }
+
+    /// Gives the rows of a document, one after the other: a value for each column that was selected. `names` are those of
+    /// [`TableRows::definition`], and none where that is `None`.
+    ///
+    /// # Errors
+    /// Those of `each`, which end it; or the document was read by the rows of another table.
+    pub fn write<E: From<HitError>>(
+        &mut self,
+        document: &Document<'_>,
+        names: &FlowNodeNames,
+        each: EachRow<'_, E>,
+    ) -> Result<(), E> {
+        match (self, document) {
+            (Self::ProcessInstances(rows), Document::ProcessInstance(instance)) => {
+                rows.write(instance, each)
+            }
+            (Self::FlowNodes(rows), Document::FlowNodes(instance)) => {
+                rows.write(instance, names, each)
+            }
+            (Self::Variables(rows), Document::Variables(instance)) => rows.write(instance, each),
+            (Self::Incidents(rows), Document::Incidents(instance)) => rows.write(instance, each),
+            (Self::DecisionInstances(rows), Document::DecisionInstance(instance)) => {
+                rows.write(instance, each)
+            }
+            (Self::Inputs(rows), Document::Inputs(instance)) => rows.write_inputs(instance, each),
+            (Self::Outputs(rows), Document::Outputs(instance)) => {
+                rows.write_outputs(instance, each)
+            }
+            _ => Err(HitError::OtherKind.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw_data::cursor::ReadError;
+    use crate::table::row::tests::shown;
+    use crate::table::value::Value;
+
+    const HIT: &str = r#"{"_id":"x","_source":{"processInstanceId":"i1","decisionInstanceId":"d1","processDefinitionKey":"k",
+        "processDefinitionVersion":"1","flowNodeInstances":[{"flowNodeId":"a"}],"variables":[{"name":"v","value":["1"]}],
+        "incidents":[{"id":"n"}],"inputs":[{"clauseId":"i","value":"2"}],"outputs":[{"clauseId":"o","value":"3"}]},
+        "matched_queries":["mine"]}"#;
+
+    fn tables() -> Vec<RawTable> {
+        vec![
+            RawTable::ProcessInstances(Arc::default()),
+            RawTable::FlowNodes,
+            RawTable::Variables,
+            RawTable::Incidents,
+            RawTable::DecisionInstances(Arc::default()),
+            RawTable::Inputs,
+            RawTable::Outputs,
+        ]
+    }
+
+    fn rows_of(table: &RawTable) -> TableRows {
+        let positions: Vec<usize> = (0..table.schema().columns.len()).collect();
+        TableRows::new(table, RowSettings::default(), &positions)
+    }
+
+    #[test]
+    fn every_table_has_a_row_of_a_hit_with_a_value_for_each_column() {
+        for table in tables() {
+            let mut rows = rows_of(&table);
+            let text = format!("{HIT},{{");
+            let (document, length) = rows.read(&text, "mine").unwrap();
+            assert_eq!(length, HIT.len());
+            let schema = table.schema();
+            let mut number = 0;
+            let each = &mut |row: &[Value<'_>]| {
+                number += 1;
+                assert_eq!(row.len(), schema.columns.len());
+                for (column, value) in schema.columns.iter().zip(row) {
+                    let is_missing = *value == Value::Null && !column.is_nullable;
+                    assert!(!is_missing, "{} of {}", column.name, shown(row));
+                }
+                Ok::<(), HitError>(())
+            };
+            rows.write(&document, &FlowNodeNames::new(), each).unwrap();
+            assert_eq!(number, 1);
+            let keys = schema.primary_key.iter();
+            assert!(
+                keys.into_iter()
+                    .all(|key| schema.columns.iter().any(|c| c.name == *key))
+            );
+        }
+    }
+
+    #[test]
+    fn a_foreign_hit_and_one_that_is_cut_off_are_noticed() {
+        for table in tables() {
+            let rows = rows_of(&table);
+            assert!(matches!(rows.read(HIT, "other"), Err(HitError::Foreign)));
+            let cut = &HIT[..HIT.len() - 1];
+            let incomplete = HitError::Document(ReadError::Incomplete).to_string();
+            assert_eq!(rows.read(cut, "mine").unwrap_err().to_string(), incomplete);
+        }
+    }
+
+    #[test]
+    fn a_document_of_another_table_is_an_error() {
+        let (document, _) = rows_of(&RawTable::Incidents).read(HIT, "mine").unwrap();
+        let mut rows = rows_of(&RawTable::Variables);
+        let each = &mut |_: &[Value<'_>]| Ok::<(), HitError>(());
+        let written = rows.write(&document, &FlowNodeNames::new(), each);
+        assert!(matches!(written, Err(HitError::OtherKind)));
+    }
+
+    #[test]
+    fn names_are_asked_for_only_where_they_are_shown() {
+        let with_names = rows_of(&RawTable::FlowNodes);
+        let (document, _) = with_names.read(HIT, "mine").unwrap();
+        let definition = with_names.definition(&document).unwrap();
+        assert!(with_names.is_of(&document, &definition));
+        let without = TableRows::new(&RawTable::FlowNodes, RowSettings::default(), &[0, 4]);
+        let (document, _) = without.read(HIT, "mine").unwrap();
+        assert!(without.definition(&document).is_none());
+    }
+}
