@@ -12,7 +12,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY xtask/Cargo.toml xtask/
 # With empty programs the dependencies become layers of their own, which are built again only when the manifests change.
 RUN mkdir src xtask/src benches \
-    && echo 'fn main() {}' | tee src/main.rs xtask/src/main.rs benches/page.rs benches/request.rs \
+    && echo 'fn main() {}' | tee src/main.rs xtask/src/main.rs benches/page.rs benches/request.rs benches/tables.rs \
     && touch src/lib.rs xtask/src/lib.rs
 
 FROM manifests AS build-sample-data

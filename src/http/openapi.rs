@@ -124,6 +124,13 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
     paths(export_report, export_table, table_schema, reports_of_collection, readiness),
     components(
         schemas(
+        TableFormat,
+        TableName,
+        TableColumns,
+        TableColumn,
+        TableColumnType,
+        RowOrderName,
+        FormulasName,
         ProcessInstanceRow,
         FlowNodeDuration,
         DecisionInstanceRow,

@@ -227,7 +227,7 @@ fn what_is_wrong_is_told_before_there_is_a_body() {
         status == 400 && detail.contains("instances, flowNodes, variables, incidents"),
         "{detail}"
     );
-    for unknown in ["xml", "CSV", "csv/", ""] {
+    for unknown in ["xml", "CSV", ""] {
         assert_eq!(error(unknown).0, 404, "{unknown}");
     }
     let missing = table(&service, "nobody", "parquet", "").error();
