@@ -141,6 +141,11 @@ impl Selected {
                 .apply(&all, Some(&configuration.table_columns))
                 .map_err(|unknown| ExportError::BadRequest(unknown.to_string()))?,
         };
+        if indices.is_empty() {
+            return Err(ExportError::BadRequest(
+                "columns fits no column of this table; its schema tells which there are".to_owned(),
+            ));
+        }
         let columns: Vec<Column> = indices
             .iter()
             .filter_map(|index| all.columns.get(*index).cloned())

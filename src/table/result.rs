@@ -201,11 +201,17 @@ struct MeasureRows {
     rows: Vec<Row>,
 }
 
+/// The key of a group, and the key within it.
+type Place = (Option<Arc<str>>, Option<Arc<str>>);
+
+/// A key and its label.
+type Texts = Option<(Arc<str>, Arc<str>)>;
+
 /// A group, or a part of one, with its number. The texts are shared with the result.
 #[derive(Debug)]
 struct Row {
-    group: Option<(Arc<str>, Arc<str>)>,
-    part: Option<(Arc<str>, Arc<str>)>,
+    group: Texts,
+    part: Texts,
     number: Option<f64>,
 }
 
@@ -218,7 +224,7 @@ impl Row {
     }
 }
 
-fn texts<V>(entry: &Entry<V>) -> Option<(Arc<str>, Arc<str>)> {
+fn texts<V>(entry: &Entry<V>) -> Texts {
     Some((Arc::clone(&entry.key), Arc::clone(&entry.label)))
 }
 
@@ -275,10 +281,8 @@ impl ResultRows {
             if is_aligned {
                 continue;
             }
-            let mut own: HashMap<(Option<Arc<str>>, Option<Arc<str>>), Row> = HashMap::new();
-            let shared = |texts: &Option<(Arc<str>, Arc<str>)>| {
-                texts.as_ref().map(|(key, _)| Arc::clone(key))
-            };
+            let mut own: HashMap<Place, Row> = HashMap::new();
+            let shared = |texts: &Texts| texts.as_ref().map(|(key, _)| Arc::clone(key));
             let mut left = Vec::new();
             for row in std::mem::take(&mut other.rows) {
                 let key = (shared(&row.group), shared(&row.part));

@@ -137,14 +137,12 @@ impl Exporter {
         let objects = self
             .columns_of_objects(request, found, report, &scope)
             .await?;
-        let make = |table: RawTable, scroll: Option<Scroll>| {
-            self.raw_stream(request, found, configuration, table, objects, now, scroll)
-        };
+        let make = |table| self.raw_stream(request, found, configuration, table, objects, now);
         if scope.is_known_to_be_empty() {
             let table = self
                 .find_table_columns(report, found.table, &scope, &query)
                 .await?;
-            return make(table, None).map_err(|(error, _)| error);
+            return make(table);
         }
         let sample = self.sample(&scope, &query);
         (self.0.batches)
@@ -172,46 +170,38 @@ impl Exporter {
         });
         let reservation = self.reserve_scroll().await?;
         let permit = self.stream_permit(&request.report_id, step).await?;
-        let (opened, columns) = tokio::join!(
+        let (opened, table) = tokio::join!(
             self.open_scroll(&scope, keep_alive, &search),
             self.find_table_columns(report, found.table, &scope, &query),
         );
         let Some(step) = opened? else {
-            return make(columns?, None).map_err(|(error, _)| error);
+            return make(table?);
         };
         telemetry::scrolls(ScrollEvent::Opened, 1);
         let scroll_id = step.head.scroll_id.clone();
-        let columns = match columns {
-            Ok(columns) => columns,
+        let mut stream = match table.and_then(make) {
+            Ok(stream) => stream,
             Err(error) => {
                 self.give_up_new(&scroll_id, keep_alive).await;
                 return Err(error);
             }
         };
         let Some(lease) = self.0.scrolls.lease(&scroll_id, keep_alive) else {
+            // Whoever has the lease reads from that scroll.
             return Err(scroll_id_twice());
         };
         lease.take_step();
         lease.remember(Arc::clone(&contents), &scroll_id, &step.head);
         drop(reservation);
-        let scroll = Scroll {
+        stream.scroll = Some(Scroll {
             contents,
             keep_alive,
             total: step.head.total,
-            scroll_id: scroll_id.clone(),
+            scroll_id,
             batch: Batch { step, permit },
             lease,
-        };
-        match make(columns, Some(scroll)) {
-            Ok(stream) => Ok(stream),
-            Err((error, scroll)) => {
-                if let Some(scroll) = scroll {
-                    scroll.lease.end();
-                    self.clear_scroll(&scroll_id).await;
-                }
-                Err(error)
-            }
-        }
+        });
+        Ok(stream)
     }
 
     /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
@@ -234,7 +224,7 @@ impl Exporter {
         }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a stream is made of")]
+    /// A stream that has no scroll yet.
     fn raw_stream(
         &self,
         request: &StreamRequest,
@@ -243,13 +233,9 @@ impl Exporter {
         table: RawTable,
         objects: Option<Columns>,
         now: Timestamp,
-        scroll: Option<Scroll>,
-    ) -> Result<RawStream, (ExportError, Option<Scroll>)> {
+    ) -> Result<RawStream, ExportError> {
         let columns = request.options.columns.as_ref();
-        let selected = match Selected::of(table.schema(), columns, configuration) {
-            Ok(selected) => selected,
-            Err(error) => return Err((error, scroll)),
-        };
+        let selected = Selected::of(table.schema(), columns, configuration)?;
         let encoding = match (objects, &table) {
             (Some(_), RawTable::ProcessInstances(columns)) => {
                 let names = columns.variables.names().as_slice().to_vec();
@@ -267,7 +253,7 @@ impl Exporter {
             encoding,
             time_zone: request.time_zone.clone(),
             now: now.as_millisecond(),
-            scroll,
+            scroll: None,
         })
     }
 }
