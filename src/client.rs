@@ -1,20 +1,25 @@
-//! A client of the service: exports a whole report into a file, page by page.
+//! A client of the service: exports a whole report into a file, page by page, or as a table in one stream (see [`table`]).
 //!
 //! What a client of scrolls has to know is here, once: a page counts only if its body ended properly; one that broke may
 //! have taken rows out of the scroll, so that the report has to be read again from the beginning, without the rows that
 //! were written already. The same way an interrupted export is resumed: nothing has to be remembered besides the file.
 
+use std::fmt;
 use std::io::BufReader;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
+pub mod completeness;
+pub mod format;
 pub mod ids;
 pub mod oauth;
 pub mod output;
 pub mod page;
 pub mod service;
+pub mod table;
+pub mod whole_file;
 
 use crate::utf16;
 use output::{Output, OutputError};
@@ -49,6 +54,8 @@ pub trait Progress {
     fn total(&mut self, total: u64);
     /// A row arrived; `is_new` if it was written, else the file had it already.
     fn row(&mut self, is_new: bool);
+    /// So much of a table has arrived, since its last beginning; `rows` where they can be counted.
+    fn arrived(&mut self, rows: Option<u64>, bytes: u64);
     /// Something happened that is worth a line.
     fn notice(&mut self, text: &str);
 }
@@ -148,6 +155,43 @@ struct Reading<'a> {
     message: Option<String>,
 }
 
+/// Failures in a row.
+struct Tries {
+    failures: u32,
+    retries: u32,
+}
+
+impl Tries {
+    const fn new(retries: u32) -> Self {
+        Self {
+            failures: 0,
+            retries,
+        }
+    }
+
+    /// Counts a failure; gives the time to wait before the next try, unless there is none.
+    fn failed(&mut self, reason: &str, retry_after: Option<u64>) -> Result<Duration, ClientError> {
+        self.failures += 1;
+        if self.failures > self.retries {
+            return Err(ClientError::Unavailable(reason.to_owned()));
+        }
+        let wait = retry_after.map_or_else(|| own_wait(self.failures), Duration::from_secs);
+        if wait > MAX_WAIT {
+            let asked = wait.as_secs();
+            return Err(ClientError::Unavailable(format!(
+                "{reason} (it asks to wait {asked} seconds)"
+            )));
+        }
+        Ok(wait)
+    }
+}
+
+impl fmt::Display for Tries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.failures, self.retries)
+    }
+}
+
 /// What becomes of an export after a page.
 enum Step {
     More,
@@ -191,7 +235,7 @@ impl From<OutputError> for Trouble {
 
 impl Reading<'_> {
     fn read_all(&mut self) -> Result<(), ClientError> {
-        let mut failures = 0;
+        let mut tries = Tries::new(self.request.retries);
         let mut rows_before = self.output.new_rows();
         loop {
             if self.stop.is_wished() {
@@ -209,20 +253,10 @@ impl Reading<'_> {
             };
             // Only a new row is a step ahead: pages that were read again would let this go on for ever.
             if self.output.new_rows() > rows_before {
-                failures = 0;
+                tries.failures = 0;
                 rows_before = self.output.new_rows();
             }
-            failures += 1;
-            if failures > self.request.retries {
-                return Err(ClientError::Unavailable(reason));
-            }
-            let wait = retry_after.map_or_else(|| own_wait(failures), Duration::from_secs);
-            if wait > MAX_WAIT {
-                let asked = wait.as_secs();
-                return Err(ClientError::Unavailable(format!(
-                    "{reason} (it asks to wait {asked} seconds)"
-                )));
-            }
+            let wait = tries.failed(&reason, retry_after)?;
             self.output.flush()?;
             let again = if scroll_is_lost && self.scroll.take().is_some() {
                 self.seen = 0;
@@ -231,9 +265,8 @@ impl Reading<'_> {
                 "trying again"
             };
             self.progress.notice(&format!(
-                "{reason}; {again} in {} s ({failures} of {})",
+                "{reason}; {again} in {} s ({tries})",
                 wait.as_secs(),
-                self.request.retries
             ));
             self.stop.wait(wait);
         }

@@ -10,6 +10,7 @@ use optimize_export::scope::IndexNames;
 
 pub mod check;
 pub mod completions;
+pub mod connection;
 pub mod export;
 pub mod healthcheck;
 pub mod reports;

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 
+use super::format::Compression;
 use super::ids::{InstanceIds, instance_id};
+use super::whole_file::{Temporary, WholeFile};
 
 /// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -95,6 +97,8 @@ enum Sink {
     },
     File(BufWriter<File>),
     Standard(BufWriter<io::Stdout>),
+    /// A file that is compressed, so that nothing can be added to it.
+    Whole(Box<WholeFile>),
 }
 
 impl Output {
@@ -151,6 +155,24 @@ impl Output {
         })
     }
 
+    /// A file that is compressed. It can't be resumed, so it gets its name when it is whole.
+    ///
+    /// # Errors
+    /// The file exists and may not.
+    pub fn compressed(
+        path: &Path,
+        format: Format,
+        existing: ExistingFile,
+        compression: Compression,
+    ) -> Result<Self, OutputError> {
+        let file = WholeFile::create(path, existing, Some(compression))?;
+        Ok(Self::new(
+            file.name().to_owned(),
+            format,
+            Sink::Whole(Box::new(file)),
+        ))
+    }
+
     fn new(name: String, format: Format, sink: Sink) -> Self {
         Self {
             name,
@@ -178,9 +200,25 @@ impl Output {
         self.new_rows
     }
 
-    /// Bytes that were written.
+    /// Bytes that were written, compressed if the file is.
     pub fn written_bytes(&self) -> u64 {
-        self.written
+        match &self.sink {
+            Sink::Whole(file) => file.written_bytes(),
+            _ => self.written,
+        }
+    }
+
+    /// Whether another export can go on with what this one leaves behind.
+    pub const fn can_be_resumed(&self) -> bool {
+        !matches!(self.sink, Sink::Standard(_) | Sink::Whole(_))
+    }
+
+    /// The temporary file, if it is written to one.
+    pub fn temporary(&self) -> Option<Temporary> {
+        match &self.sink {
+            Sink::Whole(file) => Some(file.temporary()),
+            _ => None,
+        }
     }
 
     /// Writes the row of an instance, unless it is there; gives whether it was written.
@@ -231,7 +269,8 @@ impl Output {
         let flushed = match &mut self.sink {
             Sink::File(file) => file.flush(),
             Sink::Standard(standard) => standard.flush(),
-            Sink::Unopened { .. } | Sink::Resumed { .. } => Ok(()),
+            // A whole file is of no use before its end.
+            Sink::Unopened { .. } | Sink::Resumed { .. } | Sink::Whole(_) => Ok(()),
         };
         flushed.map_err(|error| self.io(error))
     }
@@ -248,8 +287,9 @@ impl Output {
         };
         self.write(end)?;
         self.flush()?;
-        match &self.sink {
-            Sink::File(file) => file.get_ref().sync_all().map_err(|error| self.io(error)),
+        match &mut self.sink {
+            Sink::File(file) => (file.get_ref().sync_all()).map_err(|error| self.io(error)),
+            Sink::Whole(file) => file.finish(),
             _ => Ok(()),
         }
     }
@@ -275,6 +315,7 @@ impl Output {
         let written = match &mut self.sink {
             Sink::File(file) => file.write_all(text.as_bytes()),
             Sink::Standard(standard) => standard.write_all(text.as_bytes()),
+            Sink::Whole(file) => return file.write(text.as_bytes()),
             Sink::Unopened { .. } | Sink::Resumed { .. } => Ok(()),
         };
         written.map_err(|error| self.io(error))?;
@@ -285,7 +326,7 @@ impl Output {
     /// Makes the file, or cuts off what follows its last whole row.
     fn open(&mut self) -> Result<(), OutputError> {
         let file = match &self.sink {
-            Sink::File(_) | Sink::Standard(_) => return Ok(()),
+            Sink::File(_) | Sink::Standard(_) | Sink::Whole(_) => return Ok(()),
             Sink::Unopened { path, replace } => {
                 let mut options = OpenOptions::new();
                 options.write(true);
@@ -588,6 +629,28 @@ mod tests {
             "[\n{\"key\":\"a\"},\n{\"key\":\"b\"}\n]\n"
         );
         assert_eq!(written(Format::Array, Some("[]")), "[]\n");
+    }
+
+    #[test]
+    fn a_compressed_file_holds_the_same_and_is_there_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in BOTH {
+            let path = folder.path().join("rows.gz");
+            let existing = ExistingFile::Replace;
+            let mut output =
+                Output::compressed(&path, format, existing, Compression::Gzip).unwrap();
+            assert!(!output.can_be_resumed());
+            for id in ["a", "b", "a"] {
+                output.row(id, &row(id)).unwrap();
+            }
+            output.flush().unwrap();
+            assert!(format == Format::Array || !path.exists());
+            output.finish().unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(output.written_bytes(), bytes.len() as u64);
+            let text = io::read_to_string(flate2::read::GzDecoder::new(&bytes[..])).unwrap();
+            assert_eq!(text, whole(format, &["a", "b"]));
+        }
     }
 
     #[test]

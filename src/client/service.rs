@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -141,11 +141,37 @@ impl Service {
     /// # Errors
     /// See [`RequestError`].
     pub fn page(&self, request: PageRequest<'_>) -> Result<Response, RequestError> {
+        self.get(&self.page_url(request), None)
+    }
+
+    /// Asks for a report as a table, or for what its columns are: for `…/result/{kind}` with these parameters. Gives an answer
+    /// with status 200, whose body is still to be read; it comes in one of the accepted encodings or as it is.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn table(
+        &self,
+        report_id: &str,
+        kind: &str,
+        parameters: &[(&str, String)],
+        accepted_encodings: Option<&'static str>,
+    ) -> Result<Response, RequestError> {
+        self.get(
+            &self.url_of(report_id, kind, parameters),
+            accepted_encodings,
+        )
+    }
+
+    fn get(
+        &self,
+        url: &Url,
+        accepted_encodings: Option<&'static str>,
+    ) -> Result<Response, RequestError> {
         let (token, is_new) = self.token()?;
-        let mut response = self.send(request, &token)?;
+        let mut response = self.send(url, accepted_encodings, &token)?;
         if response.status() == StatusCode::UNAUTHORIZED && self.forget(&token) && !is_new {
             // It was withdrawn, or the clocks differ. Nothing was read for it, so the same page can be asked for again.
-            response = self.send(request, &self.token()?.0)?;
+            response = self.send(url, accepted_encodings, &self.token()?.0)?;
         }
         let status = response.status();
         if status == StatusCode::OK {
@@ -162,13 +188,17 @@ impl Service {
 
     fn send(
         &self,
-        request: PageRequest<'_>,
+        url: &Url,
+        accepted_encodings: Option<&'static str>,
         token: &SecretString,
     ) -> Result<Response, RequestError> {
-        let request = self
+        let mut request = self
             .http
-            .get(self.page_url(request))
+            .get(url.clone())
             .header(AUTHORIZATION, authorization(token)?);
+        if let Some(encodings) = accepted_encodings {
+            request = request.header(ACCEPT_ENCODING, encodings);
+        }
         request.send().map_err(|error| {
             let text = chain(&error);
             if error.is_connect() || error.is_builder() {
@@ -180,29 +210,29 @@ impl Service {
     }
 
     fn page_url(&self, request: PageRequest<'_>) -> Url {
+        let mut parameters = vec![
+            ("limit", request.limit.to_string()),
+            ("paginationTimeout", request.pagination_timeout.to_string()),
+        ];
+        if let Some(id) = request.search_request_id {
+            parameters.push(("searchRequestId", id.to_owned()));
+        }
+        self.url_of(request.report_id, "json", &parameters)
+    }
+
+    fn url_of(&self, report_id: &str, kind: &str, parameters: &[(&str, String)]) -> Url {
         let mut url = self.url.clone();
         // Only a URL without a host has no segments, and that was ruled out.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend([
-                "api",
-                "public",
-                "export",
-                "report",
-                request.report_id,
-                "result",
-                "json",
+                "api", "public", "export", "report", report_id, "result", kind,
             ]);
         }
         url.set_query(None);
         url.set_fragment(None);
-        let mut query = url.query_pairs_mut();
-        query
-            .append_pair("limit", &request.limit.to_string())
-            .append_pair("paginationTimeout", &request.pagination_timeout.to_string());
-        if let Some(id) = request.search_request_id {
-            query.append_pair("searchRequestId", id);
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
         }
-        drop(query);
         url
     }
 

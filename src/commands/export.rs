@@ -1,6 +1,5 @@
 //! `export`: a whole report from a running service into a file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,26 +7,21 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
-use optimize_export::client::oauth::{ClientCredentials, SecretSource};
+use optimize_export::client::format::{FileFormat, FileKind};
 use optimize_export::client::output::{ExistingFile, Format, Output};
-use optimize_export::client::service::{Service, TokenSource};
+use optimize_export::client::service::Service;
+use optimize_export::client::table::{TableFormat, TableParameters, TableRequest, export_table};
+use optimize_export::client::whole_file::{Temporary, WholeFile};
 use optimize_export::client::{ClientError, ReportRequest, Stop, export};
-use optimize_export::config::{self, Environment};
-use secrecy::SecretString;
+use optimize_export::config;
 use tokio::signal::unix::{SignalKind, signal};
-use url::Url;
 
+use super::connection::{Connection, EXIT_RESUME, exit_code};
 use super::{environment, runtime};
 
 mod progress;
 
 use progress::ProgressLine;
-
-/// The export is not complete, for a reason that may pass: it was interrupted, or the service was not available. The same
-/// command with `--resume` goes on.
-const EXIT_RESUME: u8 = 3;
-/// The service refuses this export for good: the token, the report or a parameter is wrong.
-const EXIT_REFUSED: u8 = 4;
 
 /// Time for an export to write what it holds after it was asked to end.
 const END_GRACE: Duration = Duration::from_secs(2);
@@ -38,10 +32,19 @@ Exit codes:
   0  complete
   1  failed: a file, a setting or an answer that this command can't work with
   2  wrong usage of the command line
-  3  interrupted, or the service was not available in spite of all retries: --resume goes on
+  3  interrupted, or the service was not available in spite of all retries: run the same command again, with --resume
+     where it can go on
   4  refused by the service for good (status 400, 401, 404, …); the message says why
 
+Formats:
+  The name of the file tells the format: .json .jsonl .ndjson .csv .parquet .arrows, with .gz or .zst behind the text ones
+  for a compressed file. json, jsonl and ndjson are read page by page. csv, parquet and arrow, and jsonl and ndjson with
+  --table, --columns or --order, are tables: one request for all rows. `optimize-export schema` shows a report's tables and
+  columns.
+
 Resuming:
+  json, jsonl and ndjson can be resumed, unless they are compressed or have --table, --columns or --order. Everything else
+  is written to a hidden file in the same folder, which gets its name when all of it is there.
   After an interruption of any kind (Ctrl-C, SIGTERM, a crash) run the same command again with --resume. It cuts off a last
   line that was not written to its end, reads the report from its beginning and adds the rows whose instances the file does
   not have. Of each instance in the file it remembers 16 bytes. What it can't see: an instance that changed or was deleted
@@ -60,9 +63,15 @@ pub struct Export {
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 
-    /// JSON lines, or one JSON array [default: json for a file that ends in .json, else jsonl]
+    /// What is written, whatever the name of the file [default: as the name ends; jsonl for the standard output]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<FormatName>,
+    format: Option<FileFormat>,
+
+    #[command(flatten)]
+    table: TableFlags,
+
+    #[command(flatten)]
+    csv: CsvFlags,
 
     /// Go on with a file that an earlier export left behind; see below
     #[arg(long, conflicts_with = "force")]
@@ -72,31 +81,8 @@ pub struct Export {
     #[arg(long)]
     force: bool,
 
-    /// URL of the running service, with its context path if it has one
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_URL",
-        value_name = "URL",
-        default_value = "http://localhost:8095"
-    )]
-    url: Url,
-
-    /// File with the access token, read anew for each page [or the token in OPTIMIZE_EXPORT_ACCESS_TOKEN] [also:
-    /// OPTIMIZE_API_ACCESS_TOKEN]
-    #[arg(long, env = "OPTIMIZE_EXPORT_ACCESS_TOKEN_FILE", value_name = "FILE")]
-    access_token_file: Option<PathBuf>,
-
     #[command(flatten)]
-    provider: Provider,
-
-    /// PEM files of certificate authorities besides the public ones, which are built in
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_CA_FILE",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
-    ca_file: Vec<PathBuf>,
+    connection: Connection,
 
     /// Rows per page
     #[arg(long, env = "OPTIMIZE_EXPORT_PAGE_SIZE", value_name = "ROWS", default_value_t = 1000,
@@ -118,98 +104,108 @@ pub struct Export {
     retries: u32,
 }
 
-/// A provider of tokens, instead of a token.
+/// Which part of a report.
 #[derive(Debug, Clone, Default, clap::Args)]
-struct Provider {
-    /// Token endpoint of an OAuth2 provider; tokens are got there with client credentials, and renewed before they expire [also:
-    /// CAMUNDA_OAUTH_URL, ZEEBE_AUTHORIZATION_SERVER_URL]
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_OAUTH_URL",
-        value_name = "URL",
-        help_heading = "Tokens of a provider"
-    )]
-    oauth_url: Option<Url>,
+pub struct TableFlags {
+    /// Table of the report, such as flowNodes; `optimize-export schema` shows them all [default: the first one]
+    #[arg(long, value_name = "TABLE", help_heading = "Tables")]
+    table: Option<String>,
 
-    /// Client that gets them [also: CAMUNDA_CLIENT_ID, ZEEBE_CLIENT_ID]
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_CLIENT_ID",
-        value_name = "ID",
-        help_heading = "Tokens of a provider"
-    )]
-    client_id: Option<String>,
-
-    /// File with its secret [or the secret in OPTIMIZE_EXPORT_CLIENT_SECRET] [also: CAMUNDA_CLIENT_SECRET, ZEEBE_CLIENT_SECRET]
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_CLIENT_SECRET_FILE",
-        value_name = "FILE",
-        help_heading = "Tokens of a provider"
-    )]
-    client_secret_file: Option<PathBuf>,
-
-    /// Audience to ask a token for, where the provider wants to know [also: CAMUNDA_OPTIMIZE_OAUTH_AUDIENCE]
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_OAUTH_AUDIENCE",
-        value_name = "AUDIENCE",
-        help_heading = "Tokens of a provider"
-    )]
-    oauth_audience: Option<String>,
-
-    /// Scope to ask a token for, where the provider wants to know [also: CAMUNDA_TOKEN_SCOPE]
-    #[arg(
-        long,
-        env = "OPTIMIZE_EXPORT_OAUTH_SCOPE",
-        value_name = "SCOPE",
-        help_heading = "Tokens of a provider"
-    )]
-    oauth_scope: Option<String>,
+    /// Columns in the order wanted: names or prefix*, separated by commas (\, for a comma in a name); stored for those that
+    /// the report's owner chose [default: all]
+    #[arg(long, value_name = "COLUMNS", help_heading = "Tables")]
+    columns: Option<String>,
 }
 
-/// How rows are written.
+impl TableFlags {
+    /// What the service is asked for. An empty value counts as none, as it does there.
+    pub fn parameters(&self) -> TableParameters {
+        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        TableParameters {
+            table: given(&self.table),
+            columns: given(&self.columns),
+            ..TableParameters::default()
+        }
+    }
+}
+
+/// How csv is written, and in which order.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct CsvFlags {
+    /// Order of the rows: that of the report, or any, which is the fastest [default: report]
+    #[arg(long, value_name = "ORDER", help_heading = "Tables")]
+    order: Option<Order>,
+
+    /// Character between the values of csv; \t for a tab [default: ,]
+    #[arg(long, value_name = "CHARACTER", help_heading = "CSV")]
+    delimiter: Option<String>,
+
+    /// Begin csv with a byte order mark, by which Excel knows UTF-8
+    #[arg(long, help_heading = "CSV")]
+    bom: bool,
+
+    /// text puts ' before a value that a spreadsheet would take for a formula [default: values stay as they are]
+    #[arg(long, value_name = "HOW", help_heading = "CSV")]
+    formulas: Option<Formulas>,
+}
+
+impl CsvFlags {
+    /// The flags that only csv has, as far as they were given.
+    fn of_csv_only(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--delimiter", self.delimiter.is_some()),
+            ("--bom", self.bom),
+            ("--formulas", self.formulas.is_some()),
+        ];
+        let given = flags.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name).collect()
+    }
+}
+
+/// The order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum FormatName {
-    /// One JSON value per line
-    Jsonl,
-    /// One JSON array
-    Json,
+enum Order {
+    /// That of the report
+    Report,
+    /// Whatever is the fastest
+    Any,
+}
+
+/// What becomes of values that a spreadsheet would take for formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Formulas {
+    /// They become text
+    Text,
 }
 
 /// Exports, and says at the end what was written.
 pub fn run(arguments: Export) -> Result<ExitCode, String> {
     let environment = environment();
     config::check_variables(&environment).map_err(|error| error.to_string())?;
-    let service = service(&arguments, &environment)?;
-    let mut output = output(&arguments)?;
-    let request = ReportRequest {
-        report_id: arguments.report_id,
-        page_size: arguments.page_size,
-        pagination_timeout: arguments.pagination_timeout,
-        retries: arguments.retries,
-    };
+    let service = arguments.connection.service(&environment)?;
+    let mut task = task(&arguments)?;
+    let hint = task.hint();
+    let temporary = task.temporary();
     let stop = Arc::new(Stop::default());
     wish_stop_on_signals(Arc::clone(&stop))?;
     let began = Instant::now();
-    let had_rows = output.rows();
     let (done, end) = std::sync::mpsc::channel();
     let stop_of_export = Arc::clone(&stop);
     // A thread of its own, so that a wish to stop is not held up by a service that sends nothing.
     std::thread::spawn(move || {
-        let mut progress = ProgressLine::new(had_rows);
-        let result = export(
-            &service,
-            &request,
-            &mut output,
-            &mut progress,
-            &stop_of_export,
-        );
-        progress.end();
+        let result = task.run(&service, &stop_of_export);
         // Nobody listens any more if the time to end has run out.
-        let _ = done.send((result, output));
+        let _ = done.send((result, task));
     });
-    let (result, output) = loop {
+    let interrupted = || {
+        // The other thread still has the file open, and ends with this process.
+        if let Some(temporary) = &temporary {
+            temporary.give_up();
+        }
+        eprintln!("optimize-export: interrupted{}", with_hint(hint));
+        Ok(ExitCode::from(EXIT_RESUME))
+    };
+    let (result, task) = loop {
         match end.recv_timeout(Duration::from_millis(100)) {
             Ok(end) => break end,
             Err(RecvTimeoutError::Disconnected) => {
@@ -218,236 +214,293 @@ pub fn run(arguments: Export) -> Result<ExitCode, String> {
             Err(RecvTimeoutError::Timeout) if stop.is_wished() => match end.recv_timeout(END_GRACE)
             {
                 Ok(end) => break end,
-                Err(_) => {
-                    eprintln!("optimize-export: interrupted; {RESUME_HINT}");
-                    return Ok(ExitCode::from(EXIT_RESUME));
-                }
+                Err(_) => return interrupted(),
             },
             Err(RecvTimeoutError::Timeout) => {}
         }
     };
-    eprintln!("{}", summary(&output, had_rows, began.elapsed()));
-    let Err(error) = result else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let hint = if output.rows() > 0 && !is_standard_output(&arguments.output) {
-        format!("; {RESUME_HINT}")
-    } else {
-        String::new()
-    };
-    eprintln!("optimize-export: {error}{hint}");
-    Ok(ExitCode::from(exit_code(&error)))
+    let written = task.written();
+    match result {
+        Ok(()) => {
+            eprintln!("{}", written.summary(began.elapsed()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            // Of what is not there any more, or was there before, nothing is to be said.
+            if task.can_be_resumed() && written.new_rows > 0 {
+                eprintln!("{}", written.summary(began.elapsed()));
+            }
+            let may_pass = exit_code(&error) == EXIT_RESUME;
+            let hint = match &task {
+                Task::Pages { output, .. } if output.can_be_resumed() => {
+                    hint.filter(|_| output.rows() > 0)
+                }
+                _ => hint.filter(|_| may_pass),
+            };
+            eprintln!("optimize-export: {error}{}", with_hint(hint));
+            Ok(ExitCode::from(exit_code(&error)))
+        }
+    }
 }
 
 /// What to do about an export that is not complete.
 const RESUME_HINT: &str = "run the same command with --resume to go on";
+/// The same where nothing is left of it.
+const AGAIN_HINT: &str = "nothing was written under that name; run the same command again";
 
-fn exit_code(error: &ClientError) -> u8 {
-    match error {
-        ClientError::Refused(_) => EXIT_REFUSED,
-        ClientError::Unavailable(_) | ClientError::Interrupted => EXIT_RESUME,
-        ClientError::Unexpected(_) | ClientError::Output(_) => 1,
+fn with_hint(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!("; {hint}"))
+}
+
+/// What is to be done, by the kind of file.
+enum Task {
+    /// Page by page.
+    Pages {
+        request: ReportRequest,
+        output: Box<Output>,
+        had_rows: u64,
+    },
+    /// In one stream.
+    Table {
+        request: TableRequest,
+        output: Box<WholeFile>,
+        rows: Option<u64>,
+    },
+}
+
+/// What an export has written.
+struct Written {
+    name: String,
+    /// Where rows can be counted.
+    rows: Option<u64>,
+    new_rows: u64,
+    had_rows: u64,
+    bytes: u64,
+}
+
+impl Task {
+    fn run(&mut self, service: &Service, stop: &Stop) -> Result<(), ClientError> {
+        match self {
+            Self::Pages {
+                request,
+                output,
+                had_rows,
+            } => {
+                let mut progress = ProgressLine::of_pages(*had_rows);
+                let result = export(service, request, output, &mut progress, stop);
+                progress.end();
+                result
+            }
+            Self::Table {
+                request,
+                output,
+                rows,
+            } => {
+                let mut progress = ProgressLine::of_table(request.format.is_text());
+                let result = export_table(service, request, output, &mut progress, stop);
+                progress.end();
+                *rows = result?;
+                Ok(())
+            }
+        }
+    }
+
+    fn temporary(&self) -> Option<Temporary> {
+        match self {
+            Self::Pages { output, .. } => output.temporary(),
+            Self::Table { output, .. } => Some(output.temporary()),
+        }
+    }
+
+    fn can_be_resumed(&self) -> bool {
+        matches!(self, Self::Pages { output, .. } if output.can_be_resumed())
+    }
+
+    /// What to do if it does not come to its end for a reason that may pass.
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Pages { output, .. } if output.can_be_resumed() => Some(RESUME_HINT),
+            Self::Pages { output, .. } => output.temporary().map(|_| AGAIN_HINT),
+            Self::Table { output, .. } => output.is_file().then_some(AGAIN_HINT),
+        }
+    }
+
+    fn written(&self) -> Written {
+        match self {
+            Self::Pages {
+                output, had_rows, ..
+            } => Written {
+                name: output.name().to_owned(),
+                rows: Some(output.rows()),
+                new_rows: output.new_rows(),
+                had_rows: *had_rows,
+                bytes: output.written_bytes(),
+            },
+            Self::Table { output, rows, .. } => Written {
+                name: output.name().to_owned(),
+                rows: *rows,
+                new_rows: rows.unwrap_or_default(),
+                had_rows: 0,
+                bytes: output.written_bytes(),
+            },
+        }
     }
 }
 
-fn summary(output: &Output, had_rows: u64, time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    let new_rows = output.new_rows();
-    let of_them_new = if had_rows > 0 {
-        format!(" ({} of them new)", HumanCount(new_rows))
-    } else {
-        String::new()
-    };
-    let rate = if seconds > 0.0 {
+impl Written {
+    fn summary(&self, time: Duration) -> String {
+        let seconds = time.as_secs_f64();
         // A rate needs no more than the precision of a float.
-        new_rows as f64 / seconds
-    } else {
-        0.0
-    };
-    format!(
-        "{}: {} rows{of_them_new}, {} written in {seconds:.1} s ({rate:.0} rows/s)",
-        output.name(),
-        HumanCount(output.rows()),
-        HumanBytes(output.written_bytes()),
-    )
-}
-
-fn service(arguments: &Export, environment: &Environment) -> Result<Service, String> {
-    let mut authorities = Vec::new();
-    for path in &arguments.ca_file {
-        let pem =
-            fs::read(path).map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
-        authorities.push(pem);
+        let per_second = |count: u64| {
+            if seconds > 0.0 {
+                count as f64 / seconds
+            } else {
+                0.0
+            }
+        };
+        let (name, bytes) = (&self.name, HumanBytes(self.bytes));
+        let Some(rows) = self.rows else {
+            let rate = HumanBytes(per_second(self.bytes) as u64);
+            return format!("{name}: {bytes} written in {seconds:.1} s ({rate}/s)");
+        };
+        let of_them_new = if self.had_rows > 0 {
+            format!(" ({} of them new)", HumanCount(self.new_rows))
+        } else {
+            String::new()
+        };
+        format!(
+            "{name}: {} rows{of_them_new}, {bytes} written in {seconds:.1} s ({:.0} rows/s)",
+            HumanCount(rows),
+            per_second(self.new_rows)
+        )
     }
-    let token = token(
-        arguments.access_token_file.as_deref(),
-        &arguments.provider,
-        environment,
-    )?;
-    Service::new(arguments.url.clone(), &authorities, token).map_err(|error| error.to_string())
-}
-
-/// The token, from the places where `serve` looks too, or from a provider. What is ours goes before what is Camunda's, and a
-/// token of Optimize's before a provider of Camunda's: the environment of a whole installation may have both.
-fn token(
-    file: Option<&Path>,
-    provider: &Provider,
-    environment: &Environment,
-) -> Result<TokenSource, String> {
-    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let own = variable("OPTIMIZE_EXPORT_ACCESS_TOKEN");
-    let is_own_provider = provider.oauth_url.is_some();
-    let given = [
-        (file.is_some(), "--access-token-file"),
-        (
-            own.is_some(),
-            "the environment variable OPTIMIZE_EXPORT_ACCESS_TOKEN",
-        ),
-        (is_own_provider, "--oauth-url"),
-    ];
-    let given: Vec<&str> = given
-        .into_iter()
-        .filter_map(|(is_given, name)| is_given.then_some(name))
-        .collect();
-    if let [first, second, ..] = given.as_slice() {
-        return Err(format!("{first}: {second} is set too; use one of them"));
-    }
-    if let Some(file) = file {
-        return Ok(TokenSource::File(file.to_owned()));
-    }
-    let fixed = own.or_else(|| variable("OPTIMIZE_API_ACCESS_TOKEN").filter(|_| !is_own_provider));
-    if let Some(token) = fixed {
-        return Ok(TokenSource::Token(SecretString::from(token.clone())));
-    }
-    match client_credentials(provider, environment)? {
-        Some(credentials) => Ok(TokenSource::Provider(credentials)),
-        None => Err(
-            "there is no access token; give --access-token-file or --oauth-url, or set OPTIMIZE_EXPORT_ACCESS_TOKEN"
-                .to_owned(),
-        ),
-    }
-}
-
-/// The provider that is configured, if there is one.
-fn client_credentials(
-    provider: &Provider,
-    environment: &Environment,
-) -> Result<Option<ClientCredentials>, String> {
-    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let url = match &provider.oauth_url {
-        Some(url) => url.clone(),
-        None => {
-            let names = ["CAMUNDA_OAUTH_URL", "ZEEBE_AUTHORIZATION_SERVER_URL"];
-            let Some((name, text)) = names
-                .into_iter()
-                .find_map(|name| Some((name, variable(name)?)))
-            else {
-                return Ok(None);
-            };
-            Url::parse(text).map_err(|error| format!("{name}: {error}"))?
-        }
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(
-            "--oauth-url: it must begin with http:// or https:// and name a host".to_owned(),
-        );
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "--oauth-url: credentials don't belong into it; use --client-id and --client-secret-file"
-                .to_owned(),
-        );
-    }
-    let (client_id, client_secret) = client(provider, environment)?;
-    Ok(Some(ClientCredentials {
-        url,
-        client_id,
-        client_secret,
-        audience: (provider.oauth_audience.clone())
-            .or_else(|| variable("CAMUNDA_OPTIMIZE_OAUTH_AUDIENCE").cloned()),
-        scope: (provider.oauth_scope.clone()).or_else(|| variable("CAMUNDA_TOKEN_SCOPE").cloned()),
-    }))
-}
-
-/// Id and secret of a client. They belong together, so both are of one family of names.
-fn client(
-    provider: &Provider,
-    environment: &Environment,
-) -> Result<(String, SecretSource), String> {
-    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let value = |secret: &String| SecretSource::Value(SecretString::from(secret.clone()));
-    let own_secret = variable("OPTIMIZE_EXPORT_CLIENT_SECRET");
-    let secret = match (&provider.client_secret_file, own_secret) {
-        (Some(_), Some(_)) => {
-            return Err(
-                "--client-secret-file: the environment variable OPTIMIZE_EXPORT_CLIENT_SECRET is set too; use one of them"
-                    .to_owned(),
-            );
-        }
-        (Some(file), None) => Some(SecretSource::File(file.clone())),
-        (None, secret) => secret.map(value),
-    };
-    let families = [
-        (
-            "--client-id",
-            provider.client_id.clone(),
-            "--client-secret-file",
-            secret,
-        ),
-        (
-            "CAMUNDA_CLIENT_ID",
-            variable("CAMUNDA_CLIENT_ID").cloned(),
-            "CAMUNDA_CLIENT_SECRET",
-            variable("CAMUNDA_CLIENT_SECRET").map(value),
-        ),
-        (
-            "ZEEBE_CLIENT_ID",
-            variable("ZEEBE_CLIENT_ID").cloned(),
-            "ZEEBE_CLIENT_SECRET",
-            variable("ZEEBE_CLIENT_SECRET").map(value),
-        ),
-    ];
-    for (id_name, id, secret_name, secret) in families {
-        match (id, secret) {
-            (Some(id), Some(secret)) => return Ok((id, secret)),
-            (Some(_), None) => return Err(format!("{id_name}: it needs {secret_name}")),
-            (None, Some(_)) => return Err(format!("{secret_name}: it needs {id_name}")),
-            (None, None) => {}
-        }
-    }
-    Err("--oauth-url: it needs --client-id and --client-secret-file".to_owned())
 }
 
 fn is_standard_output(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn output(arguments: &Export) -> Result<Output, String> {
+/// What the flags ask for, if they fit together.
+fn task(arguments: &Export) -> Result<Task, String> {
     let path = &arguments.output;
-    let format = match arguments.format {
-        Some(FormatName::Json) => Format::Array,
-        Some(FormatName::Jsonl) => Format::Lines,
-        None if path
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("json")) =>
-        {
-            Format::Array
-        }
-        None => Format::Lines,
+    let kind = if is_standard_output(path) {
+        FileKind::of_standard_output(arguments.format)
+    } else {
+        FileKind::of(path, arguments.format).map_err(|error| error.to_string())?
     };
-    let existing = match (arguments.resume, arguments.force) {
+    let parameters = parameters(arguments)?;
+    let only_csv = arguments.csv.of_csv_only();
+    if !only_csv.is_empty() && kind.format != FileFormat::Csv {
+        return Err(format!("{}: only csv has that", only_csv.join(", ")));
+    }
+    let is_part = parameters != TableParameters::default();
+    let format = match kind.format {
+        FileFormat::Json if is_part => {
+            return Err(
+                "--table, --columns and --order: json has none of them; jsonl, ndjson, csv, parquet and arrow have"
+                    .to_owned(),
+            );
+        }
+        FileFormat::Jsonl | FileFormat::Ndjson if is_part => TableFormat::Ndjson,
+        FileFormat::Json => return pages(arguments, kind, Format::Array),
+        FileFormat::Jsonl | FileFormat::Ndjson => return pages(arguments, kind, Format::Lines),
+        FileFormat::Csv => TableFormat::Csv,
+        FileFormat::Parquet => TableFormat::Parquet,
+        FileFormat::Arrow => TableFormat::Arrow,
+    };
+    if arguments.resume {
+        return Err(if is_standard_output(path) {
+            NO_RESUME_OF_STANDARD_OUTPUT.to_owned()
+        } else {
+            NO_RESUME.to_owned()
+        });
+    }
+    let output = if is_standard_output(path) {
+        WholeFile::standard()
+    } else {
+        WholeFile::create(path, existing_file(arguments), kind.compression)
+            .map_err(|error| error.to_string())?
+    };
+    Ok(Task::Table {
+        request: TableRequest {
+            report_id: arguments.report_id.clone(),
+            format,
+            parameters,
+            retries: arguments.retries,
+        },
+        output: Box::new(output),
+        rows: None,
+    })
+}
+
+const NO_RESUME_OF_STANDARD_OUTPUT: &str =
+    "--resume: what went to the standard output can't be resumed";
+const NO_RESUME: &str = "--resume: only json, jsonl and ndjson can be resumed, and only if they are not compressed and have none of --table, \
+     --columns and --order; leave --resume out, a file like this is written as a whole";
+
+fn parameters(arguments: &Export) -> Result<TableParameters, String> {
+    let csv = &arguments.csv;
+    Ok(TableParameters {
+        order: csv.order.map(|order| {
+            match order {
+                Order::Report => "report",
+                Order::Any => "any",
+            }
+            .to_owned()
+        }),
+        delimiter: csv.delimiter.as_deref().map(delimiter).transpose()?,
+        byte_order_mark: csv.bom,
+        formulas_as_text: csv.formulas == Some(Formulas::Text),
+        ..arguments.table.parameters()
+    })
+}
+
+/// One character; a tab is hard to type in a shell.
+fn delimiter(text: &str) -> Result<String, String> {
+    let text = if text == "\\t" { "\t" } else { text };
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) if !matches!(character, '"' | '\r' | '\n') => Ok(text.to_owned()),
+        _ => Err(
+            "--delimiter: it must be one character, and neither a quotation mark nor a line break"
+                .to_owned(),
+        ),
+    }
+}
+
+fn existing_file(arguments: &Export) -> ExistingFile {
+    match (arguments.resume, arguments.force) {
         (true, _) => ExistingFile::Resume,
         (_, true) => ExistingFile::Replace,
         _ => ExistingFile::Refuse,
-    };
-    if is_standard_output(path) {
-        return if existing == ExistingFile::Resume {
-            Err("--resume: what went to the standard output can't be resumed".to_owned())
-        } else {
-            Ok(Output::standard(format))
-        };
     }
-    Output::file(path, format, existing).map_err(|error| error.to_string())
+}
+
+/// Page by page.
+fn pages(arguments: &Export, kind: FileKind, format: Format) -> Result<Task, String> {
+    let path = &arguments.output;
+    let existing = existing_file(arguments);
+    let is_resumed = existing == ExistingFile::Resume;
+    let output = match kind.compression {
+        _ if is_standard_output(path) && is_resumed => {
+            return Err(NO_RESUME_OF_STANDARD_OUTPUT.to_owned());
+        }
+        _ if is_standard_output(path) => Ok(Output::standard(format)),
+        Some(_) if is_resumed => return Err(NO_RESUME.to_owned()),
+        Some(compression) => Output::compressed(path, format, existing, compression),
+        None => Output::file(path, format, existing),
+    };
+    let output = output.map_err(|error| error.to_string())?;
+    Ok(Task::Pages {
+        request: ReportRequest {
+            report_id: arguments.report_id.clone(),
+            page_size: arguments.page_size,
+            pagination_timeout: arguments.pagination_timeout,
+            retries: arguments.retries,
+        },
+        had_rows: output.rows(),
+        output: Box::new(output),
+    })
 }
 
 /// Waits for SIGINT and SIGTERM in the background.
@@ -472,7 +525,7 @@ fn wish_stop_on_signals(stop: Arc<Stop>) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args as _, Command};
+    use clap::{Args as _, Command, FromArgMatches};
 
     use super::*;
 
@@ -491,101 +544,150 @@ mod tests {
         config::check_variables(&environment).unwrap();
     }
 
-    fn source(provider: &Provider, variables: &[(&str, &str)]) -> Result<TokenSource, String> {
-        let environment = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        token(None, provider, &environment)
+    /// What the flags of an export into `rows.<ending>` of a new folder come to.
+    fn task_of(flags: &[&str], ending: &str) -> Result<Task, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("rows.{ending}"));
+        let path = path.to_str().unwrap();
+        let file = if ending == "-" { "-" } else { path };
+        let arguments = [&["export", "r", "-o", file], flags].concat();
+        let matches = Export::augment_args(Command::new("export"))
+            .try_get_matches_from(arguments)
+            .map_err(|error| error.to_string())?;
+        task(&Export::from_arg_matches(&matches).unwrap())
     }
 
-    #[test]
-    fn client_credentials_come_from_the_names_of_camunda_too() {
-        let provider = |variables: &[(&str, &str)]| {
-            let Ok(TokenSource::Provider(found)) = source(&Provider::default(), variables) else {
-                panic!("no provider: {variables:?}");
-            };
-            assert!(!format!("{found:?}").contains("hush"));
-            (found.url.to_string(), found.client_id, found.audience)
-        };
-        let zeebe = [
-            ("ZEEBE_AUTHORIZATION_SERVER_URL", "https://z/token"),
-            ("ZEEBE_CLIENT_ID", "zeebe"),
-            ("ZEEBE_CLIENT_SECRET", "hush"),
-            ("ZEEBE_TOKEN_AUDIENCE", "zeebe.camunda.io"),
-        ];
-        let expected = ("https://z/token".to_owned(), "zeebe".to_owned(), None);
-        assert_eq!(provider(&zeebe), expected);
-        let camunda = [
-            ("CAMUNDA_OAUTH_URL", "https://c/token"),
-            ("CAMUNDA_CLIENT_ID", "camunda"),
-            ("CAMUNDA_CLIENT_SECRET", "hush"),
-            ("CAMUNDA_OPTIMIZE_OAUTH_AUDIENCE", "optimize.camunda.io"),
-        ];
-        let both = [&zeebe[..], &camunda[..]].concat();
-        let audience = Some("optimize.camunda.io".to_owned());
-        let expected = ("https://c/token".to_owned(), "camunda".to_owned(), audience);
-        assert_eq!(provider(&both), expected);
-
-        // A token goes on being used where there is one.
-        let with_token = [&both[..], &[("OPTIMIZE_API_ACCESS_TOKEN", "t")]].concat();
-        let found = source(&Provider::default(), &with_token);
-        assert!(matches!(found, Ok(TokenSource::Token(_))));
-        let own = Provider {
-            oauth_url: Some("https://own/token".parse().unwrap()),
-            ..Provider::default()
-        };
-        let found = source(&own, &with_token);
-        assert!(
-            matches!(found, Ok(TokenSource::Provider(found)) if found.url.host_str() == Some("own"))
-        );
-    }
-
-    #[test]
-    fn half_of_a_provider_is_told() {
-        let url = ("CAMUNDA_OAUTH_URL", "https://c/token");
-        for (variables, words) in [
-            (vec![], "there is no access token"),
-            (vec![url], "--oauth-url: it needs --client-id"),
-            (
-                vec![
-                    url,
-                    ("CAMUNDA_CLIENT_ID", "x"),
-                    ("ZEEBE_CLIENT_SECRET", "y"),
-                ],
-                "CAMUNDA_CLIENT_ID: it needs CAMUNDA_CLIENT_SECRET",
-            ),
-            (
-                vec![url, ("OPTIMIZE_EXPORT_CLIENT_SECRET", "y")],
-                "--client-secret-file: it needs --client-id",
-            ),
-            (vec![("CAMUNDA_OAUTH_URL", "c")], "CAMUNDA_OAUTH_URL"),
-            (vec![("CAMUNDA_OAUTH_URL", "ftp://c")], "--oauth-url"),
-            (
-                vec![("CAMUNDA_OAUTH_URL", "https://a:hush@c/")],
-                "don't belong",
-            ),
-        ] {
-            let problem = source(&Provider::default(), &variables).unwrap_err();
-            assert!(
-                problem.contains(words) && !problem.contains("hush"),
-                "{problem}"
-            );
+    /// Whether it goes page by page, else as which table.
+    fn way(flags: &[&str], ending: &str) -> Option<TableFormat> {
+        match task_of(flags, ending).unwrap_or_else(|error| panic!("{ending}: {error}")) {
+            Task::Pages { .. } => None,
+            Task::Table { request, .. } => Some(request.format),
         }
-        let own = Provider {
-            oauth_url: Some("https://own/token".parse().unwrap()),
-            ..Provider::default()
-        };
-        let problem = source(&own, &[("OPTIMIZE_EXPORT_ACCESS_TOKEN", "t")]).unwrap_err();
-        assert!(problem.contains("use one of them"), "{problem}");
     }
 
     #[test]
-    fn exit_codes_differ_from_that_of_wrong_usage() {
-        let text = String::new;
-        assert_eq!(exit_code(&ClientError::Unexpected(text())), 1);
-        assert_eq!(exit_code(&ClientError::Unavailable(text())), 3);
-        assert_eq!(exit_code(&ClientError::Interrupted), 3);
-        assert_eq!(exit_code(&ClientError::Refused(text())), 4);
+    fn whole_rows_come_page_by_page_and_tables_in_one_stream() {
+        for ending in [
+            "json",
+            "jsonl",
+            "ndjson",
+            "json.gz",
+            "jsonl.zst",
+            "ndjson.gz",
+            "-",
+        ] {
+            assert_eq!(way(&[], ending), None, "{ending}");
+        }
+        assert_eq!(way(&["--table", "", "--columns="], "jsonl"), None);
+        assert_eq!(way(&["--format", "json"], "txt"), None);
+        for flags in [
+            ["--table", "flowNodes"],
+            ["--columns", "a,b*"],
+            ["--order", "any"],
+        ] {
+            for ending in ["jsonl", "ndjson", "jsonl.gz", "-"] {
+                assert_eq!(way(&flags, ending), Some(TableFormat::Ndjson), "{ending}");
+            }
+            assert_eq!(way(&flags, "csv.zst"), Some(TableFormat::Csv));
+        }
+        assert_eq!(way(&[], "csv"), Some(TableFormat::Csv));
+        assert_eq!(way(&[], "parquet"), Some(TableFormat::Parquet));
+        assert_eq!(way(&[], "arrows"), Some(TableFormat::Arrow));
+        assert_eq!(way(&["--format", "csv"], "json"), Some(TableFormat::Csv));
+        assert_eq!(way(&["--format", "arrow"], "-"), Some(TableFormat::Arrow));
+    }
+
+    #[test]
+    fn flags_that_do_not_fit_together_are_told() {
+        for (flags, ending, words) in [
+            (&[][..], "txt", ".parquet"),
+            (
+                &["--table", "variables"],
+                "json",
+                "jsonl, ndjson, csv, parquet and arrow",
+            ),
+            (
+                &["--resume"],
+                "csv",
+                "only json, jsonl and ndjson can be resumed",
+            ),
+            (
+                &["--resume"],
+                "jsonl.gz",
+                "only json, jsonl and ndjson can be resumed",
+            ),
+            (&["--resume", "--order", "any"], "jsonl", "--order"),
+            (&["--resume"], "-", "standard output"),
+            (&["--resume", "--format", "csv"], "-", "standard output"),
+            (
+                &["--bom", "--formulas", "text"],
+                "jsonl",
+                "--bom, --formulas: only csv",
+            ),
+            (&["--delimiter", ";;"], "csv", "--delimiter"),
+            (&["--delimiter", "\""], "csv", "--delimiter"),
+            (&["--delimiter", ""], "csv", "--delimiter"),
+            (&["--order", "asc"], "csv", "--order"),
+            (&["--formulas", "no"], "csv", "--formulas"),
+            (&["--format", "parquet"], "csv.gz", ".gz"),
+        ] {
+            let problem = task_of(flags, ending).err();
+            let problem = problem.unwrap_or_else(|| panic!("{flags:?} {ending} is taken"));
+            assert!(problem.contains(words), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_service_is_asked_for_what_the_flags_say() {
+        let flags = [
+            "--table",
+            "flowNodes",
+            "--columns",
+            "a,dur:*",
+            "--order",
+            "any",
+            "--delimiter",
+            "\\t",
+            "--bom",
+            "--formulas",
+            "text",
+        ];
+        let Ok(Task::Table { request, .. }) = task_of(&flags, "csv") else {
+            panic!("no table");
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let expected = TableParameters {
+            table: text("flowNodes"),
+            columns: text("a,dur:*"),
+            order: text("any"),
+            delimiter: text("\t"),
+            byte_order_mark: true,
+            formulas_as_text: true,
+        };
+        assert_eq!(request.parameters, expected);
+    }
+
+    #[test]
+    fn a_summary_counts_rows_where_there_are_any_to_count() {
+        let written = |rows, had_rows| Written {
+            name: "f".to_owned(),
+            rows,
+            new_rows: 1_000,
+            had_rows,
+            bytes: 2_048,
+        };
+        let summary = |written: Written| written.summary(Duration::from_secs(2));
+        assert_eq!(
+            summary(written(Some(1_200), 200)),
+            "f: 1,200 rows (1,000 of them new), 2.00 KiB written in 2.0 s (500 rows/s)"
+        );
+        assert_eq!(
+            summary(written(Some(1_000), 0)),
+            "f: 1,000 rows, 2.00 KiB written in 2.0 s (500 rows/s)"
+        );
+        assert_eq!(
+            summary(written(None, 0)),
+            "f: 2.00 KiB written in 2.0 s (1.00 KiB/s)"
+        );
     }
 }
