@@ -1,5 +1,6 @@
 //! The commands, one file each. A command gives back its exit code, or a message for the person who called it.
 
+use std::io;
 use std::path::PathBuf;
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
@@ -7,6 +8,7 @@ use optimize_export::config::{Config, Environment, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
 use optimize_export::report::list::ReportList;
 use optimize_export::scope::IndexNames;
+use optimize_export::utf16;
 
 pub mod check;
 pub mod completions;
@@ -58,6 +60,22 @@ fn report_list(config: &Config, elasticsearch: Elasticsearch) -> ReportList {
         IndexNames::new(&config.export.index_prefix),
         config.export.assignee_analytics,
     )
+}
+
+/// Names are what users typed; control characters in them are not for a terminal.
+fn printable(text: &str) -> String {
+    utf16::for_people(text)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// What became of printing something. A reader who has enough, such as `head`, is no error.
+fn printed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// A table for people: within the width of a terminal if it goes to one, else one line per row.

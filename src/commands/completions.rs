@@ -1,11 +1,13 @@
 //! `completions` and `man`: what a shell and `man` want to know about the command line.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Command;
 use clap_complete::Shell;
+
+use super::printed;
 
 /// Flags of `completions`.
 #[derive(clap::Args)]
@@ -25,7 +27,11 @@ pub struct Man {
 /// Prints the completions of `command`.
 pub fn print_completions(arguments: Completions, mut command: Command) -> Result<ExitCode, String> {
     let name = command.get_name().to_owned();
-    clap_complete::generate(arguments.shell, &mut command, name, &mut io::stdout());
+    // The generator panics where it can't write.
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, name, &mut text);
+    printed(io::stdout().write_all(&text))
+        .map_err(|error| format!("the completions can't be printed: {error}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use optimize_export::elasticsearch::ElasticsearchError;
 use optimize_export::report::list::{ListedReport, ReportList};
 use optimize_export::utf16;
 
-use super::{Configured, connect, report_list, runtime, table};
+use super::{Configured, connect, printable, printed, report_list, runtime, table};
 
 /// Flags of `reports`.
 #[derive(clap::Args)]
@@ -42,8 +42,11 @@ pub fn run(arguments: Reports) -> Result<ExitCode, String> {
             Format::Json => print_json(&list, ["[\n", ",\n", "\n]\n"]).await,
         }
     };
-    let printed = runtime()?.block_on(print);
-    printed.map_err(|error| error.to_string())?;
+    let result = match runtime()?.block_on(print) {
+        Err(ListError::Output(error)) => printed(Err(error)).map_err(ListError::Output),
+        result => result,
+    };
+    result.map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,16 +92,10 @@ async fn print_table(list: &ReportList) -> Result<(), ListError> {
     if let Some(ids) = table.column_mut(0) {
         ids.set_constraint(ColumnConstraint::ContentWidth);
     }
-    writeln!(io::stdout(), "{}", table.trim_fmt())?;
+    let mut out = io::stdout();
+    writeln!(out, "{}", table.trim_fmt())?;
+    out.flush()?;
     Ok(())
-}
-
-/// Names are what users typed; control characters in them are not for a terminal.
-fn printable(text: &str) -> String {
-    utf16::for_people(text)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 /// Prints each report as soon as it is read, with `before` the first, `between` two, and `after` the last.
