@@ -16,6 +16,7 @@ pub mod connection;
 pub mod export;
 pub mod healthcheck;
 pub mod reports;
+pub mod schema;
 pub mod serve;
 
 /// A command that needs the whole configuration.
