@@ -21,7 +21,7 @@ use crate::support::service::{command, free_address};
 use crate::support::{Optimize, Service, TOKEN};
 
 /// `export` from the service at `address`, with more arguments.
-fn export_from(address: SocketAddr, arguments: &[&str]) -> Command {
+pub fn export_from(address: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = command(&["export", "--url", &format!("http://{address}")]);
     command
         .args(arguments)
@@ -30,12 +30,12 @@ fn export_from(address: SocketAddr, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(address: SocketAddr, arguments: &[&str]) -> Output {
+pub fn run(address: SocketAddr, arguments: &[&str]) -> Output {
     export_from(address, arguments).output().unwrap()
 }
 
 #[track_caller]
-fn assert_code(output: &Output, code: i32) -> String {
+pub fn assert_code(output: &Output, code: i32) -> String {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{message}");
     assert!(
@@ -46,14 +46,14 @@ fn assert_code(output: &Output, code: i32) -> String {
 }
 
 /// A folder, and the path of a file in it.
-fn file(name: &str) -> (TempDir, String) {
+pub fn file(name: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name).to_str().unwrap().to_owned();
     (folder, path)
 }
 
 /// The rows of a complete file of either format.
-fn rows(path: &str) -> Vec<Value> {
+pub fn rows(path: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     if path.ends_with(".json") {
         return serde_json::from_str(&text).unwrap();
@@ -78,7 +78,7 @@ fn assert_all_ids(path: &str, count: usize) {
     assert_eq!(ids, expected);
 }
 
-fn optimize_with(count: usize) -> Optimize {
+pub fn optimize_with(count: usize) -> Optimize {
     let optimize = Optimize::install();
     optimize.store_instances("order", instances("order", count));
     optimize.store_report(raw_report("r", "order", json!({})));
@@ -90,7 +90,7 @@ fn all_pages_are_written_in_either_format() {
     let optimize = optimize_with(250);
     let service = optimize.serve();
     let expected = service.all_rows("r", 100);
-    for name in ["rows.jsonl", "rows.json", "rows"] {
+    for name in ["rows.jsonl", "rows.json", "rows.ndjson"] {
         let (_folder, path) = file(name);
         let output = run(service.address, &["r", "-o", &path, "--page-size", "40"]);
         let message = assert_code(&output, 0);
@@ -334,6 +334,7 @@ fn a_refusal_changes_no_file() {
             .unwrap();
         let message = assert_code(&output, 4);
         assert!(message.contains(expected), "{message}");
+        assert!(!message.contains("0 rows"), "{message}");
         assert!(!Path::new(&path).exists());
     }
     fs::write(&path, "precious\n").unwrap();
@@ -574,7 +575,13 @@ fn shells_and_man_know_the_commands() {
         let output = command(&["completions", shell]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success());
-        for word in ["healthcheck", "pagination-timeout", "resume"] {
+        for word in [
+            "healthcheck",
+            "schema",
+            "pagination-timeout",
+            "resume",
+            "columns",
+        ] {
             assert!(text.contains(word), "{word} is missing for {shell}");
         }
     }
