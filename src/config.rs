@@ -46,6 +46,8 @@ const DEFAULT_BUCKET_LIMIT: u32 = 1_000;
 /// 1 GB of heap does not survive 128 of them.
 const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 
+/// Numbers of changes that a read of what has changed goes back; bulks of Optimize's import have some thousand.
+const DEFAULT_CHANGE_OVERLAP: u32 = 20_000;
 /// Whole reports at the same time. Each has a scroll, a core's worth of work and up to 96 MiB of memory.
 const DEFAULT_MAX_CONCURRENT_STREAMS: u32 = 4;
 /// Scrolls open at the same time. Elasticsearch allows 500 contexts per node, one for each shard, and others need some too.
@@ -464,6 +466,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_streams: Option<u32>,
 
+    /// Numbers of changes that a read of what has changed (since) goes back in each shard that has changed: a number is given out
+    /// before its document can be found, on replicas by the length of a bulk [default: 20000]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_CHANGE_OVERLAP",
+        value_name = "NUMBER",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_overlap: Option<u32>,
+
     /// Memory for results that aggregate, all together, in MiB; each may have half of it. Larger ones are refused with status
     /// 400, others wait a little and are refused with status 429 then. Other answers that are held as a whole (reports,
     /// definitions, names) have half as much again [default: 80]
@@ -835,6 +848,9 @@ impl Config {
                 aggregation_bucket_limit,
                 max_concurrent_exports: count(max_concurrent_exports),
                 max_concurrent_exports_per_client: count(limit_per_client),
+                change_overlap: u64::from(
+                    settings.change_overlap.unwrap_or(DEFAULT_CHANGE_OVERLAP),
+                ),
                 max_concurrent_streams: count(
                     settings
                         .max_concurrent_streams

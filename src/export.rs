@@ -86,6 +86,8 @@ pub struct ExportSettings {
     pub max_concurrent_exports: usize,
     /// The same for each client.
     pub max_concurrent_exports_per_client: usize,
+    /// How many numbers of changes a read of what has changed goes back in each shard.
+    pub change_overlap: u64,
     /// Whole reports under way at the same time.
     pub max_concurrent_streams: usize,
     /// Scrolls open at the same time.

@@ -26,6 +26,7 @@ mod flow_nodes;
 mod identities;
 mod incidents;
 mod instance_state;
+pub mod over_time;
 pub mod query;
 pub mod variables;
 mod view_level;

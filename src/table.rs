@@ -7,6 +7,7 @@
 //! The tables of raw data, one file each, are in [`process`] and [`decision`]. [`discovery`] finds the columns that depend on
 //! the instances, [`selection`] picks those that a client asked for, and [`rows`] makes rows of hits.
 
+pub mod changes;
 pub mod decision;
 pub mod discovery;
 pub mod process;

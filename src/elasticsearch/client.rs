@@ -347,6 +347,68 @@ impl Elasticsearch {
             .await
     }
 
+    /// The same on copies of shards that `preference` names.
+    ///
+    /// # Errors
+    /// As [`Elasticsearch::search`].
+    pub async fn search_preferring<T: DeserializeOwned>(
+        &self,
+        indices: &[String],
+        preference: &str,
+        body: &Value,
+    ) -> Result<T, ElasticsearchError> {
+        let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+        let preference =
+            percent_encoding::utf8_percent_encode(preference, percent_encoding::NON_ALPHANUMERIC);
+        let path = SearchParts::Index(&indices).url();
+        let path = format!("{path}?preference={preference}");
+        let share = self.small_share();
+        measured("search", self.complete(&path, text(body), &share)).await
+    }
+
+    /// How many documents match on copies of shards that `preference` names.
+    ///
+    /// # Errors
+    /// As [`Elasticsearch::search`].
+    pub async fn count_preferring(
+        &self,
+        indices: &[String],
+        preference: Option<&str>,
+        query: &Value,
+    ) -> Result<u64, ElasticsearchError> {
+        #[derive(Deserialize)]
+        struct Counted {
+            hits: Hits,
+        }
+        #[derive(Deserialize)]
+        struct Hits {
+            total: Total,
+        }
+        #[derive(Deserialize)]
+        struct Total {
+            value: u64,
+        }
+        let Some(preference) = preference else {
+            return self.count(indices, query).await;
+        };
+        let body = json!({"size": 0, "track_total_hits": true, "query": query});
+        let counted: Counted = self.search_preferring(indices, preference, &body).await?;
+        Ok(counted.hits.total.value)
+    }
+
+    /// Settings of indices; `path` says which.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer, or refuses.
+    pub async fn index_settings(
+        &self,
+        indices: &[String],
+        path: &str,
+    ) -> Result<Value, ElasticsearchError> {
+        let indices = super::pages::encode_names(indices);
+        measured("settings", self.get(&format!("{indices}/{path}"))).await
+    }
+
     /// The same, with a body that is text already. What the answer takes is added to `share`.
     ///
     /// # Errors

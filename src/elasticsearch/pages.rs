@@ -123,7 +123,8 @@ impl From<ElasticsearchError> for Broken {
 }
 
 impl Elasticsearch {
-    /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size.
+    /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size, and `preference` names copies of
+    /// shards.
     ///
     /// Where a node breaks the connection, another one is asked: at worst the first one keeps a scroll until it expires.
     ///
@@ -132,11 +133,13 @@ impl Elasticsearch {
     pub async fn open_scroll(
         &self,
         indices: &[String],
+        preference: Option<&str>,
         keep_alive_seconds: u32,
         body: &Value,
     ) -> Result<ScrollStep, ElasticsearchError> {
         let path = format!("{}/_search", encode_names(indices));
-        let query = [("scroll", format!("{keep_alive_seconds}s"))];
+        let mut query = vec![("scroll", format!("{keep_alive_seconds}s"))];
+        query.extend(preference.map(|preference| ("preference", preference.to_owned())));
         let request = StreamRequest {
             path: &path,
             query: &query,
@@ -278,7 +281,7 @@ async fn read_error_body(mut response: Response) -> Vec<u8> {
 }
 
 /// Index names as one path segment; names may hold any letter.
-fn encode_names(indices: &[String]) -> String {
+pub(super) fn encode_names(indices: &[String]) -> String {
     let encode = |name: &String| {
         percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
     };

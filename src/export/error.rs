@@ -14,6 +14,9 @@ pub enum ExportError {
     /// The request asks for what can't be had; the client has to change it.
     #[error("{0}")]
     BadRequest(String),
+    /// What has changed since a bookmark can't be told; the client has to start over, or do without.
+    #[error("{0}")]
+    Bookmark(String),
     /// The report's definition can't be evaluated; its owner has to change it.
     #[error(transparent)]
     Report(DefinitionError),
@@ -58,6 +61,7 @@ impl ExportError {
         match self {
             Self::Continuation { error, .. } => error.kind(),
             Self::BadRequest(_) => "bad request",
+            Self::Bookmark(_) => "bookmark",
             Self::Report(_) => "the report can't be evaluated",
             Self::TooManyBuckets(_) => "too many buckets",
             Self::NotFound(_) => "no such report",

@@ -178,7 +178,7 @@ impl Exporter {
         let reservation = self.reserve_scroll().await?;
         let permit = self.permit_for(&request, contents.step).await?;
         let (step, columns) = tokio::join!(
-            self.open_scroll(&scope, keep_alive, &search),
+            self.open_scroll(&scope, None, keep_alive, &search),
             self.find_columns(report, &scope, &query),
         );
         let Some(step) = step? else {
@@ -491,13 +491,14 @@ impl Exporter {
     pub(super) async fn open_scroll(
         &self,
         scope: &Scope,
+        preference: Option<&str>,
         keep_alive: u32,
         search: &Value,
     ) -> Result<Option<ScrollStep>, ElasticsearchError> {
         let elasticsearch = &self.0.elasticsearch;
         let open = |indices: Vec<String>| async move {
             elasticsearch
-                .open_scroll(&indices, keep_alive, search)
+                .open_scroll(&indices, preference, keep_alive, search)
                 .await
         };
         ask_scope(scope, open).await

@@ -109,6 +109,32 @@ impl ScrollSigner {
         self.is_shared
     }
 
+    /// The signature of a bookmark.
+    pub fn sign_bookmark(&self, bookmark: &[u8]) -> [u8; BOOKMARK_SIGNATURE_BYTES] {
+        let signature = self.bookmark_mac(bookmark).finalize().into_bytes();
+        let mut first = [0; BOOKMARK_SIGNATURE_BYTES];
+        for (to, from) in first.iter_mut().zip(signature) {
+            *to = from;
+        }
+        first
+    }
+
+    /// The bookmark that follows its signature, if we signed it.
+    pub fn open_bookmark<'b>(&self, signed: &'b [u8]) -> Option<&'b [u8]> {
+        let (signature, bookmark) = signed.split_at_checked(BOOKMARK_SIGNATURE_BYTES)?;
+        let mac = self.bookmark_mac(bookmark);
+        mac.verify_truncated_left(signature).ok()?;
+        Some(bookmark)
+    }
+
+    /// The names of scrolls are signed with the same key, and begin with other bytes.
+    fn bookmark_mac(&self, bookmark: &[u8]) -> Hmac<Sha256> {
+        self.mac
+            .clone()
+            .chain_update(b"bookmark:")
+            .chain_update(bookmark)
+    }
+
     /// Makes the name of the named query that carries `contents`.
     pub fn seal(&self, contents: ScrollContents) -> SealedContents {
         // A struct of strings and numbers always has a JSON form.
@@ -143,6 +169,9 @@ impl ScrollSigner {
         })
     }
 }
+
+/// Bytes of the signature of a bookmark, which a client keeps and sends again.
+const BOOKMARK_SIGNATURE_BYTES: usize = 16;
 
 /// The digest of a scroll id: what is remembered in place of ids, which are long.
 pub type IdDigest = [u8; 32];

@@ -36,6 +36,7 @@ use crate::table::rows::RawTable;
 use crate::table::schema::{Column, Schema, Table};
 use crate::table::selection::Selection;
 
+mod changes;
 mod raw;
 mod writer;
 
@@ -79,6 +80,8 @@ pub struct TableOptions {
     pub columns: Option<Selection>,
     /// The order of the rows.
     pub order: RowOrder,
+    /// The bookmark since which there have to be changes.
+    pub since: Option<String>,
 }
 
 /// The order of rows.
@@ -100,6 +103,8 @@ pub struct StreamHead {
     pub total: Option<u64>,
     /// Id of the columns.
     pub schema_id: String,
+    /// How far the report had come before it was read; `None` for what aggregates, and where that can't be told in a header.
+    pub bookmark: Option<String>,
 }
 
 /// The columns of a report's table.
@@ -215,33 +220,49 @@ impl Exporter {
         request.audit.set_plan(combination::describe(&found.report));
         let now = dates::now();
         let columns = &request.options.columns;
-        let (selected, total) = match raw_report(&found.report) {
+        let (selected, total, bookmark) = match raw_report(&found.report) {
             Some((report, configuration)) => {
-                let scope = self.scope_of(report).await?;
-                let query = self.query_of(report, &scope, now);
-                let (columns_found, total) = tokio::join!(
-                    self.find_table_columns(report, found.table, &scope, &query),
-                    self.count_of_scope(&scope, &query),
+                let reading = self.reading(&request, &found, report, now).await?;
+                let (table, total) = tokio::join!(
+                    self.find_table_columns(report, found.table, &reading.scope, &reading.query),
+                    self.count_of(&reading),
                 );
-                let all = columns_found?.schema();
-                (
-                    Selected::of(all, columns.as_ref(), configuration)?,
-                    Some(total?),
-                )
+                let all = table?.schema();
+                let selected = Selected::of(all, columns.as_ref(), configuration)?;
+                (selected, Some(total?), reading.bookmark)
             }
             None => {
+                check_without_rows(&request.options)?;
                 let schema = self
                     .result_schema(&request.report_id, &found.report, now)
                     .await?;
                 let configuration = configuration(&found.report);
-                (Selected::of(schema, columns.as_ref(), configuration)?, None)
+                let selected = Selected::of(schema, columns.as_ref(), configuration)?;
+                (selected, None, None)
             }
         };
         Ok(StreamHead {
             report_name: found.name,
             total,
             schema_id: selected.schema.id(),
+            bookmark,
         })
+    }
+
+    /// The bookmark that an export would have which begins now, however long it is.
+    ///
+    /// # Errors
+    /// As [`Exporter::stream`].
+    pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
+        let _slot = self.export_slot(audit)?;
+        let found = self.find_table(report_id, &TableOptions::default()).await?;
+        let Some((report, _)) = raw_report(&found.report) else {
+            return Err(no_bookmarks());
+        };
+        let scope = self.scope_of(report).await?;
+        let position = self.position_of(report, &scope).await?;
+        let position = position.unwrap_or_else(|| self.position_of_nothing(report, &scope));
+        Ok(self.long_bookmark_of(report_id, &position))
     }
 
     /// The columns of a table.
@@ -324,6 +345,15 @@ impl Exporter {
         let table = match options.table {
             None => tables.first().copied().unwrap_or(Table::Instances),
             Some(table) if tables.contains(&table) => table,
+            Some(Table::Left) if tables != Table::OF_RESULTS && options.since.is_some() => {
+                Table::Left
+            }
+            Some(Table::Left) if tables != Table::OF_RESULTS => {
+                return Err(ExportError::BadRequest(
+                    "table is \"left\"; it tells what left since a bookmark, and since is missing"
+                        .to_owned(),
+                ));
+            }
             Some(table) => {
                 let expected: Vec<&str> = tables.iter().map(|table| table.id()).collect();
                 return Err(ExportError::BadRequest(format!(
@@ -359,23 +389,26 @@ impl Exporter {
             report_name: found.name.clone(),
             total: Some(total),
             schema_id: schema.id(),
+            bookmark: None,
         };
         let (head, rows) = match raw_report(&found.report) {
             Some((report, configuration)) => {
                 let stream = self
                     .open_raw_stream(&request, &found, report, configuration, now)
                     .await?;
-                (
-                    head(stream.total(), stream.schema()),
-                    Rows::Raw(Box::new(stream)),
-                )
+                let head = StreamHead {
+                    bookmark: stream.bookmark().map(str::to_owned),
+                    ..head(stream.total(), stream.schema())
+                };
+                (head, Rows::Raw(Box::new(stream)))
             }
             None => {
+                check_without_rows(&request.options)?;
                 let results = self.results(&request.report_id, &found.report, now).await?;
                 let all = result::schema(results.shape, &results.measures);
                 let columns = request.options.columns.as_ref();
                 let selected = Selected::of(all, columns, configuration(&found.report))?;
-                let encoder = self.encoder(&request, &found, &selected.schema, now);
+                let encoder = self.encoder(&request, &found, &selected.schema, None, now);
                 let counts = results.measures.iter().map(|measure| measure.is_count);
                 let rows = ResultRows::new(results.shape, counts.zip(results.results));
                 let total = rows.len() as u64;
@@ -405,6 +438,7 @@ impl Exporter {
         request: &StreamRequest,
         found: &Found,
         schema: &Schema,
+        bookmark: Option<&str>,
         now: Timestamp,
     ) -> Box<dyn Encoder> {
         let mut metadata = vec![
@@ -415,6 +449,9 @@ impl Exporter {
         ];
         if let Some(name) = &found.name {
             metadata.push(("optimize-export.report-name", name.to_string()));
+        }
+        if let Some(bookmark) = bookmark {
+            metadata.push(("optimize-export.bookmark", bookmark.to_owned()));
         }
         let metadata = metadata.into_iter();
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
@@ -520,24 +557,12 @@ impl Exporter {
             (_, Table::Incidents) => RawTable::Incidents,
             (_, Table::Inputs) => RawTable::Inputs,
             (_, Table::Outputs) => RawTable::Outputs,
+            (RawReport::Process(_), Table::Left) => RawTable::LeftProcessInstances,
+            (RawReport::Decision(_), Table::Left) => RawTable::LeftDecisionInstances,
             (_, Table::Result) => {
                 return Err(ExportError::Internal("raw data has no results".to_owned()));
             }
         })
-    }
-
-    async fn count_of_scope(
-        &self,
-        scope: &Scope,
-        query: &serde_json::Value,
-    ) -> Result<u64, ExportError> {
-        if scope.is_known_to_be_empty() {
-            return Ok(0);
-        }
-        let elasticsearch = &self.0.elasticsearch;
-        let count =
-            |indices: Vec<String>| async move { elasticsearch.count(&indices, query).await };
-        Ok(ask_scope(scope, count).await?.unwrap_or(0))
     }
 
     /// How long the scroll of a stream stays open between two steps: its slowest reader takes so long for one.
@@ -651,6 +676,20 @@ async fn write_result(
     }
     encoder.end(&mut writer.out)?;
     Ok(rows.len() as u64)
+}
+
+/// What aggregates has no rows that change by themselves.
+fn check_without_rows(options: &TableOptions) -> Result<(), ExportError> {
+    match options.since {
+        None => Ok(()),
+        Some(_) => Err(no_bookmarks()),
+    }
+}
+
+fn no_bookmarks() -> ExportError {
+    ExportError::Bookmark(
+        "only raw data can be read by what has changed; this report aggregates, and has a new result as a whole".to_owned(),
+    )
 }
 
 fn configuration(report: &StoredReport) -> &Configuration {

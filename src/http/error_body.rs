@@ -22,6 +22,8 @@ const MAX_DETAIL_CHARACTERS: usize = 2_000;
 pub enum ErrorCode {
     /// A parameter, or a combination of request and report, that can't work.
     BadRequest,
+    /// A bookmark that can't be used.
+    Bookmark,
     /// A report that can't be evaluated.
     ReportEvaluation,
     /// A result with too many buckets.
@@ -53,6 +55,8 @@ impl ErrorCode {
     pub const fn id(self) -> &'static str {
         match self {
             Self::BadRequest => "badRequestError",
+            // Optimize knows no bookmarks.
+            Self::Bookmark => "bookmarkError",
             Self::ReportEvaluation => "reportEvaluationError",
             Self::TooManyBuckets => "tooManyBuckets",
             Self::NotAuthorized => "notAuthorizedError",
@@ -71,7 +75,7 @@ impl ErrorCode {
     /// The HTTP status.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::BadRequest | Self::ReportEvaluation | Self::TooManyBuckets => {
+            Self::BadRequest | Self::Bookmark | Self::ReportEvaluation | Self::TooManyBuckets => {
                 StatusCode::BAD_REQUEST
             }
             Self::NotAuthorized => StatusCode::UNAUTHORIZED,
@@ -89,6 +93,7 @@ impl ErrorCode {
     /// The general text, Optimize's where it has the code.
     const fn message(self) -> &'static str {
         match self {
+            Self::Bookmark => "What has changed since the bookmark can't be told.",
             Self::BadRequest | Self::UriTooLong | Self::HeadTooLarge => {
                 "The server was unable to process the request."
             }
@@ -209,6 +214,7 @@ pub fn export_failed(error: &ExportError) -> Response {
     let respond = |code, detail: &str| respond(code, &format!("{detail}{advice}"));
     match error {
         ExportError::BadRequest(detail) => respond(ErrorCode::BadRequest, detail),
+        ExportError::Bookmark(detail) => respond(ErrorCode::Bookmark, detail),
         ExportError::Report(problem) => respond(ErrorCode::ReportEvaluation, &problem.to_string()),
         ExportError::TooManyBuckets(detail) => respond(ErrorCode::TooManyBuckets, detail),
         ExportError::NotFound(_) => respond(ErrorCode::NotFound, &error.to_string()),

@@ -129,6 +129,10 @@ impl TableParameters {
             };
             Ok(())
         });
+        read("since", &mut |value| {
+            options.since = Some(value.to_owned());
+            Ok(())
+        });
         read("delimiter", &mut |value| {
             csv.delimiter = csv::delimiter(value)?;
             Ok(())

@@ -131,6 +131,8 @@ enum Wanted {
     Table(Format),
     /// The columns of a table.
     Schema,
+    /// How far a report has come.
+    Bookmark,
 }
 
 impl Wanted {
@@ -138,6 +140,7 @@ impl Wanted {
         match last_segment {
             "json" => Some(Self::Json),
             "schema" => Some(Self::Schema),
+            "bookmark" => Some(Self::Bookmark),
             format => {
                 let format = Format::ALL.iter().find(|known| known.id() == format);
                 format.copied().map(Self::Table)
@@ -196,6 +199,7 @@ async fn answer(
         Wanted::Table(format) => {
             tables::stream(exporter, audit, report_id, format, query, method, headers).await
         }
+        Wanted::Bookmark => tables::bookmark(exporter, audit, &report_id).await,
         Wanted::Schema => tables::schema(exporter, audit, &report_id, query).await,
     };
     if *method == Method::HEAD {

@@ -24,6 +24,9 @@ const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total
 /// An id that changes when the columns do.
 const SCHEMA_ID: HeaderName = HeaderName::from_static("optimize-export-schema");
 
+/// How far the report had come before it was read.
+const BOOKMARK: HeaderName = HeaderName::from_static("optimize-export-bookmark");
+
 /// Characters of a report's name that its file keeps.
 const MAX_NAME_CHARACTERS: usize = 120;
 /// What `filename*` leaves as it is (RFC 5987, `attr-char`).
@@ -121,6 +124,9 @@ fn describe(
     if let Some(total) = head.total {
         headers.insert(TOTAL_RECORDS, HeaderValue::from(total));
     }
+    if let Some(Ok(bookmark)) = head.bookmark.as_deref().map(HeaderValue::try_from) {
+        headers.insert(BOOKMARK, bookmark);
+    }
     if let Ok(id) = HeaderValue::try_from(head.schema_id.as_str()) {
         headers.insert(SCHEMA_ID, id);
     }
@@ -186,6 +192,28 @@ pub(super) async fn schema(
         Ok(table) => super::routes::as_json(Response::new(
             Bytes::from(schema_json(report_id, &table)).into(),
         )),
+        Err(error) => error_body::export_failed(&error),
+    }
+}
+
+/// How far a report has come.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BookmarkAnswer<'a> {
+    report_id: &'a str,
+    bookmark: String,
+}
+
+/// `…/result/bookmark`: for reports over so many indices that their bookmark fits into no header.
+pub(super) async fn bookmark(exporter: &Exporter, audit: Audit, report_id: &str) -> Response {
+    match exporter.bookmark(&audit, report_id).await {
+        Ok(bookmark) => {
+            let answer = utf16::to_vec(&BookmarkAnswer {
+                report_id,
+                bookmark,
+            });
+            super::routes::as_json(Response::new(Bytes::from(answer).into()))
+        }
         Err(error) => error_body::export_failed(&error),
     }
 }

@@ -10,7 +10,7 @@ use super::decision::instances::DecisionColumns;
 use super::process;
 use super::process::instances::ProcessColumns;
 use super::row::EachRow;
-use super::schema::Schema;
+use super::schema::{Schema, Table};
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::raw_data::document::{Hit, HitError};
 use crate::raw_data::variables::ObjectVariables;
@@ -32,6 +32,35 @@ pub enum RawTable {
     Inputs,
     /// Values of outputs.
     Outputs,
+    /// Keys of process instances that left.
+    LeftProcessInstances,
+    /// Keys of decision instances that left.
+    LeftDecisionInstances,
+}
+
+/// The key of a table of instances, with its position there.
+fn key_of(instances: Schema) -> (usize, Schema) {
+    let key = instances.primary_key.first().copied().unwrap_or_default();
+    let columns = instances.columns.into_iter().enumerate();
+    let mut keys = columns.filter(|(_, column)| column.name == key);
+    let (position, columns) = match keys.next() {
+        Some((position, column)) => (position, vec![column]),
+        None => (0, Vec::new()),
+    };
+    let schema = Schema {
+        table: Table::Left,
+        columns,
+        primary_key: instances.primary_key,
+    };
+    (position, schema)
+}
+
+fn left_process_instances() -> (usize, Schema) {
+    key_of(process::instances::schema(&ProcessColumns::default()))
+}
+
+fn left_decision_instances() -> (usize, Schema) {
+    key_of(decision::instances::schema(&DecisionColumns::default()))
 }
 
 impl RawTable {
@@ -45,6 +74,8 @@ impl RawTable {
             Self::DecisionInstances(columns) => decision::instances::schema(columns),
             Self::Inputs => decision::inputs_and_outputs::schema(Direction::Input),
             Self::Outputs => decision::inputs_and_outputs::schema(Direction::Output),
+            Self::LeftProcessInstances => left_process_instances().1,
+            Self::LeftDecisionInstances => left_decision_instances().1,
         }
     }
 }
@@ -110,6 +141,22 @@ impl TableRows {
             lists_are_joined,
         } = settings;
         match table {
+            RawTable::LeftProcessInstances => {
+                let instances = RawTable::ProcessInstances(Arc::default());
+                Self::new(
+                    &instances,
+                    RowSettings::default(),
+                    &[left_process_instances().0],
+                )
+            }
+            RawTable::LeftDecisionInstances => {
+                let instances = RawTable::DecisionInstances(Arc::default());
+                Self::new(
+                    &instances,
+                    RowSettings::default(),
+                    &[left_decision_instances().0],
+                )
+            }
             RawTable::ProcessInstances(columns) => {
                 let settings = process::instances::Settings {
                     now,
@@ -265,6 +312,8 @@ mod tests {
             RawTable::DecisionInstances(Arc::default()),
             RawTable::Inputs,
             RawTable::Outputs,
+            RawTable::LeftProcessInstances,
+            RawTable::LeftDecisionInstances,
         ]
     }
 

@@ -23,6 +23,8 @@ id_enum! {
         Inputs = "inputs",
         /// A value of an output of a decision a row.
         Outputs = "outputs",
+        /// An instance a row that has changed, and that the report's filters don't let through.
+        Left = "left",
         /// A group of a report that aggregates a row.
         Result = "result",
     }

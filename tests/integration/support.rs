@@ -101,6 +101,18 @@ impl Optimize {
             .unwrap();
     }
 
+    /// Creates an index with another body than Optimize's.
+    pub fn create_changed(&self, index: Index<'_>, change: impl FnOnce(&mut Value)) {
+        self.installation.create_changed(index, change).unwrap();
+    }
+
+    /// Deletes an index, which is made again with the next document.
+    pub fn delete(&self, index: Index<'_>) {
+        let path = format!("/{}", index.physical_name(&self.prefix));
+        let answer = self.installation.client().delete(&path).unwrap();
+        answer.success().unwrap();
+    }
+
     /// Stores decision instances of one definition, each under its own `decisionInstanceId`.
     pub fn store_decisions(&self, key: &str, instances: impl IntoIterator<Item = Value>) {
         self.installation

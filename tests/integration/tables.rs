@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::support::Service;
 use crate::support::http::Answer;
 
+mod changes;
 mod decisions;
 mod faults;
 mod processes;

@@ -1,11 +1,13 @@
 //! The stream of a raw data report: one scroll, from its first hit to its last.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, STEP, Selected, StreamRequest};
 use crate::definitions::DefinitionVersion;
@@ -18,7 +20,7 @@ use crate::export::raw_report::{Columns, RawReport};
 use crate::export::row_count::{Miscount, RowCount, RowsBefore};
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
-use crate::export::{ExportError, Exporter};
+use crate::export::{ExportError, Exporter, ask_scope};
 use crate::raw_data::cursor::ReadError;
 use crate::raw_data::document::HitError;
 use crate::raw_data::json::JsonText;
@@ -40,7 +42,16 @@ pub(super) struct RawStream {
     time_zone: Option<jiff::tz::TimeZone>,
     /// What running durations are measured against, in milliseconds since 1970.
     now: i64,
+    bookmark: Option<String>,
+    total: u64,
+    source: Option<Source>,
+}
+
+/// Where the rows of a stream come from: the scroll that is open, and what is read after it.
+struct Source {
+    opening: Opening,
     scroll: Option<Scroll>,
+    parts: VecDeque<Part>,
 }
 
 /// How rows become bytes.
@@ -75,6 +86,8 @@ pub(super) enum Broken {
     Encode(#[from] EncodeError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("the next part can't be read: {0}")]
+    Part(Box<ExportError>),
     #[error("Elasticsearch changed the scroll id")]
     IdChanged,
     #[error("rows are missing, or there are some too many: {0}")]
@@ -83,6 +96,12 @@ pub(super) enum Broken {
     NoRoom,
     #[error("the request for the next step stopped: {0}")]
     Stopped(tokio::task::JoinError),
+}
+
+impl From<ExportError> for Broken {
+    fn from(error: ExportError) -> Self {
+        Self::Part(Box::new(error))
+    }
 }
 
 impl From<Exhausted> for Broken {
@@ -108,12 +127,13 @@ impl From<StepError> for Broken {
 
 impl Broken {
     /// The kind of it in few words; the whole text may name addresses and documents.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Elasticsearch(_) => "Elasticsearch did not send the rest",
             Self::Row(_) => "a stored instance could not be made a row",
             Self::Encode(_) => "a row could not be written",
             Self::Write(_) => "the client did not read",
+            Self::Part(error) => error.kind(),
             Self::IdChanged => "the scroll id changed",
             Self::Miscounted(_) => "rows are missing, or there are some too many",
             Self::NoRoom => "Elasticsearch had no room for the next step",
@@ -122,7 +142,89 @@ impl Broken {
     }
 }
 
+/// What is read of a report, and from where.
+pub(super) struct Reading {
+    /// What the report covers.
+    pub scope: Scope,
+    /// The query for its instances.
+    pub query: Value,
+    /// How far it had come before.
+    pub bookmark: Option<String>,
+    /// The query for what is read: its instances, or those that left.
+    wanted: Value,
+    /// What is read, one part after the other; nothing where nothing has changed.
+    parts: Vec<Part>,
+}
+
+/// What every scroll of a stream is opened with.
+struct Opening {
+    scope: Scope,
+    query: Value,
+    sort: Value,
+    contents: Arc<SealedContents>,
+    keep_alive: u32,
+}
+
 impl Exporter {
+    /// Finds out what is to be read.
+    pub(super) async fn reading(
+        &self,
+        request: &StreamRequest,
+        found: &Found,
+        report: RawReport<'_>,
+        now: Timestamp,
+    ) -> Result<Reading, ExportError> {
+        let report_id = &request.report_id;
+        let scope = self.scope_of(report).await?;
+        let query = self.query_of(report, &scope, now);
+        let (position, parts) = match &request.options.since {
+            None => {
+                let position = self.position_if_possible(report, &scope).await;
+                let whole = position.as_ref().map_or(Part::WHOLE, Position::whole);
+                (position, vec![whole])
+            }
+            Some(since) => {
+                let before = self.read_bookmark(since, report_id, report, &scope)?;
+                let position = self.position_of(report, &scope).await?;
+                let position = position.unwrap_or_else(|| self.position_of_nothing(report, &scope));
+                let parts = position.parts_since(&before, self.0.settings.change_overlap);
+                (Some(position), parts)
+            }
+        };
+        let wanted = match found.table {
+            Table::Left => self.query_of_left(&scope, &query),
+            _ => query.clone(),
+        };
+        let is_empty = scope.is_known_to_be_empty();
+        Ok(Reading {
+            bookmark: position.and_then(|position| self.bookmark_of(report_id, &position)),
+            parts: if is_empty { Vec::new() } else { parts },
+            scope,
+            query,
+            wanted,
+        })
+    }
+
+    /// How many instances a reading has.
+    pub(super) async fn count_of(&self, reading: &Reading) -> Result<u64, ExportError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let mut total = 0;
+        for part in &reading.parts {
+            let query = &part.query(&reading.wanted);
+            let preference = part.preference.as_deref();
+            let count = |indices: Vec<String>| async move {
+                elasticsearch
+                    .count_preferring(&indices, preference, query)
+                    .await
+            };
+            total += match &part.indices {
+                Some(indices) => count(indices.clone()).await?,
+                None => ask_scope(&reading.scope, count).await?.unwrap_or(0),
+            };
+        }
+        Ok(total)
+    }
+
     /// Finds the columns of a table and opens the scroll that its rows come out of.
     pub(super) async fn open_raw_stream(
         &self,
@@ -132,19 +234,28 @@ impl Exporter {
         configuration: &Configuration,
         now: Timestamp,
     ) -> Result<RawStream, ExportError> {
-        let scope = self.scope_of(report).await?;
-        let query = self.query_of(report, &scope, now);
+        let reading = self.reading(request, found, report, now).await?;
+        let scope = &reading.scope;
         let objects = self
-            .columns_of_objects(request, found, report, &scope)
+            .columns_of_objects(request, found, report, scope)
             .await?;
-        let make = |table| self.raw_stream(request, found, configuration, table, objects, now);
-        if scope.is_known_to_be_empty() {
+        let bookmark = reading.bookmark.clone();
+        let make =
+            |table| self.raw_stream(request, found, configuration, table, objects, bookmark, now);
+        let mut parts = VecDeque::from(reading.parts.clone());
+        let Some(first) = parts.pop_front() else {
             let table = self
-                .find_table_columns(report, found.table, &scope, &query)
+                .find_table_columns(report, found.table, scope, &reading.query)
                 .await?;
             return make(table);
-        }
-        let sample = self.sample(&scope, &query);
+        };
+        // Before a scroll is open: what it sees must not be older.
+        let total_of_others = if parts.is_empty() {
+            None
+        } else {
+            Some(self.count_of(&reading).await?)
+        };
+        let sample = self.sample(scope, &reading.query);
         (self.0.batches)
             .take_sample(&request.report_id, sample)
             .await;
@@ -158,50 +269,92 @@ impl Exporter {
             now: now.as_millisecond(),
         }));
         let sort = match request.options.order {
-            RowOrder::Report => report.sort(contents.now),
-            RowOrder::Any => json!(["_doc"]),
+            RowOrder::Report if request.options.since.is_none() => report.sort(contents.now),
+            // What has changed comes shard by shard.
+            RowOrder::Report | RowOrder::Any => json!(["_doc"]),
         };
-        let search = json!({
-            "size": step,
-            "track_total_hits": true,
-            "_source": true,
-            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
-            "sort": sort,
-        });
-        let reservation = self.reserve_scroll().await?;
-        let permit = self.stream_permit(&request.report_id, step).await?;
-        let (opened, table) = tokio::join!(
-            self.open_scroll(&scope, keep_alive, &search),
-            self.find_table_columns(report, found.table, &scope, &query),
+        let opening = Opening {
+            scope: scope.clone(),
+            query: reading.wanted.clone(),
+            sort,
+            contents,
+            keep_alive,
+        };
+        let (scroll, table) = tokio::join!(
+            self.open_part(&opening, &first),
+            self.find_table_columns(report, found.table, scope, &reading.query),
         );
-        let Some(step) = opened? else {
-            return make(table?);
-        };
-        telemetry::scrolls(ScrollEvent::Opened, 1);
-        let scroll_id = step.head.scroll_id.clone();
+        let scroll = scroll?;
         let mut stream = match table.and_then(make) {
             Ok(stream) => stream,
             Err(error) => {
-                self.give_up_new(&scroll_id, keep_alive).await;
+                if let Some(scroll) = scroll {
+                    scroll.lease.end();
+                    self.clear_scroll(&scroll.scroll_id).await;
+                }
                 return Err(error);
             }
         };
+        let total = scroll.as_ref().map_or(0, |scroll| scroll.total);
+        stream.total = total_of_others.unwrap_or(total);
+        stream.source = Some(Source {
+            opening,
+            scroll,
+            parts,
+        });
+        Ok(stream)
+    }
+
+    /// Opens the scroll of one part; `None` where its indices don't exist.
+    async fn open_part(
+        &self,
+        opening: &Opening,
+        part: &Part,
+    ) -> Result<Option<Scroll>, ExportError> {
+        let contents = &opening.contents;
+        let keep_alive = opening.keep_alive;
+        let query = part.query(&opening.query);
+        let search = json!({
+            "size": contents.step,
+            "track_total_hits": true,
+            "_source": true,
+            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
+            "sort": opening.sort,
+        });
+        let preference = part.preference.as_deref();
+        let reservation = self.reserve_scroll().await?;
+        let permit = self
+            .stream_permit(&contents.report_id, contents.step)
+            .await?;
+        let opened = match &part.indices {
+            None => {
+                self.open_scroll(&opening.scope, preference, keep_alive, &search)
+                    .await?
+            }
+            Some(indices) => {
+                let elasticsearch = &self.0.elasticsearch;
+                let step = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
+                Some(step.await?)
+            }
+        };
+        let Some(step) = opened else { return Ok(None) };
+        telemetry::scrolls(ScrollEvent::Opened, 1);
+        let scroll_id = step.head.scroll_id.clone();
         let Some(lease) = self.0.scrolls.lease(&scroll_id, keep_alive) else {
             // Whoever has the lease reads from that scroll.
             return Err(scroll_id_twice());
         };
         lease.take_step();
-        lease.remember(Arc::clone(&contents), &scroll_id, &step.head);
+        lease.remember(Arc::clone(contents), &scroll_id, &step.head);
         drop(reservation);
-        stream.scroll = Some(Scroll {
-            contents,
+        Ok(Some(Scroll {
+            contents: Arc::clone(contents),
             keep_alive,
             total: step.head.total,
             scroll_id,
             batch: Batch { step, permit },
             lease,
-        });
-        Ok(stream)
+        }))
     }
 
     /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
@@ -232,6 +385,7 @@ impl Exporter {
         configuration: &Configuration,
         table: RawTable,
         objects: Option<Columns>,
+        bookmark: Option<String>,
         now: Timestamp,
     ) -> Result<RawStream, ExportError> {
         let columns = request.options.columns.as_ref();
@@ -243,7 +397,7 @@ impl Exporter {
             }
             (Some(columns), _) => Encoding::Objects(columns),
             (None, _) => Encoding::Cells {
-                encoder: self.encoder(request, found, &selected.schema, now),
+                encoder: self.encoder(request, found, &selected.schema, bookmark.as_deref(), now),
                 lists_are_joined: request.format == Format::Csv,
             },
         };
@@ -253,15 +407,22 @@ impl Exporter {
             encoding,
             time_zone: request.time_zone.clone(),
             now: now.as_millisecond(),
-            scroll: None,
+            bookmark,
+            total: 0,
+            source: None,
         })
     }
 }
 
 impl RawStream {
     /// How many instances there are.
-    pub fn total(&self) -> u64 {
-        self.scroll.as_ref().map_or(0, |scroll| scroll.total)
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How far the report had come before it was read.
+    pub fn bookmark(&self) -> Option<&str> {
+        self.bookmark.as_deref()
     }
 
     /// The columns of the stream.
@@ -269,30 +430,14 @@ impl RawStream {
         &self.selected.schema
     }
 
-    /// Writes everything but the end of the body, and clears the scroll however that goes; gives back how many rows there
-    /// were.
+    /// Writes everything but the end of the body; gives back how many rows there were.
     pub async fn write(
         mut self,
         exporter: &Exporter,
         report_id: &str,
         writer: &mut StreamWriter,
     ) -> Result<u64, Broken> {
-        let scroll = self.scroll.take();
-        let scroll_id = scroll.as_ref().map(|scroll| scroll.scroll_id.clone());
-        let written = self.write_rows(exporter, report_id, scroll, writer).await;
-        if let Some(scroll_id) = scroll_id {
-            exporter.clear_scroll(&scroll_id).await;
-        }
-        written
-    }
-
-    async fn write_rows(
-        self,
-        exporter: &Exporter,
-        report_id: &str,
-        scroll: Option<Scroll>,
-        writer: &mut StreamWriter,
-    ) -> Result<u64, Broken> {
+        let source = self.source.take();
         let settings = &exporter.0.settings;
         match self.encoding {
             Encoding::Objects(columns) => {
@@ -302,7 +447,7 @@ impl RawStream {
                     rows,
                     text: JsonText::default(),
                 };
-                read_scroll(exporter, report_id, scroll, &mut hits, writer).await
+                read_source(exporter, report_id, source, &mut hits, writer).await
             }
             Encoding::Cells {
                 mut encoder,
@@ -325,7 +470,7 @@ impl RawStream {
                     encoder,
                     names: NamesAtHand::new(&exporter.0.definitions),
                 };
-                let written = read_scroll(exporter, report_id, scroll, &mut hits, writer).await?;
+                let written = read_source(exporter, report_id, source, &mut hits, writer).await?;
                 hits.encoder.end(&mut writer.out)?;
                 Ok(written)
             }
@@ -394,15 +539,45 @@ impl Hits for Cells<'_> {
     }
 }
 
+/// Reads one scroll after the other, and clears each however that goes; gives back how many rows there were.
+async fn read_source(
+    exporter: &Exporter,
+    report_id: &str,
+    source: Option<Source>,
+    hits: &mut impl Hits,
+    writer: &mut StreamWriter,
+) -> Result<u64, Broken> {
+    let Some(Source {
+        opening,
+        mut scroll,
+        mut parts,
+    }) = source
+    else {
+        return Ok(0);
+    };
+    let mut rows = 0;
+    loop {
+        if let Some(scroll) = scroll {
+            let scroll_id = scroll.scroll_id.clone();
+            let read = read_scroll(exporter, report_id, scroll, hits, writer).await;
+            exporter.clear_scroll(&scroll_id).await;
+            rows += read?;
+        }
+        let Some(part) = parts.pop_front() else {
+            return Ok(rows);
+        };
+        scroll = exporter.open_part(&opening, &part).await?;
+    }
+}
+
 /// Reads a scroll from its first hit to its last; gives back how many rows there were.
 async fn read_scroll(
     exporter: &Exporter,
     report_id: &str,
-    scroll: Option<Scroll>,
+    scroll: Scroll,
     hits: &mut impl Hits,
     writer: &mut StreamWriter,
 ) -> Result<u64, Broken> {
-    let Some(scroll) = scroll else { return Ok(0) };
     let Scroll {
         contents,
         keep_alive,
