@@ -392,10 +392,8 @@ impl Exporter {
             bookmark: None,
         };
         let (head, rows) = match raw_report(&found.report) {
-            Some((report, configuration)) => {
-                let stream = self
-                    .open_raw_stream(&request, &found, report, configuration, now)
-                    .await?;
+            Some((report, _)) => {
+                let stream = self.open_raw_stream(&request, &found, report, now).await?;
                 let head = StreamHead {
                     bookmark: stream.bookmark().map(str::to_owned),
                     ..head(stream.total(), stream.schema())

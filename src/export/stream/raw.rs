@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
-use super::{Found, RowOrder, STEP, Selected, StreamRequest};
+use super::{Found, RowOrder, STEP, Selected, StreamRequest, configuration};
 use crate::definitions::DefinitionVersion;
 use crate::elasticsearch::ElasticsearchError;
 use crate::encode::{EncodeError, Encoder, Format};
@@ -25,7 +25,6 @@ use crate::raw_data::cursor::ReadError;
 use crate::raw_data::document::HitError;
 use crate::raw_data::json::JsonText;
 use crate::raw_data::variables::VariableNames;
-use crate::report::definition::Configuration;
 use crate::scope::Scope;
 use crate::table::rows::{RawTable, RowSettings, TableRows};
 use crate::table::schema::{Schema, Table};
@@ -231,7 +230,6 @@ impl Exporter {
         request: &StreamRequest,
         found: &Found,
         report: RawReport<'_>,
-        configuration: &Configuration,
         now: Timestamp,
     ) -> Result<RawStream, ExportError> {
         let reading = self.reading(request, found, report, now).await?;
@@ -240,8 +238,7 @@ impl Exporter {
             .columns_of_objects(request, found, report, scope)
             .await?;
         let bookmark = reading.bookmark.clone();
-        let make =
-            |table| self.raw_stream(request, found, configuration, table, objects, bookmark, now);
+        let make = |table| self.raw_stream(request, found, table, objects, bookmark, now);
         let mut parts = VecDeque::from(reading.parts.clone());
         let Some(first) = parts.pop_front() else {
             let table = self
@@ -382,13 +379,13 @@ impl Exporter {
         &self,
         request: &StreamRequest,
         found: &Found,
-        configuration: &Configuration,
         table: RawTable,
         objects: Option<Columns>,
         bookmark: Option<String>,
         now: Timestamp,
     ) -> Result<RawStream, ExportError> {
         let columns = request.options.columns.as_ref();
+        let configuration = configuration(&found.report);
         let selected = Selected::of(table.schema(), columns, configuration)?;
         let encoding = match (objects, &table) {
             (Some(_), RawTable::ProcessInstances(columns)) => {
