@@ -2,7 +2,7 @@
 //!
 //! What an encoder holds is bounded by three things. Values that are being encoded count with the library's own estimate
 //! ([`MAX_GROUP_BYTES`]). That does not know of Zstandard's memory, which each column keeps from its first complete page
-//! to the end of the row group; so the pages are bounded too ([`MAX_PAGES`]). The footer grows with the number of row groups,
+//! to the end of the row group; so the pages are bounded too (`MAX_PAGES`). The footer grows with the number of row groups,
 //! some 600 bytes a column each: the index of pages, which would grow with it, is left out, since a row group is small enough
 //! to be found by its own statistics.
 

@@ -4,7 +4,7 @@
 //! cleared when the last row has been read or something goes wrong. What aggregates is evaluated for each measure and written
 //! row by row. Either way a body that ends properly is complete, and one that is not breaks off.
 //!
-//! Rows are encoded and compressed on a thread for blocking work, so that no connection waits for it ([`Stream::start`]).
+//! Rows are encoded and compressed on a thread for blocking work, so that no connection waits for it (`Stream::start`).
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
