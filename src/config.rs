@@ -65,6 +65,8 @@ const DEFAULT_MAX_AGGREGATION_MEMORY: u32 = 80;
 const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
 /// Seconds for the head of a request.
 const DEFAULT_HEAD_TIMEOUT: u32 = 60;
+/// Seconds that a request waits in line.
+const DEFAULT_QUEUE_TIMEOUT: u32 = 10;
 /// Seconds that a page waits for its reader.
 const DEFAULT_STALL_TIMEOUT: u32 = 30;
 /// Seconds for requests under way when the service stops.
@@ -466,6 +468,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_streams: Option<u32>,
 
+    /// Seconds that a request waits in line when exports or whole reports are at their limit, before it is refused with status
+    /// 429; 0 refuses at once [default: 10]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_QUEUE_TIMEOUT",
+        value_name = "SECONDS",
+        help_heading = "Limits"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_timeout: Option<u32>,
+
     /// Numbers of changes that a read of what has changed (since) goes back in each shard that has changed: a number is given out
     /// before its document can be found, on replicas by the length of a bulk [default: 20000]
     #[arg(
@@ -863,6 +876,7 @@ impl Config {
                         .max_batch_memory
                         .unwrap_or(DEFAULT_MAX_BATCH_MEMORY),
                 ) * MEBIBYTE,
+                queue_timeout: seconds(settings.queue_timeout, DEFAULT_QUEUE_TIMEOUT),
                 stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
             },
             server: ServerLimits {

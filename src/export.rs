@@ -53,7 +53,7 @@ use ahead::StepsAhead;
 use batches::BatchBudget;
 use raw_report::{Columns, RawReport};
 use scroll::{ScrollRegistry, ScrollSigner};
-use slots::{Exhausted, ExportSlots, Slot};
+use slots::{Exhausted, ExportSlots, Gauges, Slot};
 
 /// Seconds after which a client may try again when this service is at its limit.
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
@@ -96,6 +96,8 @@ pub struct ExportSettings {
     pub max_pages_ahead: usize,
     /// Bytes of documents that Elasticsearch may have to hold for all exports at once.
     pub max_batch_bytes: u64,
+    /// How long a request waits in line when the limits are reached.
+    pub queue_timeout: Duration,
     /// How long a page waits for a client that reads nothing.
     pub stall_timeout: Duration,
 }
@@ -169,12 +171,18 @@ impl Exporter {
             slots: ExportSlots::new(
                 settings.max_concurrent_exports,
                 settings.max_concurrent_exports_per_client,
-                telemetry::exports_under_way,
+                Gauges {
+                    under_way: telemetry::exports_under_way,
+                    waiting: telemetry::exports_waiting,
+                },
             ),
             stream_slots: ExportSlots::new(
                 settings.max_concurrent_streams,
                 settings.max_concurrent_exports_per_client,
-                telemetry::streams_under_way,
+                Gauges {
+                    under_way: telemetry::streams_under_way,
+                    waiting: telemetry::streams_waiting,
+                },
             ),
             steps_ahead: StepsAhead::new(settings.max_pages_ahead),
             batches: BatchBudget::new(settings.max_batch_bytes),
@@ -208,6 +216,7 @@ impl Exporter {
         let audit = request.audit.clone();
         let slot = self
             .export_slot(&audit)
+            .await
             .inspect_err(|error| audit.refused(error))?;
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
         // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
@@ -239,7 +248,7 @@ impl Exporter {
     /// # Errors
     /// As [`Exporter::export`].
     pub async fn export_head(&self, request: &ExportRequest) -> Result<(), ExportError> {
-        let _slot = self.export_slot(&request.audit)?;
+        let _slot = self.export_slot(&request.audit).await?;
         let report = self.0.reports.get(&request.report_id).await?;
         let now = dates::now();
         let scroll_id = request.search_request_id.as_deref();
@@ -270,8 +279,9 @@ impl Exporter {
         }
     }
 
-    fn export_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
-        let slot = self.0.slots.take(audit.client());
+    async fn export_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
+        let patience = self.0.settings.queue_timeout;
+        let slot = self.0.slots.take(audit.client(), patience).await;
         slot.map_err(|exhausted| self.no_slot(exhausted))
     }
 

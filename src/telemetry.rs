@@ -17,6 +17,8 @@ const CONNECTIONS: &str = "optimize_export_http_connections";
 const EXPORTS: &str = "optimize_export_exports_total";
 const EXPORTS_UNDER_WAY: &str = "optimize_export_exports_under_way";
 const STREAMS_UNDER_WAY: &str = "optimize_export_streams_under_way";
+const EXPORTS_WAITING: &str = "optimize_export_exports_waiting";
+const STREAMS_WAITING: &str = "optimize_export_streams_waiting";
 const ROWS: &str = "optimize_export_rows_total";
 const BYTES: &str = "optimize_export_bytes_total";
 const SCROLLS: &str = "optimize_export_scrolls_total";
@@ -84,6 +86,14 @@ fn describe() {
     describe_gauge!(
         STREAMS_UNDER_WAY,
         "Whole reports that hold a slot of --max-concurrent-streams"
+    );
+    describe_gauge!(
+        EXPORTS_WAITING,
+        "Exports that wait for a slot of --max-concurrent-exports"
+    );
+    describe_gauge!(
+        STREAMS_WAITING,
+        "Whole reports that wait for a slot of --max-concurrent-streams"
     );
     describe_counter!(
         ROWS,
@@ -182,6 +192,16 @@ pub fn exports_under_way(exports: usize) {
 /// So many whole reports are under way.
 pub fn streams_under_way(streams: usize) {
     gauge!(STREAMS_UNDER_WAY).set(as_float(streams as u64));
+}
+
+/// So many exports wait for a slot.
+pub fn exports_waiting(exports: usize) {
+    gauge!(EXPORTS_WAITING).set(as_float(exports as u64));
+}
+
+/// So many whole reports wait for a slot.
+pub fn streams_waiting(streams: usize) {
+    gauge!(STREAMS_WAITING).set(as_float(streams as u64));
 }
 
 /// What happened to a scroll.

@@ -272,7 +272,7 @@ mod tests {
     use futures_util::StreamExt;
 
     use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry, ScrollSigner};
-    use super::super::slots::ExportSlots;
+    use super::super::slots::tests::slots;
     use super::*;
     use crate::auth::Client;
     use crate::elasticsearch::pages::StepHead;
@@ -379,11 +379,11 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let slots = ExportSlots::new(1, 1, |_| {});
+        let slots = slots(1, 1);
         let registry = Arc::new(ScrollRegistry::default());
         let delivery = Delivery {
             leases: vec![lease(&registry)],
-            slot: slots.take(&Client::named("c")).ok(),
+            slot: slots.take(&Client::named("c"), Duration::ZERO).await.ok(),
             ..Delivery::default()
         };
         assert_eq!(

@@ -193,7 +193,7 @@ impl Exporter {
         &self,
         request: StreamRequest,
     ) -> Result<(StreamHead, PageBody), ExportError> {
-        let slot = self.stream_slot(&request.audit)?;
+        let slot = self.stream_slot(&request.audit).await?;
         let (this, audit) = (self.clone(), request.audit.clone());
         // A task of its own, as for a page: a scroll that is being opened must be known to somebody.
         let open = async move {
@@ -213,7 +213,7 @@ impl Exporter {
     /// # Errors
     /// As [`Exporter::stream`].
     pub async fn stream_head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
-        let _slot = self.export_slot(&request.audit)?;
+        let _slot = self.export_slot(&request.audit).await?;
         let found = self
             .find_table(&request.report_id, &request.options)
             .await?;
@@ -254,7 +254,7 @@ impl Exporter {
     /// # Errors
     /// As [`Exporter::stream`].
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
-        let _slot = self.export_slot(audit)?;
+        let _slot = self.export_slot(audit).await?;
         let found = self.find_table(report_id, &TableOptions::default()).await?;
         let Some((report, _)) = raw_report(&found.report) else {
             return Err(no_bookmarks());
@@ -275,7 +275,7 @@ impl Exporter {
         report_id: &str,
         options: &TableOptions,
     ) -> Result<TableSchema, ExportError> {
-        let _slot = self.export_slot(audit)?;
+        let _slot = self.export_slot(audit).await?;
         let found = self.find_table(report_id, options).await?;
         let now = dates::now();
         let (all, configuration) = match raw_report(&found.report) {
@@ -300,8 +300,10 @@ impl Exporter {
         })
     }
 
-    fn stream_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
-        self.0.stream_slots.take(audit.client()).map_err(|_| {
+    async fn stream_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
+        let patience = self.0.settings.queue_timeout;
+        let slot = self.0.stream_slots.take(audit.client(), patience).await;
+        slot.map_err(|_| {
             let error = ExportError::Busy {
                 reason: format!(
                     "this service already streams {} reports (--max-concurrent-streams)",

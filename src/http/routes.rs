@@ -82,7 +82,10 @@ pub fn routes(
         .then(
             move |client, resource: Resource, method: Method, query: String, headers: HeaderMap| {
                 let api = Arc::clone(&api);
-                async move { answer(&api, client, &resource, &method, &query, &headers).await }
+                // On the heap: each connection has room for what it may come to wait for, idle ones too.
+                Box::pin(
+                    async move { answer(&api, client, &resource, &method, &query, &headers).await },
+                )
             },
         )
         .map(|response| with_route(response, "export"));

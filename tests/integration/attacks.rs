@@ -438,7 +438,14 @@ fn with_many_flow_nodes() -> Optimize {
 #[test]
 fn a_whole_answer_that_nobody_reads_was_not_delivered() {
     let optimize = with_many_flow_nodes();
-    let flags = ["--stall-timeout", "2", "--max-concurrent-exports", "1"];
+    let flags = [
+        "--stall-timeout",
+        "2",
+        "--max-concurrent-exports",
+        "1",
+        "--queue-timeout",
+        "0",
+    ];
     let service = optimize.serve_with(&flags);
     let target = "/api/public/export/report/counts/result/json?limit=10&paginationTimeout=60";
     let (mut stalled, _) = service.begin(target, 1_000);

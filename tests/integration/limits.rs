@@ -42,6 +42,8 @@ fn one_client_can_not_keep_out_the_others() {
         &path,
         "--max-concurrent-exports-per-client",
         "1",
+        "--queue-timeout",
+        "0",
     ];
     let service = Service::start_with_tokens_of(&optimize.url, &optimize.prefix, &flags);
 

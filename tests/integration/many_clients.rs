@@ -63,7 +63,7 @@ fn more_exports_than_allowed_are_told_to_come_again() {
         (0..400).map(|n| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide})));
     optimize.store_instances("order", instances);
     optimize.store_report(raw_report("r", "order", json!({})));
-    let service = optimize.serve_with(&["--max-concurrent-exports", "1"]);
+    let service = optimize.serve_with(&["--max-concurrent-exports", "1", "--queue-timeout", "1"]);
     let target = "/api/public/export/report/r/result/json?limit=400&paginationTimeout=60";
     let (mut slow, _) = service.begin(target, 100);
     let answer = service.first_page("r", 1);
@@ -76,4 +76,24 @@ fn more_exports_than_allowed_are_told_to_come_again() {
     std::io::copy(&mut slow, &mut std::io::sink()).unwrap();
     service.wait_for_log("export delivered");
     assert_eq!(service.first_page("r", 1).status, 200);
+}
+
+#[test]
+fn who_comes_too_many_waits_for_a_turn() {
+    let optimize = Optimize::install();
+    let wide = "x".repeat(20_000);
+    let instances =
+        (0..100).map(|n| instance("order", &format!("i-{n:03}"), json!({"businessKey": wide})));
+    optimize.store_instances("order", instances);
+    optimize.store_report(raw_report("r", "order", json!({})));
+    let service = optimize.serve_with(&["--max-concurrent-exports", "2"]);
+    let ids: Vec<_> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..64).map(|_| scope.spawn(|| service.ids("r"))).collect();
+        let ids = clients.into_iter().map(|client| client.join().unwrap());
+        ids.collect()
+    });
+    assert!(ids.iter().all(|ids| ids.len() == 100));
+    service.wait_for_metric("optimize_export_exports_waiting 0");
+    service.wait_for_metric("optimize_export_exports_under_way 0");
+    assert!(!service.log().contains("export refused"));
 }

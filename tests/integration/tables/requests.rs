@@ -276,7 +276,7 @@ fn streams_have_a_limit_of_their_own() {
     });
     optimize.store_instances("order", large);
     optimize.store_report(raw_report("r", "order", json!({})));
-    let service = optimize.serve_with(&["--max-concurrent-streams", "1"]);
+    let service = optimize.serve_with(&["--max-concurrent-streams", "1", "--queue-timeout", "0"]);
     let (held, _) = service.begin("/api/public/export/report/r/result/csv", 1_000);
     let (status, code, detail) = table(&service, "r", "csv", "").error();
     assert_eq!((status, code.as_str()), (429, "tooManyRequestsError"));
