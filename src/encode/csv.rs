@@ -353,7 +353,11 @@ mod tests {
                 delimiter,
                 ..CsvOptions::default()
             };
-            let csv = csv(&columns(&["a", "b", "c"]), options, &[row.clone()]);
+            let csv = csv(
+                &columns(&["a", "b", "c"]),
+                options,
+                std::slice::from_ref(&row),
+            );
             assert_eq!(csv.split("\r\n").nth(1), Some(line));
         }
     }

@@ -6,8 +6,8 @@
 //! one encoder at a time, however many columns there are, and what is held are the values of one row group.
 //!
 //! The footer grows with the number of row groups, which no writer of Parquet can avoid: half a kilobyte for each column of each
-//! row group, in memory until the end. The index of pages, which would grow
-//! with it, is left out: a row group is small enough to be found by its own statistics.
+//! row group, in memory until the end. The index of pages, which would grow with it, is left out: a row group is small enough
+//! to be found by its own statistics.
 
 use std::collections::HashMap;
 use std::io::{self, Sink};
