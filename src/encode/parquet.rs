@@ -1,9 +1,9 @@
 //! Parquet: row groups that leave as soon as they are full, and a footer that says where they are.
 //!
 //! A row group is gathered as Arrow has it, and then encoded column by column. The library's own way is to encode all columns
-//! at the same time; but a column that is being encoded keeps some 0.2 MB for Zstandard and its dictionary, so that a table of
-//! 300 columns took 60 MB before it had rows worth a row group, and its row groups became tiny. Column by column there is
-//! one encoder at a time, however many columns there are, and what is held are the values of one row group.
+//! at the same time, each with its own compressor and dictionary. With 300 columns of text, and a row group closed at 16 MiB
+//! by the library's estimate, the process grew by 83 MB all the same, and a row group had 1,700 rows (measured in a debug
+//! build). Column by column there is one encoder at a time, however many columns there are.
 //!
 //! The footer grows with the number of row groups, which no writer of Parquet can avoid: half a kilobyte for each column of each
 //! row group, in memory until the end. The index of pages, which would grow with it, is left out: a row group is small enough
@@ -29,8 +29,8 @@ use crate::table::schema::Schema;
 use crate::table::value::Value;
 
 /// Bytes of values that make a row group; the last batch may come on top. Readers like larger ones, but a stream has 96 MiB for
-/// everything, and the bytes of a row group are made while its values are there: with 300 columns of text that hardly
-/// compresses the whole process grew by 57 MB (measured in a debug build).
+/// everything, and the bytes of a row group are made while its values are there: with 300 columns of texts and
+/// numbers that hardly compress the whole process grew by 57 MB (measured in a debug build).
 pub const GROUP_BYTES: usize = 20 * 1024 * 1024;
 /// Zstandard's own choice. There is one compressor at a time, so that its memory does not matter.
 const ZSTD_LEVEL: i32 = 3;
