@@ -102,6 +102,22 @@ impl Server {
         self.is_opensearch()
     }
 
+    /// Whether it calls the steps of a scroll terminated early that is sorted by `_doc`: Elasticsearch 7 goes on behind the last
+    /// document of the step before, and says so in every further one (tried with 7.17.8).
+    pub fn calls_unsorted_steps_terminated(&self) -> bool {
+        self.is_elasticsearch_7()
+    }
+
+    /// Whether `preference` takes a token behind a choice of shards: `_shards:0|token`. Elasticsearch 7 and OpenSearch refuse
+    /// that (tried with 7.17.8 and 2.19.6).
+    pub fn takes_tokens_for_shards(&self) -> bool {
+        !self.is_opensearch() && !self.is_elasticsearch_7()
+    }
+
+    fn is_elasticsearch_7(&self) -> bool {
+        self.distribution == Distribution::Elasticsearch && self.version.starts_with("7.")
+    }
+
     /// The compression of percentiles; `None` for the server's default. Optimize's numbers depend on it.
     pub fn percentile_compression(&self) -> Option<u32> {
         self.is_opensearch().then_some(OPENSEARCH_COMPRESSION)

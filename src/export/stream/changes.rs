@@ -2,12 +2,14 @@
 //!
 //! The same copies of the shards answer both, so that a bookmark is never ahead of what a scroll sees: Elasticsearch takes
 //! `_shards:n|token` and chooses the copy by the token, also where the choice of shards is left out. OpenSearch 2.19 refuses a
-//! token there and takes `_primary`, which newer releases of Elasticsearch refuse. Both tried.
+//! token there and takes `_primary`, which Elasticsearch refuses. Elasticsearch 7 refuses both: with one shard an index, as
+//! Optimize makes them, a token without a choice of shards does the same, and with more the overlap has to do. All tried.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::elasticsearch::server::Server;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::export::raw_report::RawReport;
 use crate::export::{ExportError, Exporter, ask_scope};
@@ -26,22 +28,48 @@ const MAX_NAMES_BYTES: usize = 3_000;
 #[derive(Debug, Clone)]
 pub(super) struct Copies {
     token: String,
-    are_primary: bool,
+    choice: Choice,
+}
+
+/// How a server lets copies be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// By a token, also those of one shard.
+    Token,
+    /// The primary ones.
+    Primary,
+    /// By a token, where no shard is chosen.
+    TokenOfAll,
+}
+
+impl Choice {
+    fn of(server: &Server) -> Self {
+        if server.takes_tokens_for_shards() {
+            Self::Token
+        } else if server.is_opensearch() {
+            Self::Primary
+        } else {
+            Self::TokenOfAll
+        }
+    }
 }
 
 impl Copies {
     /// The `preference` for all shards.
     fn of_all(&self) -> String {
-        if self.are_primary {
-            "_primary".to_owned()
-        } else {
-            self.token.clone()
+        match self.choice {
+            Choice::Primary => "_primary".to_owned(),
+            Choice::Token | Choice::TokenOfAll => self.token.clone(),
         }
     }
 
-    /// The `preference` for one shard of each index.
-    fn of_shard(&self, number: usize) -> String {
-        format!("_shards:{number}|{}", self.of_all())
+    /// The `preference` for one shard of each index, of which the largest has so many.
+    fn of_shard(&self, number: usize, most_shards: usize) -> String {
+        match self.choice {
+            _ if most_shards <= 1 => self.of_all(),
+            Choice::TokenOfAll => format!("_shards:{number}"),
+            Choice::Token | Choice::Primary => format!("_shards:{number}|{}", self.of_all()),
+        }
     }
 }
 
@@ -96,10 +124,11 @@ impl Position {
         let changed = self
             .marks
             .changed_since(&before.marks, &self.indices, overlap);
+        let most_shards = changes::most_shards(&self.indices);
         let part = |shards: ChangedShards| {
             let bytes: usize = shards.indices.iter().map(|name| name.len() + 1).sum();
             Part {
-                preference: Some(self.copies.of_shard(shards.number)),
+                preference: Some(self.copies.of_shard(shards.number, most_shards)),
                 indices: (bytes <= MAX_NAMES_BYTES).then_some(shards.indices),
                 clause: Some(shards.query),
             }
@@ -126,11 +155,12 @@ impl Exporter {
             })?;
             let copies = Copies {
                 token: uuid::Uuid::new_v4().simple().to_string(),
-                are_primary: elasticsearch.server().await?.is_opensearch(),
+                choice: Choice::of(&elasticsearch.server().await?),
             };
             let mut answers: Vec<Answer> = Vec::new();
-            for number in 0..changes::most_shards(&indices) {
-                let preference = copies.of_shard(number);
+            let most_shards = changes::most_shards(&indices);
+            for number in 0..most_shards {
+                let preference = copies.of_shard(number, most_shards);
                 let request = changes::request();
                 answers.push(
                     elasticsearch
@@ -160,7 +190,7 @@ impl Exporter {
             marks: Marks::default(),
             copies: Copies {
                 token: String::new(),
-                are_primary: false,
+                choice: Choice::TokenOfAll,
             },
             rows: self.decides_rows(report, scope),
         }

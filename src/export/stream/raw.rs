@@ -265,10 +265,13 @@ impl Exporter {
             step,
             now: now.as_millisecond(),
         }));
-        let sort = match request.options.order {
-            RowOrder::Report if request.options.since.is_none() => report.sort(contents.now),
-            // What has changed comes shard by shard.
-            RowOrder::Report | RowOrder::Any => json!(["_doc"]),
+        // What has changed comes shard by shard.
+        let is_any = request.options.order == RowOrder::Any || request.options.since.is_some();
+        let server = self.0.elasticsearch.server().await?;
+        let sort = if is_any && !server.calls_unsorted_steps_terminated() {
+            json!(["_doc"])
+        } else {
+            report.sort(contents.now)
         };
         let opening = Opening {
             scope: scope.clone(),
