@@ -1,0 +1,1 @@
+//! The snippets of `docs/recipes`, run as they stand there.
