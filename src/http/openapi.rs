@@ -214,8 +214,9 @@ fn export_report() {}
 
 /// Export a whole report as a table
 ///
-/// All rows in one answer, in a format that tools read. A body that ends properly is complete: whatever goes wrong after its
-/// first byte breaks the connection. `HEAD` answers with the same headers and opens no scroll.
+/// All rows in one answer, in a format that tools read; this page offers it as a file. A body that ends properly is complete: whatever
+/// goes wrong after its first byte breaks the connection. `HEAD` answers with the same headers and opens no scroll.
+/// `csv` and `ndjson` are compressed for clients that send `Accept-Encoding: zstd` or `gzip`.
 #[utoipa::path(
     get,
     path = "/api/public/export/report/{reportId}/result/{format}",
@@ -228,17 +229,17 @@ fn export_report() {}
         ("table" = Option<TableName>, Query, description = "Raw data of processes has `instances`, `flowNodes`, `variables` and \
             `incidents`, raw data of decisions `instances`, `inputs` and `outputs`, every other report `result`; the first one is \
             the default"),
-        ("columns" = Option<String>, Query, example = "processInstanceId,variable:*",
-            description = "Names of columns, or `prefix*`, separated by commas (`\\,` for a comma in a name), in the order wanted; \
-            `stored` for the columns that were chosen in Optimize. All columns by default"),
+        // No examples for what may be left away: the page would fill them in, and a click would give a part of the table.
+        ("columns" = Option<String>, Query,
+            description = "Names of columns, or `prefix*`, separated by commas (`\\,` for a comma in a name), in the order wanted, \
+            such as `processInstanceId,variable:*`; `stored` for the columns that were chosen in Optimize. All columns by default"),
         ("order" = Option<RowOrderName>, Query, description = "`report` for the order of the report, `any` for whatever is fastest"),
-        ("delimiter" = Option<String>, Query, description = "csv: one character between cells; a comma by default", example = ";"),
+        ("delimiter" = Option<String>, Query, description = "csv: one character between cells, such as `;`; a comma by default"),
         ("bom" = Option<bool>, Query, description = "csv: a byte order mark in front, for Excel"),
         ("formulas" = Option<FormulasName>, Query,
             description = "csv: `text` puts an apostrophe before a text that a spreadsheet would take for a formula"),
         ("X-Optimize-Client-Timezone" = Option<String>, Header,
             description = "Zone that dates are converted to, such as Europe/Berlin; one that is not known is ignored"),
-        ("Accept-Encoding" = Option<String>, Header, description = "csv and ndjson: `zstd` or `gzip`"),
     ),
     responses(
         (status = 200, description = "The table", content(
@@ -713,6 +714,20 @@ mod tests {
         );
         assert_eq!(document["servers"][0]["url"], "/optimize");
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn the_page_asks_for_a_whole_table_unless_it_is_told_otherwise() {
+        let document = serde_json::to_value(document("")).unwrap();
+        let path = "/api/public/export/report/{reportId}/result/{format}";
+        let parameters = document["paths"][path]["get"]["parameters"].as_array();
+        let filled_in: Vec<&str> = parameters
+            .unwrap()
+            .iter()
+            .filter(|parameter| !parameter["example"].is_null())
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(filled_in, ["reportId", "format"]);
     }
 
     #[test]

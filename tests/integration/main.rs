@@ -33,6 +33,7 @@ mod paging;
 mod parameters;
 mod plans;
 mod raw_rows;
+mod readers;
 mod report_list;
 mod reports;
 mod scrolls;

@@ -1,10 +1,10 @@
 //! The few blocking requests that tests, sample data and demo send to Elasticsearch.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::Request;
+use ureq::http::{Request, Response};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::certificates::Certified;
@@ -184,6 +184,19 @@ impl Client {
         )
     }
 
+    /// `GET path` with a bearer token; writes the body as it arrives, and gives back its bytes. A body that breaks off is an error.
+    pub fn download(&self, path: &str, token: &str, into: &mut impl Write) -> Result<u64, Error> {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        let mut response = self.respond("GET", path, &headers, None)?;
+        if !response.status().is_success() {
+            let answer = self.read("GET", path, response)?;
+            return Err(answer.refusal());
+        }
+        io::copy(&mut response.body_mut().as_reader(), into)
+            .map_err(|error| self.no_answer("GET", path, error.to_string()))
+    }
+
     fn send(
         &self,
         method: &'static str,
@@ -191,18 +204,25 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Result<Answer, Error> {
-        let url = format!("{}{path}", self.url);
-        let no_answer = |reason: String| Error::NoAnswer {
-            method,
-            url: without_credentials(&url),
-            reason,
-        };
+        let response = self.respond(method, path, headers, body)?;
+        self.read(method, path, response)
+    }
 
-        let mut request = Request::builder().method(method).uri(&url);
+    fn respond(
+        &self,
+        method: &'static str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Response<ureq::Body>, Error> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let sent = match body {
+        let no_answer = |reason: String| self.no_answer(method, path, reason);
+        match body {
             Some(body) => request
                 .body(body)
                 .map_err(|error| no_answer(error.to_string()))
@@ -219,16 +239,23 @@ impl Client {
                         .run(request)
                         .map_err(|error| no_answer(error.to_string()))
                 }),
-        };
-        let mut response = sent?;
+        }
+    }
 
+    /// The whole answer, held in memory.
+    fn read(
+        &self,
+        method: &'static str,
+        path: &str,
+        mut response: Response<ureq::Body>,
+    ) -> Result<Answer, Error> {
         let mut bytes = Vec::new();
         response
             .body_mut()
             .as_reader()
             .take(LARGEST_ANSWER)
             .read_to_end(&mut bytes)
-            .map_err(|error| no_answer(error.to_string()))?;
+            .map_err(|error| self.no_answer(method, path, error.to_string()))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
         Ok(Answer {
@@ -236,8 +263,16 @@ impl Client {
             body,
             text,
             method,
-            url: without_credentials(&url),
+            url: without_credentials(&format!("{}{path}", self.url)),
         })
+    }
+
+    fn no_answer(&self, method: &'static str, path: &str, reason: String) -> Error {
+        Error::NoAnswer {
+            method,
+            url: without_credentials(&format!("{}{path}", self.url)),
+            reason,
+        }
     }
 }
 
@@ -262,17 +297,21 @@ impl Answer {
         if self.is_success() {
             return Ok(self.body);
         }
+        Err(self.refusal())
+    }
+
+    fn refusal(self) -> Error {
         // Elasticsearch's place for the reason, then the service's.
         let reason = ["/error/reason", "/detailedMessage"]
             .iter()
             .find_map(|place| self.body.pointer(place)?.as_str());
         let reason = reason.map_or_else(|| self.body.to_string(), ToOwned::to_owned);
-        Err(Error::Refused {
+        Error::Refused {
             method: self.method,
             url: self.url,
             status: self.status,
             reason,
-        })
+        }
     }
 }
 

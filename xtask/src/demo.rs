@@ -1,4 +1,5 @@
-//! The main job of the service, shown to a human: reports exported page by page from a real Elasticsearch with sample data.
+//! The main job of the service, shown to a human: reports exported page by page, and as one file, from a real Elasticsearch with
+//! sample data.
 
 mod show;
 
@@ -51,6 +52,7 @@ struct Demo {
     // Fields are dropped in this order: the service ends before its indices are deleted.
     service: Service,
     sample: OwnSample,
+    files: tempfile::TempDir,
 }
 
 impl Demo {
@@ -75,17 +77,26 @@ impl Demo {
         })?;
         println!("answers at {}", style(&service.url).bold());
         println!("logs to    {}", service.log().display());
-        Ok(Self { service, sample })
+        let files = tempfile::Builder::new()
+            .prefix("optimize-export-demo-")
+            .tempdir()
+            .context("can't make a folder for files")?;
+        Ok(Self {
+            service,
+            sample,
+            files,
+        })
     }
 
     fn show(&self) -> anyhow::Result<()> {
         let client = self.service.client();
-        let steps: [(&str, show::Step); 6] = [
+        let steps: [(&str, show::Step); 7] = [
             ("Stored reports", show::stored_reports),
             ("A raw data report, page by page", show::pages),
             ("A report with one number", show::number),
             ("A grouped report", show::groups),
             ("A report on decisions", show::decisions),
+            ("A whole report as one file", show::file),
             ("Try it yourself", show::commands),
         ];
         for (title, step) in steps {
@@ -95,6 +106,7 @@ impl Demo {
                 client: &client,
                 service: &self.service,
                 installation: &self.sample.0,
+                files: self.files.path(),
             })?;
         }
         Ok(())
@@ -122,7 +134,8 @@ impl Demo {
         self.service.stop()?;
         println!("The service is stopped");
         let removed = self.sample.remove()?;
-        println!("{removed} indices are deleted");
+        self.files.close().context("can't delete the files")?;
+        println!("{removed} indices are deleted, and the file");
         Ok(())
     }
 }

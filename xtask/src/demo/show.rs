@@ -1,10 +1,13 @@
 //! What the demo shows, step by step. Each step checks what it shows.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use console::style;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -27,6 +30,8 @@ pub(super) struct Context<'a> {
     pub client: &'a Client,
     pub service: &'a Service,
     pub installation: &'a Installation,
+    /// A folder for files.
+    pub files: &'a Path,
 }
 
 /// One step.
@@ -272,6 +277,55 @@ fn bar_length(value: f64, largest: f64) -> usize {
     (value / largest * BAR_WIDTH).round().clamp(0.0, BAR_WIDTH) as usize
 }
 
+/// Exports the report that was paged before in one request, as a Parquet file, and reads that back.
+pub(super) fn file(context: &Context<'_>) -> anyhow::Result<()> {
+    let path = context.files.join(format!("{PAGED_REPORT}.parquet"));
+    let mut file = File::create_new(&path).context("can't write the file")?;
+    let began = Instant::now();
+    let target = format!("/api/public/export/report/{PAGED_REPORT}/result/parquet");
+    let exported = context.client.download(&target, TOKEN, &mut file);
+    let bytes = exported.with_context(|| {
+        format!(
+            "the export of {PAGED_REPORT} as a file failed\n{}",
+            context.service.last_log_lines()
+        )
+    })?;
+    println!(
+        "{} as Parquet, in one request\n",
+        style(PAGED_REPORT).cyan()
+    );
+    println!(
+        "{}   {} kB, {} ms",
+        style(path.display()).bold(),
+        bytes.div_ceil(1_000),
+        began.elapsed().as_millis()
+    );
+
+    let reader = SerializedFileReader::new(File::open(&path)?).context("the file is no Parquet")?;
+    let metadata = reader.metadata().file_metadata();
+    let stored = count_in_elasticsearch(context)?;
+    ensure!(
+        u64::try_from(metadata.num_rows()).ok() == Some(stored),
+        "the file has {} rows, but {stored} process instances are stored",
+        metadata.num_rows()
+    );
+    println!(
+        "{} {stored} rows, {} columns with types\n",
+        style("✓").green(),
+        metadata.schema_descr().num_columns()
+    );
+    println!(
+        "{}",
+        style("# open it with one of these, while the demo runs").dim()
+    );
+    let path = path.display();
+    println!("duckdb -c \"SELECT * FROM '{path}' LIMIT 5\"");
+    for package in ["polars", "pandas"] {
+        println!("python3 -c \"import {package}; print({package}.read_parquet('{path}'))\"");
+    }
+    Ok(())
+}
+
 /// Prints commands to try.
 pub(super) fn commands(context: &Context<'_>) -> anyhow::Result<()> {
     let url = &context.service.url;
@@ -290,6 +344,10 @@ pub(super) fn commands(context: &Context<'_>) -> anyhow::Result<()> {
     curl("decision instances", "raw-discounts", 2);
     curl("a map", "invoices-user-tasks-by-assignee", 100);
     curl("a hyper map", "orders-by-month-and-customer-type", 100);
+    println!("{}", style("# the events of all orders, as a table").dim());
+    println!(
+        "curl -sH 'Authorization: Bearer {TOKEN}' '{url}/api/public/export/report/{PAGED_REPORT}/result/csv?table=flowNodes'\n"
+    );
     println!("{}", style("# what happens without a token").dim());
     println!("curl -i '{url}{}'", path_of(PAGED_REPORT, 2));
     Ok(())
