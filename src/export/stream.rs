@@ -4,7 +4,8 @@
 //! cleared when the last row has been read or something goes wrong. What aggregates is evaluated for each measure and written
 //! row by row. Either way a body that ends properly is complete, and one that is not breaks off.
 //!
-//! Rows are encoded and compressed on a thread for blocking work, so that no connection waits for it (`Stream::start`).
+//! A row of text takes some microseconds and is written where the answer of Elasticsearch arrives, as in a page. What encodes
+//! whole batches or compresses works on a thread for blocking work, so that no connection waits for it (`Stream::start`).
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -180,6 +181,8 @@ struct Stream {
     report_id: String,
     audit: Audit,
     slot: Slot,
+    /// Whether it encodes batches of rows.
+    batches_rows: bool,
     compression: Option<Compression>,
     rows: Rows,
 }
@@ -426,6 +429,7 @@ impl Exporter {
             report_id: request.report_id,
             audit: request.audit,
             slot,
+            batches_rows: request.format.batches_rows(),
             compression: request.compression,
             rows,
         };
@@ -605,26 +609,30 @@ impl Stream {
     fn start(self) -> PageBody {
         let parts = Arc::clone(&self.exporter.0);
         let (body_writer, body) = body::channel(parts.settings.stall_timeout);
-        let span = tracing::Span::current();
-        let handle = Handle::current();
-        (parts.tasks).spawn_blocking(move || {
-            let _span = span.enter();
-            self.write(body_writer, &handle);
-        });
+        let works_long = self.batches_rows || self.compression.is_some();
+        let write = self.write(body_writer).in_current_span();
+        if works_long {
+            let handle = Handle::current();
+            (parts.tasks).spawn_blocking(move || handle.block_on(write));
+        } else {
+            // Each part of an answer would wake another thread otherwise: three times the switches between threads.
+            parts.tasks.spawn(write);
+        }
         body
     }
 
     /// Writes the stream, and tells what became of it.
-    fn write(self, body: BodyWriter, handle: &Handle) {
+    async fn write(self, body: BodyWriter) {
         let Self {
             exporter,
             report_id,
             audit,
             slot,
+            batches_rows: _,
             compression,
             rows,
         } = self;
-        let written = handle.block_on(async {
+        let written = async {
             let mut writer = StreamWriter::new(body, compression)?;
             let rows = match rows {
                 Rows::Raw(stream) => stream.write(&exporter, &report_id, &mut writer).await?,
@@ -645,8 +653,8 @@ impl Stream {
                 ..Delivery::default()
             };
             Ok((rows, writer.finish(delivery).await?))
-        });
-        match written {
+        };
+        match written.await {
             Ok((rows, bytes)) => audit.delivered(rows, bytes),
             Err(Broken::Write(WriteError::Interrupted(interrupted))) => {
                 audit.interrupted(&interrupted.to_string());

@@ -24,11 +24,6 @@ impl JsonText {
         &self.bytes
     }
 
-    /// Makes it empty, and keeps its room.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-    }
-
     /// How long it is, in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()

@@ -11,6 +11,7 @@ mod peers;
 mod plot;
 mod readers;
 mod statistics;
+mod streams;
 mod table;
 mod usage;
 
@@ -29,6 +30,7 @@ use aggregated::Cost;
 use contest::{Contest, Contestant, Results, Subject};
 use data::Data;
 use peers::Peer;
+pub use streams::Stream;
 
 /// What to measure.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,6 +47,12 @@ pub struct Options {
     /// How many clients read at the same time.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 32])]
     pub clients: Vec<u32>,
+    /// Whole reports in one request that are measured too, with one client beside the pages of 1,000 process instances; none
+    /// where nothing is named.
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_values_t = [
+        Stream::Ndjson, Stream::Csv, Stream::CsvAny, Stream::Parquet, Stream::ParquetAny,
+    ])]
+    pub streams: Vec<Stream>,
     /// Measure only some of it.
     #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
     pub only: Vec<Part>,
@@ -112,7 +120,7 @@ const MOST_HITS_AT_ONCE: u64 = 40_000;
 
 /// Sizes of the index for the curve.
 const CURVE: [u64; 5] = [10_000, 20_000, 50_000, 100_000, 200_000];
-/// The size of pages for the curve.
+/// The size of pages for the curve, and of the bare scroll that streams are compared with.
 const PAGE_OF_CURVE: u32 = 1_000;
 
 /// Everything that was measured.
@@ -205,7 +213,9 @@ impl Bench<'_> {
                     for &clients in &options.clients {
                         // Services of its own for each, so that none pays for what clients before have left behind.
                         let services = self.start_services()?;
-                        let reading = self.read(subject, page, clients, &services, &peers)?;
+                        let streams = self.start_streams(part, page, clients)?;
+                        let reading =
+                            self.read(subject, page, clients, &services, &streams, &peers)?;
                         report.raw_data.push(reading);
                     }
                 }
@@ -238,7 +248,15 @@ impl Bench<'_> {
                 bench.data.fill(instances)?;
                 // A process of its own for each size, so that its peak memory is that of this size.
                 let services = bench.start_services()?;
-                let reading = bench.read(&PROCESS_INSTANCES, PAGE_OF_CURVE, 1, &services, &[])?;
+                let streams = bench.start_streams(Part::Processes, PAGE_OF_CURVE, 1)?;
+                let reading = bench.read(
+                    &PROCESS_INSTANCES,
+                    PAGE_OF_CURVE,
+                    1,
+                    &services,
+                    &streams,
+                    &[],
+                )?;
                 report.curve.push(reading);
             }
         }
@@ -281,12 +299,31 @@ impl Bench<'_> {
             .collect()
     }
 
+    /// A service for each stream, since none shall pay for what another one has left behind.
+    fn start_streams(
+        &self,
+        part: Part,
+        page: u32,
+        clients: u32,
+    ) -> anyhow::Result<Vec<(Stream, Service)>> {
+        if part != Part::Processes || page != PAGE_OF_CURVE || clients != 1 {
+            return Ok(Vec::new());
+        }
+        let streams = self.options.streams.iter().copied();
+        let of_programs =
+            streams.flat_map(|stream| self.programs.iter().map(move |program| (stream, program)));
+        of_programs
+            .map(|(stream, program)| Ok((stream, self.start(program, &[])?)))
+            .collect()
+    }
+
     fn read(
         &self,
         subject: &Subject,
         page: u32,
         clients: u32,
         services: &[Service],
+        streams: &[(Stream, Service)],
         peers: &[Peer],
     ) -> anyhow::Result<Reading> {
         let mut contestants = Vec::new();
@@ -296,6 +333,8 @@ impl Bench<'_> {
             println!("\nNo bare scroll here: Elasticsearch would run out of memory");
         }
         contestants.extend(services.iter().map(Contestant::Service));
+        let streams = streams.iter();
+        contestants.extend(streams.map(|(stream, service)| Contestant::Stream(*stream, service)));
         if clients == 1 {
             contestants.extend(peers.iter().map(Contestant::Peer));
         }

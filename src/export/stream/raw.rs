@@ -443,10 +443,7 @@ impl RawStream {
             Encoding::Objects(columns) => {
                 let time_zone = self.time_zone.as_ref();
                 let rows = exporter.rows(&columns, self.now, time_zone);
-                let mut hits = Objects {
-                    rows,
-                    text: JsonText::default(),
-                };
+                let mut hits = Objects { rows };
                 read_source(exporter, report_id, source, &mut hits, writer).await
             }
             Encoding::Cells {
@@ -492,7 +489,6 @@ trait Hits {
 /// The objects of `json`, one a line.
 struct Objects<'a> {
     rows: rows::Rows<'a>,
-    text: JsonText,
 }
 
 impl Hits for Objects<'_> {
@@ -503,10 +499,11 @@ impl Hits for Objects<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
         let (instance, length) = self.rows.read(text, name)?;
-        self.text.clear();
-        self.rows.write(&instance, &mut self.text).await?;
-        out.extend_from_slice(self.text.as_bytes());
-        out.push(b'\n');
+        // What was written before goes with it: where this fails, nothing more is handed on.
+        let mut json = JsonText::from(std::mem::take(out));
+        self.rows.write(&instance, &mut json).await?;
+        json.raw("\n");
+        *out = json.into_bytes();
         Ok((length, 1))
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::peers::Peer;
 use super::readers::{Reader, Reading};
+use super::streams::Stream;
 use super::usage;
 use crate::indices::{Index, Installation};
 use crate::service::Service;
@@ -31,6 +32,8 @@ pub(super) enum Contestant<'a> {
     BareScroll,
     /// A build of the service.
     Service(&'a Service),
+    /// A build of the service that sends everything in one answer.
+    Stream(Stream, &'a Service),
     /// What one would run instead; it reads alone.
     Peer(&'a Peer),
 }
@@ -40,6 +43,7 @@ impl Contestant<'_> {
         match self {
             Self::BareScroll => "bare scroll".to_owned(),
             Self::Service(service) => service.name().to_owned(),
+            Self::Stream(stream, service) => format!("{} {stream}", service.name()),
             Self::Peer(peer) => peer.name().to_owned(),
         }
     }
@@ -47,7 +51,7 @@ impl Contestant<'_> {
     fn process(&self) -> Option<u32> {
         match self {
             Self::BareScroll | Self::Peer(_) => None,
-            Self::Service(service) => service.process_id().ok(),
+            Self::Service(service) | Self::Stream(_, service) => service.process_id().ok(),
         }
     }
 }
@@ -268,6 +272,9 @@ impl Contest<'_> {
                     Reader::new(self.elasticsearch_url)?.clear_scroll(&id)?;
                 }
                 Ok(reading)
+            }
+            Contestant::Stream(stream, service) => {
+                Reader::new(&service.url)?.stream(subject.report, *stream)
             }
             Contestant::Peer(_) => Err(anyhow!("a peer reads alone")),
         }

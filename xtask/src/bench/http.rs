@@ -13,6 +13,8 @@ use anyhow::{Context, bail, ensure};
 const HEAD_BYTES: usize = 4 * 1024;
 /// How much of a body's end is kept, to find the number of records in.
 const TAIL_BYTES: usize = 256;
+/// The header that has the number of records of a whole report.
+const TOTAL_RECORDS: &str = "optimize-export-total-records";
 /// How much is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// A server that says nothing for so long is broken.
@@ -28,6 +30,8 @@ pub(super) struct Answer {
     pub bytes: u64,
     /// From the request to the first byte of the body.
     pub first_byte: Duration,
+    /// How many records it has, where its head says so.
+    pub total_records: Option<u64>,
 }
 
 /// One connection, made with the first request.
@@ -85,7 +89,7 @@ impl Connection {
 
     fn answer(&mut self, began: Instant) -> anyhow::Result<Answer> {
         let status = self.line()?;
-        let (mut length, mut is_chunked) = (0, false);
+        let (mut length, mut is_chunked, mut total_records) = (0, false, None);
         loop {
             let line = self.line()?.to_ascii_lowercase();
             match line
@@ -94,6 +98,7 @@ impl Connection {
             {
                 Some(("content-length", value)) => length = value.parse()?,
                 Some(("transfer-encoding", value)) => is_chunked = value == "chunked",
+                Some((TOTAL_RECORDS, value)) => total_records = Some(value.parse()?),
                 _ if line.is_empty() => break,
                 _ => {}
             }
@@ -115,7 +120,7 @@ impl Connection {
         } else {
             self.body(length, &mut body, began)?;
         }
-        let answer = body.answer();
+        let answer = body.answer(total_records);
         if !status.starts_with("HTTP/1.1 2") {
             bail!("{status}: {}", answer.head);
         }
@@ -183,12 +188,13 @@ impl Body {
             .drain(..self.tail.len().saturating_sub(TAIL_BYTES));
     }
 
-    fn answer(self) -> Answer {
+    fn answer(self, total_records: Option<u64>) -> Answer {
         Answer {
             head: String::from_utf8_lossy(&self.head).into_owned(),
             tail: String::from_utf8_lossy(&self.tail).into_owned(),
             bytes: self.bytes,
             first_byte: self.first_byte.unwrap_or_default(),
+            total_records,
         }
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Connection};
+use super::streams::Stream;
 use crate::client::percent_encoded;
 use crate::service::TOKEN;
 
@@ -135,6 +136,19 @@ impl Reader {
             }
         }
         Ok((reading, Some(id)))
+    }
+
+    /// Reads a whole report in one answer. One that ends properly is complete, and its head says how many rows that are.
+    pub fn stream(&mut self, report_id: &str, stream: Stream) -> anyhow::Result<Reading> {
+        let (format, query) = (stream.format(), stream.query());
+        let path = format!("/api/public/export/report/{report_id}/result/{format}{query}");
+        let answer = self.get(&path)?;
+        Ok(Reading {
+            records: (answer.total_records)
+                .context("the answer does not say how many rows it has")?,
+            bytes: answer.bytes,
+            first_byte: answer.first_byte,
+        })
     }
 
     /// Sends a search and gives back how long it took.

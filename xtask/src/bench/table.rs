@@ -7,7 +7,7 @@ use super::statistics::median;
 
 /// Column titles and their widths.
 const COLUMNS: [(&str, usize); 8] = [
-    ("", 24),
+    ("", 28),
     ("records/s", 10),
     ("ratio", 7),
     ("first byte", 11),
