@@ -32,7 +32,7 @@ use writers::{Pace, Writers};
 
 /// The process that all instances are of, and the id of its report.
 const KEY: &str = "chain";
-/// The time that one case takes at the least where changes are seen late, as a multiple of that.
+/// How many refreshes fall into a case at the least.
 const REFRESHES: u32 = 3;
 /// Instances asked for at once when the index itself is read.
 const PAGE: usize = 10_000;
@@ -46,6 +46,9 @@ pub struct Options {
     /// About how many times an instance is created or updated in each case.
     #[arg(long, default_value_t = 100_000)]
     changes: u64,
+    /// How many milliseconds lie between the beginnings of two reads, at the least.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    round_time: u64,
     /// How many writers write at the same time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     writers: u32,
@@ -228,8 +231,9 @@ fn case(
         options.change_overlap,
     )?;
     // Several refreshes have to fall into the time of a case.
-    let least_time = seconds(refresh)? * REFRESHES / options.rounds.max(1);
-    let outcome = chain(&service, &proxy, installation, options, least_time)?;
+    let round_time = seconds(refresh)? * REFRESHES / options.rounds.max(1);
+    let round_time = round_time.max(Duration::from_millis(options.round_time));
+    let outcome = chain(&service, &proxy, installation, options, round_time)?;
     service.stop()?;
     sample.remove()?;
     Ok(outcome)
@@ -248,12 +252,12 @@ fn chain(
     proxy: &Proxy,
     installation: &Installation,
     options: &Options,
-    least_time: Duration,
+    round_time: Duration,
 ) -> anyhow::Result<Outcome> {
     let mut reader = Reader::new(&service.url, KEY);
     let requests_before = proxy.count("");
     let began = Instant::now();
-    let pace = Arc::new(Pace::default());
+    let pace = Arc::new(Pace::new(options.changes, options.rounds, round_time));
     let alias = Index::ProcessInstance { key: KEY }.alias(installation.prefix());
     let writers = Writers::start(installation.client(), &alias, options.writers, &pace);
     let mut outcome = Outcome {
@@ -263,10 +267,10 @@ fn chain(
     let progress = Progress::steps("Reading what changes", options.rounds.into());
     for round in 1..=options.rounds {
         let began = Instant::now();
-        pace.allow(options.changes * u64::from(round) / u64::from(options.rounds));
         count(&mut outcome, reader.read()?);
         progress.set(round.into());
-        thread::sleep(least_time.saturating_sub(began.elapsed()));
+        thread::sleep(round_time.saturating_sub(began.elapsed()));
+        pace.set_over(round);
     }
     outcome.changes = writers.stop()?;
     installation.refresh()?;

@@ -122,10 +122,6 @@ impl Reader {
     }
 
     /// A whole body and its bookmark.
-    #[expect(
-        clippy::type_complexity,
-        reason = "what passes is no error of this command"
-    )]
     fn get(&self, url: &str) -> anyhow::Result<Result<(String, Option<String>), Passing>> {
         let request = self
             .agent

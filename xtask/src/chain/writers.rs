@@ -1,9 +1,9 @@
 //! Writers that create and update instances at the same time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
 use serde_json::{Value, json};
@@ -28,10 +28,14 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Bulks in a row that may fail; a cluster that lost a node needs a while.
 const MAX_FAILURES: u32 = 30_000;
 
-/// How far writers may go.
-#[derive(Debug, Default)]
+/// How far writers may go. What belongs to a round is spread over its time, so that searches come in the middle of bulks.
+#[derive(Debug)]
 pub(super) struct Pace {
-    allowed: AtomicU64,
+    changes: u64,
+    rounds: u32,
+    round_time: Duration,
+    /// The rounds that are over, and when this one began.
+    at: Mutex<(u32, Instant)>,
     given: AtomicU64,
     created: AtomicU64,
     done: AtomicU64,
@@ -39,15 +43,43 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Lets writers make so many changes in all.
-    pub fn allow(&self, changes: u64) {
-        self.allowed.store(changes, Ordering::Release);
+    /// So many changes in so many rounds.
+    pub fn new(changes: u64, rounds: u32, round_time: Duration) -> Self {
+        Self {
+            changes,
+            rounds,
+            round_time,
+            at: Mutex::new((0, Instant::now())),
+            given: AtomicU64::default(),
+            created: AtomicU64::default(),
+            done: AtomicU64::default(),
+            is_over: AtomicBool::default(),
+        }
+    }
+
+    /// Says how many rounds are over.
+    pub fn set_over(&self, rounds: u32) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = (rounds, Instant::now());
+    }
+
+    /// How many changes may be made so far.
+    fn allowed(&self) -> u64 {
+        let (over, began) = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this = began.elapsed().as_secs_f64() / self.round_time.as_secs_f64().max(0.001);
+        let share = (f64::from(over) + of_this.min(1.0)) / f64::from(self.rounds.max(1));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of what there is"
+        )]
+        let allowed = (self.changes as f64 * share.min(1.0)) as u64;
+        allowed
     }
 
     /// The numbers of the next changes; none if they have to wait.
     fn take(&self, wanted: u64) -> Option<u64> {
         let first = self.given.fetch_add(wanted, Ordering::AcqRel);
-        if first < self.allowed.load(Ordering::Acquire) {
+        if first < self.allowed() {
             return Some(first);
         }
         self.given.fetch_sub(wanted, Ordering::AcqRel);
