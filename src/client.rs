@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+pub mod bookmark_file;
 pub mod completeness;
 pub mod format;
 pub mod ids;
@@ -32,6 +33,8 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait between two tries where the service does not say.
 const LONGEST_OWN_WAIT: Duration = Duration::from_secs(30);
+/// The code of an error about a bookmark.
+const BOOKMARK_ERROR: &str = "bookmarkError";
 /// Bytes of a page that are read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -66,6 +69,9 @@ pub enum ClientError {
     /// The service refuses, and would again.
     #[error("the service refuses: {0}")]
     Refused(String),
+    /// The service can't tell what has changed since a bookmark.
+    #[error("the service refuses: {0}")]
+    Bookmark(String),
     /// The service can't be reached, or is too busy, in spite of all tries.
     #[error("the service is not available: {0}")]
     Unavailable(String),
@@ -370,7 +376,11 @@ fn trouble(error: RequestError, is_first: bool) -> Trouble {
             status,
             message,
             retry_after,
+            code,
         } => match status {
+            StatusCode::BAD_REQUEST if code.as_deref() == Some(BOOKMARK_ERROR) => {
+                Trouble::Final(ClientError::Bookmark(message))
+            }
             // A service that can't go on has given the scroll up by then, and says so the next time.
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 passing(message, retry_after, false)
@@ -413,6 +423,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             message: String::new(),
             retry_after: None,
+            code: None,
         };
         match trouble(error, is_first) {
             Trouble::Passing { scroll_is_lost, .. } => Some(scroll_is_lost),

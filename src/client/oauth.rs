@@ -197,6 +197,7 @@ fn refusal(status: StatusCode, response: Response) -> RequestError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             message,
             retry_after,
+            code: None,
         };
     }
     RequestError::NoToken(message)

@@ -80,6 +80,8 @@ pub enum RequestError {
         message: String,
         /// Seconds after which it may be asked again.
         retry_after: Option<u64>,
+        /// The code of the error, for programs.
+        code: Option<String>,
     },
 }
 
@@ -179,10 +181,12 @@ impl Service {
         }
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let (message, code) = error_message(status, response);
         Err(RequestError::Status {
             status,
-            message: error_message(status, response),
+            message,
             retry_after,
+            code,
         })
     }
 
@@ -280,19 +284,26 @@ fn authorization(token: &SecretString) -> Result<HeaderValue, RequestError> {
 struct ErrorBody {
     detailed_message: Option<String>,
     error_message: Option<String>,
+    error_code: Option<String>,
 }
 
-fn error_message(status: StatusCode, response: Response) -> String {
+/// What an error says, and its code.
+fn error_message(status: StatusCode, response: Response) -> (String, Option<String>) {
     let mut body = Vec::new();
     // An error without a readable body still has its status.
     let _ = response.take(MAX_ERROR_BYTES).read_to_end(&mut body);
-    let message = utf16::from_slice(&body)
-        .ok()
-        .and_then(|body: ErrorBody| body.detailed_message.or(body.error_message));
-    match message {
+    let body: Option<ErrorBody> = utf16::from_slice(&body).ok();
+    let (message, code) = body.map_or((None, None), |body| {
+        (
+            body.detailed_message.or(body.error_message),
+            body.error_code,
+        )
+    });
+    let message = match message {
         Some(message) => format!("status {}: {message}", status.as_u16()),
         None => format!("status {status}"),
-    }
+    };
+    (message, code)
 }
 
 /// An error with its causes, without the address that it was about.

@@ -20,6 +20,10 @@ use crate::utf16;
 
 /// Instances of the report, or rows of its result.
 const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total-records");
+/// How far the report had come.
+const BOOKMARK: HeaderName = HeaderName::from_static("optimize-export-bookmark");
+/// Bytes of an answer with a bookmark that are read.
+const MAX_BOOKMARK_BYTES: u64 = 16 * 1024 * 1024;
 /// Encodings that are asked for where they pay.
 const ENCODINGS: &str = "zstd, gzip";
 /// Tables with one row for each of the records that the service counts.
@@ -98,6 +102,27 @@ impl TableParameters {
     }
 }
 
+/// From where on a report is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Since {
+    /// All of it, and nobody wants to go on from there.
+    #[default]
+    Ever,
+    /// All of it, with a bookmark to go on from.
+    Beginning,
+    /// What has changed since a bookmark, with the next one.
+    Bookmark(String),
+}
+
+impl Since {
+    fn bookmark(&self) -> Option<&str> {
+        match self {
+            Self::Ever | Self::Beginning => None,
+            Self::Bookmark(bookmark) => Some(bookmark),
+        }
+    }
+}
+
 /// How a table is read.
 #[derive(Debug, Clone)]
 pub struct TableRequest {
@@ -107,11 +132,24 @@ pub struct TableRequest {
     pub format: TableFormat,
     /// Which part of it.
     pub parameters: TableParameters,
+    /// From where on.
+    pub since: Since,
+    /// Whether the lines of ndjson become an array.
+    pub lines_are_array: bool,
     /// How often it may be started anew.
     pub retries: u32,
 }
 
-/// Writes a table; gives the number of its rows, where they can be counted.
+/// What has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The number of rows, where they can be counted.
+    pub rows: Option<u64>,
+    /// How far the report had come, where that was asked for.
+    pub bookmark: Option<String>,
+}
+
+/// Writes a table.
 ///
 /// # Errors
 /// See [`ClientError`]. A file is not there then.
@@ -121,17 +159,32 @@ pub fn export_table(
     output: &mut WholeFile,
     progress: &mut dyn Progress,
     stop: &Stop,
-) -> Result<Option<u64>, ClientError> {
+) -> Result<Exported, ClientError> {
     let mut tries = Tries::new(request.retries);
+    // One that stands in no header, and was taken before the rows were asked for.
+    let mut long_bookmark = None;
     loop {
         if stop.is_wished() {
             return Err(ClientError::Interrupted);
         }
-        let (reason, retry_after) = match stream(service, request, output, progress, stop) {
-            Ok(rows) => {
+        let tried = stream(service, request, &long_bookmark, output, progress, stop);
+        let (reason, retry_after) = match tried {
+            Ok(Streamed::Whole(exported)) => {
                 output.finish()?;
-                return Ok(rows);
+                return Ok(exported);
             }
+            Ok(Streamed::WithoutBookmark) => match bookmark(service, &request.report_id) {
+                Ok(bookmark) => {
+                    long_bookmark = Some(bookmark);
+                    continue;
+                }
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing {
+                    reason,
+                    retry_after,
+                    ..
+                }) => (reason, retry_after),
+            },
             Err(Trouble::Final(error)) => return Err(error),
             Err(Trouble::Passing {
                 reason,
@@ -154,28 +207,53 @@ pub fn export_table(
     }
 }
 
+/// What became of a try.
+enum Streamed {
+    Whole(Exported),
+    /// A bookmark is wanted, and the answer has none.
+    WithoutBookmark,
+}
+
 /// One try, from the request to the end of the body.
 fn stream(
     service: &Service,
     request: &TableRequest,
+    long_bookmark: &Option<String>,
     output: &mut WholeFile,
     progress: &mut dyn Progress,
     stop: &Stop,
-) -> Result<Option<u64>, Trouble> {
+) -> Result<Streamed, Trouble> {
+    let mut parameters = request.parameters.pairs();
+    if let Some(bookmark) = request.since.bookmark() {
+        parameters.push(("since", bookmark.to_owned()));
+    }
     let response = service
         .table(
             &request.report_id,
             request.format.id(),
-            &request.parameters.pairs(),
+            &parameters,
             request.format.is_text().then_some(ENCODINGS),
         )
         .map_err(|error| trouble(error, true))?;
-    let total = total_records(&response).filter(|_| request.parameters.is_counted());
+    let bookmark = match request.since {
+        Since::Ever => None,
+        Since::Beginning | Since::Bookmark(_) => {
+            let bookmark = long_bookmark.clone().or_else(|| bookmark_header(&response));
+            if bookmark.is_none() {
+                return Ok(Streamed::WithoutBookmark);
+            }
+            bookmark
+        }
+    };
+    // What has changed is read shard by shard and counted before, while it goes on to change.
+    let is_counted = request.parameters.is_counted() && request.since.bookmark().is_none();
+    let total = total_records(&response).filter(|_| is_counted);
     if let Some(total) = total.filter(|_| request.format.is_text()) {
         progress.total(total);
     }
     let mut body = body(response, request.format)?;
     let mut arrived = Arrived::new(request.format);
+    let mut array = request.lines_are_array.then(ArrayOfLines::default);
     let mut bytes = 0;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -192,7 +270,10 @@ fn stream(
             }
         };
         arrived.take(read);
-        output.write(read)?;
+        match &mut array {
+            Some(array) => output.write(&array.of(read))?,
+            None => output.write(read)?,
+        }
         bytes += read.len() as u64;
         progress.arrived(arrived.rows(), bytes);
     }
@@ -205,8 +286,69 @@ fn stream(
         (Some(rows), Some(total)) if rows != total => Err(Trouble::scroll_lost(format!(
             "{rows} rows arrived, and the service counts {total}"
         ))),
-        (rows, _) => Ok(rows),
+        (rows, _) => {
+            if let Some(array) = &array {
+                output.write(array.end())?;
+            }
+            Ok(Streamed::Whole(Exported { rows, bookmark }))
+        }
     }
+}
+
+/// Makes a JSON array of lines that are JSON each, as [`super::output`] writes it.
+#[derive(Debug, Default)]
+struct ArrayOfLines {
+    has_begun: bool,
+    /// Whether a line has ended, and nothing has come since.
+    is_between: bool,
+}
+
+impl ArrayOfLines {
+    /// What more of the lines comes to.
+    fn of(&mut self, lines: &[u8]) -> Vec<u8> {
+        let mut array = Vec::with_capacity(lines.len() + lines.len() / 64 + 2);
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if !self.has_begun {
+                array.extend_from_slice(b"[\n");
+            } else if self.is_between {
+                array.extend_from_slice(b",\n");
+            }
+            self.has_begun = true;
+            let text = line.strip_suffix(b"\n");
+            self.is_between = text.is_some();
+            array.extend_from_slice(text.unwrap_or(line));
+        }
+        array
+    }
+
+    /// What comes after the last line.
+    fn end(&self) -> &'static [u8] {
+        if self.has_begun { b"\n]\n" } else { b"[]\n" }
+    }
+}
+
+fn bookmark_header(response: &Response) -> Option<String> {
+    let bookmark = response.headers().get(BOOKMARK)?.to_str().ok()?;
+    Some(bookmark.to_owned())
+}
+
+/// How far a report has come, asked for alone: over many indices that is too long for a header.
+fn bookmark(service: &Service, report_id: &str) -> Result<String, Trouble> {
+    #[derive(Deserialize)]
+    struct Answer {
+        bookmark: String,
+    }
+    let response = service
+        .table(report_id, "bookmark", &[], None)
+        .map_err(|error| trouble(error, true))?;
+    let mut json = Vec::new();
+    let read = response.take(MAX_BOOKMARK_BYTES).read_to_end(&mut json);
+    read.map_err(|error| {
+        Trouble::scroll_lost(format!("the bookmark broke off: {}", cause(&error)))
+    })?;
+    let answer: Answer = utf16::from_slice(&json)
+        .map_err(|error| ClientError::Unexpected(format!("the answer is no bookmark: {error}")))?;
+    Ok(answer.bookmark)
 }
 
 fn total_records(response: &Response) -> Option<u64> {
@@ -432,6 +574,7 @@ mod tests {
     struct Run {
         folder: TempDir,
         result: Result<Option<u64>, ClientError>,
+        bookmark: Option<String>,
         seen: Seen,
         requests: Vec<String>,
     }
@@ -460,6 +603,8 @@ mod tests {
             report_id: "r 1".to_owned(),
             format,
             parameters: TableParameters::default(),
+            since: Since::Ever,
+            lines_are_array: false,
             retries,
         }
     }
@@ -483,9 +628,11 @@ mod tests {
         );
         drop(output);
         let requests = server.requests.lock().unwrap().clone();
+        let bookmark = result.as_ref().ok().and_then(|it| it.bookmark.clone());
         Run {
             folder,
-            result,
+            result: result.map(|exported| exported.rows),
+            bookmark,
             seen,
             requests,
         }
@@ -744,6 +891,90 @@ mod tests {
         };
         assert!(reason.contains("can't be started anew"), "{reason}");
         assert_eq!(server.requests.lock().unwrap().len(), 1);
+    }
+
+    /// An answer with this bookmark and two rows.
+    fn with_bookmark(bookmark: &str) -> Vec<u8> {
+        let headers = format!("{CSV_TYPE}Optimize-Export-Bookmark: {bookmark}\r\n{TWO_RECORDS}");
+        chunked(&headers, CSV, true)
+    }
+
+    #[test]
+    fn changes_are_asked_for_with_a_bookmark_and_give_the_next() {
+        let mut request = request(TableFormat::Csv, 1);
+        let broken = chunked(
+            &format!("{CSV_TYPE}Optimize-Export-Bookmark: lost\r\n"),
+            CSV,
+            false,
+        );
+        request.since = Since::Bookmark("b_1".to_owned());
+        let first = run(&request, vec![broken, with_bookmark("b_2")]);
+        // That of the try which was whole.
+        assert_eq!(first.bookmark.as_deref(), Some("b_2"));
+        for head in &first.requests {
+            assert!(head.contains("/result/csv?since=b_1 HTTP"), "{head}");
+        }
+        request.since = Since::Beginning;
+        let second = run(&request, vec![with_bookmark("b_1")]);
+        assert_eq!(second.bookmark.as_deref(), Some("b_1"));
+        assert!(second.requests[0].contains("/result/csv HTTP"));
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_not_counted() {
+        let mut request = request(TableFormat::Csv, 0);
+        let many = format!(
+            "{CSV_TYPE}Optimize-Export-Bookmark: n\r\nOptimize-Export-Total-Records: 9\r\n"
+        );
+        request.since = Since::Bookmark("b".to_owned());
+        let run = run(&request, vec![chunked(&many, CSV, true)]);
+        assert_eq!(run.result.as_ref().unwrap(), &Some(2));
+    }
+
+    #[test]
+    fn a_bookmark_that_fits_into_no_header_is_asked_for_before_the_rows() {
+        let mut request = request(TableFormat::Csv, 0);
+        request.since = Since::Beginning;
+        let json = br#"{"reportId":"r","bookmark":"long"}"#;
+        let alone = chunked("Content-Type: application/json\r\n", json, true);
+        let run = run(&request, vec![csv(true), alone, csv(true)]);
+        assert_eq!(run.bookmark.as_deref(), Some("long"));
+        assert_eq!(run.file().unwrap(), CSV, "only of the second try");
+        assert!(run.requests[1].contains("/result/bookmark HTTP"));
+    }
+
+    #[test]
+    fn an_error_about_a_bookmark_is_told_apart() {
+        let body =
+            br#"{"errorCode":"bookmarkError","errorMessage":"m","detailedMessage":"start over"}"#;
+        let mut answer = format!(
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        answer.extend(body);
+        let run = run(&request(TableFormat::Csv, 3), vec![answer]);
+        assert!(matches!(run.result, Err(ClientError::Bookmark(_))));
+        assert!(run.error().contains("start over"));
+    }
+
+    #[test]
+    fn lines_become_an_array_however_they_arrive() {
+        for (lines, expected) in [
+            (&b""[..], "[]\n"),
+            (b"1\n", "[\n1\n]\n"),
+            (b"1\n{\"a\":2}\n3\n", "[\n1,\n{\"a\":2},\n3\n]\n"),
+        ] {
+            for size in 1..=lines.len().max(1) {
+                let mut array = ArrayOfLines::default();
+                let mut text: Vec<u8> = lines
+                    .chunks(size)
+                    .flat_map(|chunk| array.of(chunk))
+                    .collect();
+                text.extend_from_slice(array.end());
+                assert_eq!(String::from_utf8(text).unwrap(), expected, "{size}");
+            }
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const EXIT_REFUSED: u8 = 4;
 /// The exit code for an error; 2 is that of wrong usage.
 pub fn exit_code(error: &ClientError) -> u8 {
     match error {
-        ClientError::Refused(_) => EXIT_REFUSED,
+        ClientError::Refused(_) | ClientError::Bookmark(_) => EXIT_REFUSED,
         ClientError::Unavailable(_) | ClientError::Interrupted => EXIT_RESUME,
         ClientError::Unexpected(_) | ClientError::Output(_) => 1,
     }
@@ -354,5 +354,6 @@ mod tests {
         assert_eq!(exit_code(&ClientError::Unavailable(text())), 3);
         assert_eq!(exit_code(&ClientError::Interrupted), 3);
         assert_eq!(exit_code(&ClientError::Refused(text())), 4);
+        assert_eq!(exit_code(&ClientError::Bookmark(text())), 4);
     }
 }

@@ -7,10 +7,13 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
+use optimize_export::client::bookmark_file::BookmarkFile;
 use optimize_export::client::format::{FileFormat, FileKind};
 use optimize_export::client::output::{ExistingFile, Format, Output};
 use optimize_export::client::service::Service;
-use optimize_export::client::table::{TableFormat, TableParameters, TableRequest, export_table};
+use optimize_export::client::table::{
+    Since, TableFormat, TableParameters, TableRequest, export_table,
+};
 use optimize_export::client::whole_file::{Temporary, WholeFile};
 use optimize_export::client::{ClientError, ReportRequest, Stop, export};
 use optimize_export::config;
@@ -50,6 +53,15 @@ Resuming:
   not have. Of each instance in the file it remembers 16 bytes. What it can't see: an instance that changed or was deleted
   since its row was written keeps that row. On a complete file it adds the rows of new instances.
 
+Only what changed:
+  With --since every format is one request for all rows, and cannot be resumed. The first run, without a file, exports the whole
+  report and keeps a bookmark in the file. Each further run exports the instances that were created or updated since, some of
+  them once more: of each key the last row counts. The bookmark is written when the output is whole on the disk, so that a run
+  which was killed at any moment is repeated. What was deleted can't be seen; export everything now and then. --table left has
+  the keys of instances that changed and don't match the report's filters any more; it needs a file of its own, made by a run
+  without it (copy the file of the first run).
+  Where the service answers with bookmarkError and says to start over, delete the file and run the same command again.
+
 Reports that aggregate have one answer, which is written as it is: a list with one entry per line, or a number.";
 
 /// Flags of `export`.
@@ -80,6 +92,11 @@ pub struct Export {
     /// Write a file anew that exists
     #[arg(long)]
     force: bool,
+
+    /// Export only what has changed since the bookmark in this file, everything if there is no such file, and keep the next
+    /// bookmark there; see below
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    since: Option<PathBuf>,
 
     #[command(flatten)]
     connection: Connection,
@@ -231,7 +248,9 @@ pub fn run(arguments: Export) -> Result<ExitCode, String> {
                 eprintln!("{}", written.summary(began.elapsed()));
             }
             let may_pass = exit_code(&error) == EXIT_RESUME;
+            let start_over = start_over(&task, &error);
             let hint = match &task {
+                Task::Table { .. } if start_over.is_some() => start_over.as_deref(),
                 Task::Pages { output, .. } if output.can_be_resumed() => {
                     hint.filter(|_| output.rows() > 0)
                 }
@@ -240,6 +259,27 @@ pub fn run(arguments: Export) -> Result<ExitCode, String> {
             eprintln!("optimize-export: {error}{}", with_hint(hint));
             Ok(ExitCode::from(exit_code(&error)))
         }
+    }
+}
+
+/// What to do about a bookmark that can't be used any more. Of a report that knows no bookmarks there is nothing to be done, and the
+/// service says why.
+fn start_over(task: &Task, error: &ClientError) -> Option<String> {
+    match (task, error) {
+        (
+            Task::Table {
+                bookmark_file: Some(file),
+                ..
+            },
+            ClientError::Bookmark(reason),
+        ) if reason.contains("start over") => Some(format!(
+            "delete {} and run the same command again: it exports everything and keeps a new bookmark",
+            file.name()
+        )),
+        (_, ClientError::Bookmark(_)) => {
+            Some("export this report without --since, whole every time".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -265,6 +305,8 @@ enum Task {
         request: TableRequest,
         output: Box<WholeFile>,
         rows: Option<u64>,
+        /// Where the next bookmark goes.
+        bookmark_file: Option<BookmarkFile>,
     },
 }
 
@@ -295,11 +337,22 @@ impl Task {
                 request,
                 output,
                 rows,
+                bookmark_file,
             } => {
                 let mut progress = ProgressLine::of_table(request.format.is_text());
                 let result = export_table(service, request, output, &mut progress, stop);
                 progress.end();
-                *rows = result?;
+                let exported = result?;
+                *rows = exported.rows;
+                // Only now, when the output has its name: a bookmark must never be ahead of it.
+                if let (Some(file), Some(bookmark)) = (bookmark_file, exported.bookmark) {
+                    file.write(bookmark).map_err(|error| {
+                        ClientError::Unexpected(format!(
+                            "{} is complete, but its bookmark can't be kept: {error}; the next run exports these rows again",
+                            output.name()
+                        ))
+                    })?;
+                }
                 Ok(())
             }
         }
@@ -394,6 +447,7 @@ fn task(arguments: &Export) -> Result<Task, String> {
         return Err(format!("{}: only csv has that", only_csv.join(", ")));
     }
     let is_part = parameters != TableParameters::default();
+    let is_streamed = is_part || arguments.since.is_some();
     let format = match kind.format {
         FileFormat::Json if is_part => {
             return Err(
@@ -401,7 +455,9 @@ fn task(arguments: &Export) -> Result<Task, String> {
                     .to_owned(),
             );
         }
-        FileFormat::Jsonl | FileFormat::Ndjson if is_part => TableFormat::Ndjson,
+        FileFormat::Json | FileFormat::Jsonl | FileFormat::Ndjson if is_streamed => {
+            TableFormat::Ndjson
+        }
         FileFormat::Json => return pages(arguments, kind, Format::Array),
         FileFormat::Jsonl | FileFormat::Ndjson => return pages(arguments, kind, Format::Lines),
         FileFormat::Csv => TableFormat::Csv,
@@ -415,6 +471,13 @@ fn task(arguments: &Export) -> Result<Task, String> {
             NO_RESUME.to_owned()
         });
     }
+    if arguments.since.as_ref() == Some(path) {
+        return Err("--since: the bookmark needs a file of its own, beside the output".to_owned());
+    }
+    let bookmark_file = arguments.since.as_deref().map(BookmarkFile::read);
+    let bookmark_file = bookmark_file
+        .transpose()
+        .map_err(|error| error.to_string())?;
     let output = if is_standard_output(path) {
         WholeFile::standard()
     } else {
@@ -426,11 +489,22 @@ fn task(arguments: &Export) -> Result<Task, String> {
             report_id: arguments.report_id.clone(),
             format,
             parameters,
+            since: since(bookmark_file.as_ref()),
+            lines_are_array: kind.format == FileFormat::Json,
             retries: arguments.retries,
         },
         output: Box::new(output),
         rows: None,
+        bookmark_file,
     })
+}
+
+fn since(file: Option<&BookmarkFile>) -> Since {
+    match file.map(BookmarkFile::bookmark) {
+        None => Since::Ever,
+        Some(None) => Since::Beginning,
+        Some(Some(bookmark)) => Since::Bookmark(bookmark.to_owned()),
+    }
 }
 
 const NO_RESUME_OF_STANDARD_OUTPUT: &str =
@@ -590,6 +664,10 @@ mod tests {
             }
             assert_eq!(way(&flags, "csv.zst"), Some(TableFormat::Csv));
         }
+        for ending in ["json", "jsonl", "ndjson.zst", "-"] {
+            let since = ["--since", "/tmp/no-such-bookmark"];
+            assert_eq!(way(&since, ending), Some(TableFormat::Ndjson), "{ending}");
+        }
         assert_eq!(way(&[], "csv"), Some(TableFormat::Csv));
         assert_eq!(way(&[], "parquet"), Some(TableFormat::Parquet));
         assert_eq!(way(&[], "arrows"), Some(TableFormat::Arrow));
@@ -618,6 +696,8 @@ mod tests {
             ),
             (&["--resume", "--order", "any"], "jsonl", "--order"),
             (&["--resume"], "-", "standard output"),
+            (&["--resume", "--since", "b"], "jsonl", "--since"),
+            (&["--since", "no/such/folder/b"], "csv", "--since"),
             (&["--resume", "--format", "csv"], "-", "standard output"),
             (
                 &["--bom", "--formulas", "text"],

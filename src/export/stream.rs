@@ -27,6 +27,7 @@ use crate::encode::csv::CsvOptions;
 use crate::encode::{self, Encoder, Format};
 use crate::memory::Share;
 use crate::plan::combination;
+use crate::raw_data::clauses::DecisionClauses;
 use crate::raw_data::dates;
 use crate::report::definition::{Configuration, StoredReport};
 use crate::result::ReportResult;
@@ -227,7 +228,13 @@ impl Exporter {
             Some((report, configuration)) => {
                 let reading = self.reading(&request, &found, report, now).await?;
                 let (table, total) = tokio::join!(
-                    self.find_table_columns(report, found.table, &reading.scope, &reading.query),
+                    self.find_table_columns(
+                        report,
+                        found.table,
+                        &reading.scope,
+                        &reading.query,
+                        columns.as_ref()
+                    ),
                     self.count_of(&reading),
                 );
                 let all = table?.schema();
@@ -286,7 +293,13 @@ impl Exporter {
                 let scope = self.scope_of(report).await?;
                 let query = self.query_of(report, &scope, now);
                 let columns = self
-                    .find_table_columns(report, found.table, &scope, &query)
+                    .find_table_columns(
+                        report,
+                        found.table,
+                        &scope,
+                        &query,
+                        options.columns.as_ref(),
+                    )
                     .await?;
                 (columns.schema(), configuration)
             }
@@ -526,9 +539,12 @@ impl Exporter {
         table: Table,
         scope: &Scope,
         query: &serde_json::Value,
+        columns: Option<&Selection>,
     ) -> Result<RawTable, ExportError> {
         let elasticsearch = &self.0.elasticsearch;
-        let is_empty = scope.is_known_to_be_empty();
+        // To find them takes an aggregation over all instances.
+        let are_fixed = columns.is_some_and(|columns| columns.is_within(&fixed_schema(report)));
+        let is_empty = scope.is_known_to_be_empty() || are_fixed;
         Ok(match (report, table) {
             (RawReport::Process(_), Table::Instances) => {
                 let find = |indices: Vec<String>| async move {
@@ -580,6 +596,17 @@ impl Exporter {
     async fn stream_permit(&self, report_id: &str, step: u32) -> Result<BatchPermit, ExportError> {
         let permit = self.0.batches.take(report_id, step, PATIENCE);
         permit.await.map_err(no_room)
+    }
+}
+
+/// The columns of instances that don't depend on them.
+fn fixed_schema(report: RawReport<'_>) -> Schema {
+    match report {
+        RawReport::Process(_) => RawTable::ProcessInstances(Arc::default()).schema(),
+        RawReport::Decision(_) => {
+            let columns = DecisionColumns::new(&DecisionClauses::default(), Vec::new(), Vec::new());
+            RawTable::DecisionInstances(Arc::new(columns)).schema()
+        }
     }
 }
 

@@ -121,7 +121,14 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
                        Optimize gives for the same report.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(export_report, export_table, table_schema, reports_of_collection, readiness),
+    paths(
+        export_report,
+        export_table,
+        table_schema,
+        bookmark,
+        reports_of_collection,
+        readiness
+    ),
     components(
         schemas(
         TableFormat,
@@ -129,6 +136,7 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
         TableColumns,
         TableColumn,
         TableColumnType,
+        BookmarkAnswer,
         RowOrderName,
         FormulasName,
         ProcessInstanceRow,
@@ -228,12 +236,14 @@ fn export_report() {}
         ("format" = TableFormat, Path, description = "How the table is written", example = "csv"),
         ("table" = Option<TableName>, Query, description = "Raw data of processes has `instances`, `flowNodes`, `variables` and \
             `incidents`, raw data of decisions `instances`, `inputs` and `outputs`, every other report `result`; the first one is \
-            the default"),
+            the default. With `since`, `left` has the keys of instances that changed and don't match the report's filters any more"),
         // No examples for what may be left away: the page would fill them in, and a click would give a part of the table.
         ("columns" = Option<String>, Query,
             description = "Names of columns, or `prefix*`, separated by commas (`\\,` for a comma in a name), in the order wanted, \
             such as `processInstanceId,variable:*`; `stored` for the columns that were chosen in Optimize. All columns by default"),
         ("order" = Option<RowOrderName>, Query, description = "`report` for the order of the report, `any` for whatever is fastest"),
+        ("since" = Option<String>, Query, description = "Raw data: only instances that were created or updated since this bookmark, \
+            some of them once more, in any order; of each key the last row counts. All instances by default"),
         ("delimiter" = Option<String>, Query, description = "csv: one character between cells, such as `;`; a comma by default"),
         ("bom" = Option<bool>, Query, description = "csv: a byte order mark in front, for Excel"),
         ("formulas" = Option<FormulasName>, Query,
@@ -255,6 +265,9 @@ fn export_report() {}
                 ("Optimize-Export-Total-Records" = u64, description = "Instances, or rows of a result; on HEAD only where that is \
                     known without evaluating the report"),
                 ("Optimize-Export-Schema" = String, description = "An id that changes when the columns do"),
+                ("Optimize-Export-Bookmark" = String, description = "Raw data: what `since` takes the next time, once this body has \
+                    arrived whole. Absent where the service may not see the settings of indices (`view_index_metadata`), and where \
+                    it is longer than 6,000 bytes: ask for `result/bookmark` before the table then"),
             )),
         (status = 400, response = BadRequest),
         (status = 401, response = Unauthorized),
@@ -300,6 +313,49 @@ fn export_table() {}
 #[expect(dead_code, reason = "it only describes the route")]
 fn table_schema() {}
 
+/// Tell how far a report has come
+///
+/// The bookmark that an export would have which begins now: for reports over so many indices that it fits into no header. What
+/// is exported after it was asked for is complete up to it.
+#[utoipa::path(
+    get,
+    path = "/api/public/export/report/{reportId}/result/bookmark",
+    operation_id = "bookmark",
+    tag = "export",
+    security(("bearerToken" = [])),
+    params(
+        ("reportId" = String, Path, description = "Id of the stored report", example = "e6c5abb1-6a18-44e7-8480-d562d511ba62"),
+    ),
+    responses(
+        (status = 200, description = "The bookmark", body = BookmarkAnswer, content_type = "application/json",
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+            )),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 404, response = NotFound),
+        (status = 405, response = MethodNotAllowed),
+        (status = 429, response = TooManyRequests),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn bookmark() {}
+
+/// How far a report has come
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes an answer")]
+struct BookmarkAnswer {
+    /// The report
+    report_id: String,
+    /// What `since` takes
+    bookmark: String,
+}
+
 /// How a table is written
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
@@ -322,6 +378,7 @@ enum TableName {
     Incidents,
     Inputs,
     Outputs,
+    Left,
     Result,
 }
 
@@ -455,7 +512,9 @@ macro_rules! error_response {
 }
 
 error_response! {
-    #[doc = "The request or the report can't be evaluated as it is: `badRequestError`, `reportEvaluationError` or `tooManyBuckets`"]
+    #[doc = "The request or the report can't be evaluated as it is: `badRequestError`, `reportEvaluationError` or `tooManyBuckets`. \
+        `bookmarkError`: what has changed since the bookmark can't be told. The message says whether to start over without `since` \
+        (the bookmark was altered or is of another report, or the report has changed) or to do without it for good"]
     BadRequest;
     #[doc = "No token, or a wrong one: `notAuthorizedError`"]
     Unauthorized, "WWW-Authenticate", "Bearer, with error and description (RFC 6750)";

@@ -153,11 +153,14 @@ pub struct Index {
     /// Its own name, not that of an alias.
     pub name: String,
     uuid: String,
+    /// Given when a snapshot is restored over an index: it keeps its UUID, and its numbers go back.
+    history: Option<String>,
     shards: usize,
 }
 
 /// The settings of indices that are needed here, as a path below theirs; flat.
-pub const SETTINGS_PATH: &str = "_settings/index.uuid,index.number_of_shards?flat_settings=true";
+pub const SETTINGS_PATH: &str =
+    "_settings/index.uuid,index.history.uuid,index.number_of_shards?flat_settings=true";
 
 /// Reads the answer to [`SETTINGS_PATH`]; `None` if it is none.
 pub fn indices(answer: &Value) -> Option<Vec<Index>> {
@@ -166,6 +169,7 @@ pub fn indices(answer: &Value) -> Option<Vec<Index>> {
         Some(Index {
             name: name.clone(),
             uuid: setting("index.uuid")?.to_owned(),
+            history: setting("index.history.uuid").map(str::to_owned),
             shards: setting("index.number_of_shards")?.parse().ok()?,
         })
     };
@@ -252,7 +256,9 @@ pub fn marks(indices: &[Index], answers: &[Answer]) -> Marks {
 }
 
 fn id(index: &Index) -> IndexId {
-    first_bytes(&Sha256::digest(index.uuid.as_bytes()))
+    let history = index.history.iter().flat_map(|uuid| ["/", uuid.as_str()]);
+    let text: String = [index.uuid.as_str()].into_iter().chain(history).collect();
+    first_bytes(&Sha256::digest(text.as_bytes()))
 }
 
 /// What has to be read of one shard of each index.
@@ -289,7 +295,12 @@ impl Marks {
                 }
                 names.push(index.name.clone());
                 let of_index = json!({"term": {"_index": index.name}});
-                let lowest = known.and_then(|known| known.newest);
+                // Numbers that have gone far back are those of another time, and tell nothing of this one.
+                let is_of_this_time = |newest: &u64| {
+                    now.newest
+                        .is_some_and(|now| now.saturating_add(overlap) >= *newest)
+                };
+                let lowest = known.and_then(|known| known.newest).filter(is_of_this_time);
                 clauses.push(match lowest {
                     None => of_index,
                     Some(newest) => {
@@ -319,6 +330,7 @@ mod tests {
         Index {
             name: name.to_owned(),
             uuid: format!("uuid of {name}"),
+            history: None,
             shards,
         }
     }
@@ -347,6 +359,7 @@ mod tests {
             [Index {
                 name: "p-1".to_owned(),
                 uuid: "u".to_owned(),
+                history: None,
                 shards: 3
             }]
         );
@@ -420,6 +433,23 @@ mod tests {
             changed[0].query["bool"]["should"],
             json!([{"term": {"_index": "a"}}])
         );
+    }
+
+    #[test]
+    fn an_index_that_was_restored_is_read_whole() {
+        let (indices, before) = of(bucket("a", 3, Some(100), 250), bucket("b", 1, Some(5), 5));
+        let of_a = |indices: &[Index], newest| {
+            let buckets = [bucket("a", 2, Some(newest), 90), bucket("b", 1, Some(5), 5)];
+            let now = marks(indices, &[answer(json!(buckets)), answer(json!([]))]);
+            let query = now.changed_since(&before, indices, 20).remove(0).query;
+            query["bool"]["should"][0].clone()
+        };
+        let whole = json!({"term": {"_index": "a"}});
+        assert_ne!(of_a(&indices, 80), whole, "as a copy that lags behind");
+        assert_eq!(of_a(&indices, 79), whole);
+        let mut restored = indices.clone();
+        restored[0].history = Some("h".to_owned());
+        assert_eq!(of_a(&restored, 101), whole);
     }
 
     #[test]

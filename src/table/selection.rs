@@ -84,6 +84,18 @@ impl Selection {
         self.0.is_empty()
     }
 
+    /// Whether all columns that are wanted are such as this schema has, one that does not depend on the instances. Names of
+    /// patterns do, and so does the column for what fits no other.
+    pub fn is_within(&self, fixed: &Schema) -> bool {
+        let is_fixed = |item: &Item| match item {
+            Item::Name(name) if name != REST => {
+                fixed.columns.iter().any(|column| column.name == *name)
+            }
+            Item::Name(_) | Item::Prefix(_) | Item::Stored => false,
+        };
+        !self.is_everything() && self.0.iter().all(is_fixed)
+    }
+
     /// Positions of the columns in the order wanted, each once: the first mention counts. A pattern may fit none, so that
     /// there may be no columns at all.
     ///

@@ -17,6 +17,7 @@ mod compression;
 mod decisions;
 mod definitions;
 mod export_command;
+mod export_since;
 mod export_tables;
 mod failover;
 mod faults;

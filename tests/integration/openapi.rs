@@ -72,6 +72,8 @@ impl Description {
 }
 
 const REPORTS: &str = "/api/public/report";
+const BOOKMARK: &str = "/api/public/export/report/{reportId}/result/bookmark";
+const TABLE: &str = "/api/public/export/report/{reportId}/result/{format}";
 const EXPORT: &str = "/api/public/export/report/{reportId}/result/json";
 
 fn grouped(id: &str, group_by: Value, distributed_by: Value) -> Value {
@@ -153,6 +155,24 @@ fn answers_are_as_described() {
         description.check(EXPORT, &answer);
     }
     description.check(EXPORT, &service.first_page("raw", 0));
+
+    let bookmark =
+        |id: &str| service.get(&format!("/api/public/export/report/{id}/result/bookmark"));
+    let answer = bookmark("raw");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    description.check(BOOKMARK, &answer);
+    for id in ["map", "none"] {
+        description.check(BOOKMARK, &bookmark(id));
+    }
+    let table =
+        |query: &str| service.get(&format!("/api/public/export/report/raw/result/csv?{query}"));
+    for (name, _) in description.response(TABLE, 200)["headers"]
+        .as_object()
+        .unwrap()
+    {
+        assert!(table("").header(name).is_some(), "no {name}");
+    }
+    description.check(TABLE, &table("since=none"));
 
     description.check(EXPORT, &service.first_page("raw", 1001));
     description.check(EXPORT, &service.first_page("none", 1));

@@ -8,10 +8,12 @@
 //! * [`mod@bench`]: the service beside what else reads the same data;
 //! * [`proxy`]: a proxy that injects faults;
 //! * [`soak`]: many exports while everything around them fails;
-//! * [`siege`]: many exports while attackers try to end the service.
+//! * [`siege`]: many exports while attackers try to end the service;
+//! * [`chain`]: reads of what has changed, while everything changes.
 
 pub mod bench;
 pub mod certificates;
+pub mod chain;
 pub mod client;
 pub mod demo;
 pub mod elasticsearch;

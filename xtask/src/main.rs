@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use xtask::bench;
+use xtask::chain;
 use xtask::client::{self, Client};
 use xtask::demo;
 use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
@@ -50,6 +51,8 @@ enum Command {
     Soak(soak::Options),
     /// Let attackers try to end the service, in a memory cgroup of 256 MiB, while ordinary clients export.
     Siege(siege::Options),
+    /// Read again and again what has changed, while writers create and update instances, and compare with the index.
+    Chain(chain::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,6 +197,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Siege(options) => siege::run(&options),
+        Command::Chain(options) => chain::run(&options),
     }
 }
 

@@ -238,11 +238,17 @@ impl Exporter {
             .columns_of_objects(request, found, report, scope)
             .await?;
         let bookmark = reading.bookmark.clone();
+        let has_columns = objects.is_none();
         let make = |table| self.raw_stream(request, found, table, objects, bookmark, now);
+        let columns = request.options.columns.as_ref();
         let mut parts = VecDeque::from(reading.parts.clone());
         let Some(first) = parts.pop_front() else {
+            if !has_columns && matches!(report, RawReport::Process(_)) {
+                // Where there are no rows nobody can tell which variables they would have.
+                return make(RawTable::ProcessInstances(Arc::default()));
+            }
             let table = self
-                .find_table_columns(report, found.table, scope, &reading.query)
+                .find_table_columns(report, found.table, scope, &reading.query, columns)
                 .await?;
             return make(table);
         };
@@ -282,7 +288,7 @@ impl Exporter {
         };
         let (scroll, table) = tokio::join!(
             self.open_part(&opening, &first),
-            self.find_table_columns(report, found.table, scope, &reading.query),
+            self.find_table_columns(report, found.table, scope, &reading.query, columns),
         );
         let scroll = scroll?;
         let mut stream = match table.and_then(make) {
