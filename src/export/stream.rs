@@ -270,8 +270,7 @@ impl Exporter {
             return Err(no_bookmarks());
         };
         let scope = self.scope_of(report).await?;
-        let position = self.position_of(report, &scope).await?;
-        let position = position.unwrap_or_else(|| self.position_of_nothing(report, &scope));
+        let position = self.needed_position(report, &scope).await?;
         Ok(self.long_bookmark_of(report_id, &position))
     }
 

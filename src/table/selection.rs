@@ -331,6 +331,23 @@ mod tests {
     ];
 
     #[test]
+    fn names_of_columns_that_are_always_there_depend_on_no_instance() {
+        let fixed = schema(&["id", "count:incidents", REST]);
+        let is_within = |columns: &str| Selection::parse(columns).is_within(&fixed);
+        assert!(is_within("id") && is_within("count:incidents,id"));
+        for columns in [
+            "",
+            "id,dur:a",
+            "i*",
+            "stored",
+            "variables:rest",
+            "id,no-such",
+        ] {
+            assert!(!is_within(columns), "{columns}");
+        }
+    }
+
+    #[test]
     fn columns_come_in_the_order_wanted_and_once() {
         for (columns, expected) in [
             ("", "id dur:a dur:b variable:a,b variable:c* variable:d"),

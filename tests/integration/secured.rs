@@ -548,6 +548,10 @@ fn every_missing_privilege_is_named() {
         "{text}"
     );
     exports_everything(&service);
+    let bookmark = service.get("/api/public/export/report/raw/result/bookmark");
+    let (status, code, detail) = bookmark.error();
+    assert_eq!((status, code.as_str()), (400, "bookmarkError"), "{detail}");
+    assert!(detail.contains("view_index_metadata"), "{detail}");
 
     // No read at all.
     world.put_role(

@@ -5,6 +5,7 @@
 //! asks for what has changed since its last bookmark, round after round, and keeps the last row of each instance. When the
 //! writers have stopped it reads once more. Then no instance may be missing, and none may have another state than in the index.
 
+mod failover;
 mod idle;
 mod reader;
 mod writers;
@@ -65,8 +66,11 @@ pub struct Options {
     #[arg(long)]
     change_overlap: Option<u32>,
     /// Measure instead what a read costs that finds nothing changed in so many indices.
-    #[arg(long, value_name = "INDICES")]
+    #[arg(long, value_name = "INDICES", conflicts_with = "failover")]
     idle_indices: Option<u32>,
+    /// Let two nodes keep the index, refreshed every second, and kill the one with the primary shards half-way.
+    #[arg(long)]
+    failover: bool,
     /// Take an unoptimized build of the service, which is there sooner.
     #[arg(long)]
     debug: bool,
@@ -105,6 +109,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     };
     let mut differences = 0;
     for version in versions {
+        if options.failover {
+            for shards in &options.shards {
+                let outcome = failover::run(&program, version, *shards, options)?;
+                let name = format!("{}, {shards} shards, a node killed", version.id());
+                differences += print(&outcome, &name);
+            }
+            continue;
+        }
         let server = AnyServer::of(version)?;
         println!(
             "\n{} at {}",
@@ -233,7 +245,7 @@ fn case(
     // Several refreshes have to fall into the time of a case.
     let round_time = seconds(refresh)? * REFRESHES / options.rounds.max(1);
     let round_time = round_time.max(Duration::from_millis(options.round_time));
-    let outcome = chain(&service, &proxy, installation, options, round_time)?;
+    let outcome = chain(&service, &proxy, installation, options, round_time, |_| {})?;
     service.stop()?;
     sample.remove()?;
     Ok(outcome)
@@ -246,13 +258,14 @@ fn set_index(body: &mut Value, setting: &str, value: Value) {
     }
 }
 
-/// Reads round after round while writers write, and compares in the end.
+/// Reads round after round while writers write, and compares in the end. Before each round `disturb` may do something.
 fn chain(
     service: &Service,
     proxy: &Proxy,
     installation: &Installation,
     options: &Options,
     round_time: Duration,
+    mut disturb: impl FnMut(u32),
 ) -> anyhow::Result<Outcome> {
     let mut reader = Reader::new(&service.url, KEY);
     let requests_before = proxy.count("");
@@ -267,6 +280,7 @@ fn chain(
     let progress = Progress::steps("Reading what changes", options.rounds.into());
     for round in 1..=options.rounds {
         let began = Instant::now();
+        disturb(round);
         count(&mut outcome, reader.read()?);
         progress.set(round.into());
         thread::sleep(round_time.saturating_sub(began.elapsed()));

@@ -20,6 +20,7 @@ mod distribution;
 mod jars;
 mod java;
 mod killable;
+mod pair;
 mod security;
 mod server;
 mod started;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use cache::Cache;
 pub use killable::Killable;
+pub use pair::Pair;
 pub use security::{ClientCertificates, SERVER_NAME, Secured, secured_for_this_process};
 pub use server::Heap;
 pub use started::{Status, start, status, stop};

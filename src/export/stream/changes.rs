@@ -140,7 +140,7 @@ impl Position {
 impl Exporter {
     /// Finds out how far the shards of a report have come; `None` where that can't be told, because this service may not look
     /// at the settings of indices or there is none.
-    pub(super) async fn position_of(
+    async fn position_of(
         &self,
         report: RawReport<'_>,
         scope: &Scope,
@@ -183,8 +183,29 @@ impl Exporter {
         }))
     }
 
+    /// The same for somebody who can't do without.
+    pub(super) async fn needed_position(
+        &self,
+        report: RawReport<'_>,
+        scope: &Scope,
+    ) -> Result<Position, ExportError> {
+        match self.position_of(report, scope).await {
+            Ok(Some(position)) => Ok(position),
+            Ok(None) => Ok(self.position_of_nothing(report, scope)),
+            Err(error) if error.refusal() == Some(Refusal::AccessDenied) => {
+                tracing::warn!(%error, "a bookmark is asked for and can't be taken");
+                Err(ExportError::Bookmark(
+                    "this service may not look at the settings of indices, so it can't tell what has changed: its user needs the index \
+                     privileges read and view_index_metadata"
+                        .to_owned(),
+                ))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// That of a report that has no instances, and no index for them.
-    pub(super) fn position_of_nothing(&self, report: RawReport<'_>, scope: &Scope) -> Position {
+    fn position_of_nothing(&self, report: RawReport<'_>, scope: &Scope) -> Position {
         Position {
             indices: Vec::new(),
             marks: Marks::default(),

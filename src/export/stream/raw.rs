@@ -184,8 +184,7 @@ impl Exporter {
             }
             Some(since) => {
                 let before = self.read_bookmark(since, report_id, report, &scope)?;
-                let position = self.position_of(report, &scope).await?;
-                let position = position.unwrap_or_else(|| self.position_of_nothing(report, &scope));
+                let position = self.needed_position(report, &scope).await?;
                 let parts = position.parts_since(&before, self.0.settings.change_overlap);
                 (Some(position), parts)
             }

@@ -49,6 +49,33 @@ pub(super) struct Layout<'a> {
     pub folder: &'a Path,
     /// Where its data is kept, when not in its own folder: then it outlives the server.
     pub data: Option<&'a Path>,
+    /// Its place in its cluster.
+    pub place: Place<'a>,
+}
+
+/// The place of a server in its cluster.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// There is no other.
+    Alone,
+    /// It rules, and others join it.
+    First,
+    /// It keeps data, and joins the one at this address.
+    Joins(&'a str),
+}
+
+impl Place<'_> {
+    fn settings(self) -> String {
+        match self {
+            Self::Alone => "node.name: optimize-export\ndiscovery.type: single-node\n".to_owned(),
+            Self::First => "node.name: first\ndiscovery.seed_hosts: []\n\
+                            cluster.initial_master_nodes: [\"first\"]\n"
+                .to_owned(),
+            Self::Joins(address) => format!(
+                "node.name: second\nnode.roles: [\"data\"]\ndiscovery.seed_hosts: [\"{address}\"]\n"
+            ),
+        }
+    }
 }
 
 /// A command to be run as it stands.
@@ -304,19 +331,18 @@ fn settings(version: Version, layout: Layout<'_>, security: Option<&Security>) -
     let own = layout.folder.join("data");
     let mut settings = format!(
         "cluster.name: optimize-export
-node.name: optimize-export
 node.portsfile: true
 path.data: {data}
 path.logs: {folder}/logs
 network.host: 127.0.0.1
 http.port: 0
 transport.port: 0
-discovery.type: single-node
 cluster.routing.allocation.disk.threshold_enabled: false
 search.keep_alive_interval: 1s
-",
+{place}",
         data = layout.data.unwrap_or(&own).display(),
-        folder = layout.folder.display()
+        folder = layout.folder.display(),
+        place = layout.place.settings(),
     );
     match security {
         Some(security) => settings.push_str(&security.settings()),
@@ -446,6 +472,7 @@ mod tests {
             distribution: Path::new(LAYOUT.0),
             folder: Path::new(LAYOUT.1),
             data: None,
+            place: Place::Alone,
         };
         let heap: Heap = "2g".parse().unwrap();
         java.command_line(version, &heap, layout)
@@ -518,6 +545,7 @@ mod tests {
             distribution: Path::new(LAYOUT.0),
             folder: Path::new("/x"),
             data: None,
+            place: Place::Alone,
         };
         assert!(
             settings(Version::Elasticsearch8_19, layout, None)

@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::java::Place;
 use super::server::{Lifetime, Server};
 use super::{Cache, Error, Heap, Version};
 
@@ -66,6 +67,7 @@ impl Killable {
             Lifetime::OfThisProcess,
             None,
             Some(self.data.path()),
+            Place::Alone,
         )?;
         self.url.clone_from(&server.elasticsearch.url);
         self.server = Some(server);

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::container::Engine;
-use super::java::{self, Java, Layout};
+use super::java::{self, Java, Layout, Place};
 use super::security::{SERVER_NAME, Security};
 use super::{Cache, Elasticsearch, Error, Origin, Version, distribution, version_of};
 use crate::client::{self, Client};
@@ -111,7 +111,15 @@ impl Server {
             Some(engine) => {
                 Self::start_in_container(cache, version, &heap, lifetime, &engine, security)
             }
-            None => Self::start_in_java(cache, version, &heap, lifetime, security, None),
+            None => Self::start_in_java(
+                cache,
+                version,
+                &heap,
+                lifetime,
+                security,
+                None,
+                Place::Alone,
+            ),
         }
     }
 
@@ -123,6 +131,7 @@ impl Server {
         lifetime: Lifetime,
         security: Option<&Security>,
         data: Option<&Path>,
+        place: Place<'_>,
     ) -> Result<Self, Error> {
         let java = Java::find(version)?;
         let distribution = distribution::folder(cache, version)?;
@@ -131,6 +140,7 @@ impl Server {
             distribution: &distribution,
             folder: &folder,
             data,
+            place,
         };
         for name in ["config", "data", "logs", "tmp"] {
             let path = folder.join(name);
@@ -207,6 +217,11 @@ impl Server {
             folder,
             keeper,
         })
+    }
+
+    /// Where other nodes reach it.
+    pub fn transport_address(&self) -> Option<String> {
+        address_in(&self.folder.join("logs/transport.ports"))
     }
 
     /// The process to signal when the server has to stop.
