@@ -32,6 +32,9 @@ const MAX_GROUP_ROWS: usize = 1024 * 1024;
 /// Zstandard's fastest level of the usual ones, as the library has it: columns are encoded already, and a higher level takes
 /// three times the memory for each column.
 const ZSTD_LEVEL: i32 = 1;
+/// Bytes that the footer has at most for a column of a row group: its place, its encodings and two values of its statistics,
+/// which the library cuts off at 64 bytes each.
+const FOOTER_BYTES: usize = 700;
 /// Columns up to which numbers have a dictionary. It has room for 4,096 values from the start, 72 KiB a column, which in wide
 /// tables would fill a row group before its first row. Texts have none of this.
 const MAX_COLUMNS_FOR_NUMBER_DICTIONARIES: usize = 48;
@@ -180,6 +183,15 @@ impl Encoder for ParquetEncoder {
         let mut writer = self.writer.take().ok_or(EncodeError::OutOfOrder)?;
         self.write(&mut writer, out)?;
         lend(&mut writer, out, |writer| writer.finish().map(drop))
+    }
+
+    fn held(&self) -> usize {
+        let flushed = (self.writer.as_ref()).map_or(0, |writer| writer.flushed_row_groups().len());
+        // One more for the row group that is open, and one for the columns' names and types.
+        let columns = self.batches.schema().fields().len();
+        let footer = (flushed + 2) * columns * FOOTER_BYTES;
+        // Compressed it is less.
+        self.group_bytes + self.batches.bytes() + footer
     }
 }
 
