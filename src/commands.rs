@@ -18,6 +18,7 @@ pub mod healthcheck;
 pub mod reports;
 pub mod schema;
 pub mod serve;
+pub mod sync;
 
 /// A command that needs the whole configuration.
 #[derive(clap::Args)]

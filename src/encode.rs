@@ -83,6 +83,26 @@ pub fn encoder(
     }
 }
 
+/// Makes encoders of one table, for a table that goes into several files.
+#[derive(Debug, Clone)]
+pub struct Encoders {
+    /// The format.
+    pub format: Format,
+    /// The columns.
+    pub schema: Schema,
+    /// How CSV is written.
+    pub csv: CsvOptions,
+    /// What Parquet and Arrow say about the table.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Encoders {
+    /// One for the next file.
+    pub fn make(&self) -> Box<dyn Encoder> {
+        encoder(self.format, &self.schema, self.csv, self.metadata.clone())
+    }
+}
+
 /// Makes the bytes of one table.
 pub trait Encoder: Send {
     /// What comes before the first row.
@@ -102,6 +122,11 @@ pub trait Encoder: Send {
     /// # Errors
     /// See [`EncodeError`].
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// How many bytes it would write at most if it ended now: what it holds back, and what it ends with.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// Why a row has no bytes. None of it is the fault of a client or of a document.

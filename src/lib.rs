@@ -20,6 +20,7 @@ pub mod reload;
 pub mod report;
 pub mod result;
 pub mod scope;
+pub mod sync;
 pub mod table;
 pub mod telemetry;
 pub mod utf16;

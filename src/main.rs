@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 
-use commands::{Configured, check, completions, export, healthcheck, reports, schema, serve};
+use commands::{Configured, check, completions, export, healthcheck, reports, schema, serve, sync};
 
 /// Camunda Optimize's report data export, served straight from Elasticsearch.
 ///
@@ -29,6 +29,8 @@ enum Command {
     Reports(reports::Reports),
     /// Export a whole report from a running service into a file; exit 0 complete, 3 to be resumed, 4 refused
     Export(export::Export),
+    /// Bring reports into a lake: a folder or a bucket, run by run what has changed
+    Sync(sync::SyncArguments),
     /// Show the tables and columns of a report, as a running service exports them
     Schema(schema::Schema),
     /// Ask a running service whether it is ready; exit 0 or 1, for containers without a shell
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Healthcheck(healthcheck) => healthcheck::run(healthcheck),
         Command::Reports(arguments) => reports::run(arguments),
         Command::Export(arguments) => export::run(arguments),
+        Command::Sync(arguments) => sync::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => {
             completions::print_completions(arguments, CommandLine::command())

@@ -196,7 +196,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     })
 }
 
-fn start_log(config: &Config) -> Result<(), String> {
+pub(super) fn start_log(config: &Config) -> Result<(), String> {
     // Whoever asks for more or less of the rest still wants to know who exported what, unless they say otherwise.
     let filter = EnvFilter::try_new(format!("audit=info,{}", config.log))
         .map_err(|error| format!("--log {:?}: {error}", config.log))?;

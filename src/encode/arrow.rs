@@ -86,6 +86,10 @@ impl Encoder for ArrowEncoder {
         out.append(writer.get_mut());
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.batches.bytes()
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,9 @@ use crate::table::value::Value;
 pub const GROUP_BYTES: usize = 20 * 1024 * 1024;
 /// Zstandard's own choice. There is one compressor at a time, so that its memory does not matter.
 const ZSTD_LEVEL: i32 = 3;
+/// Bytes that the footer has at most for a column of a row group: its place, its encodings and two values of its statistics,
+/// which the library cuts off at 64 bytes each.
+const FOOTER_BYTES: usize = 700;
 
 /// Writes a table as Parquet.
 pub struct ParquetEncoder {
@@ -225,6 +228,15 @@ impl Encoder for ParquetEncoder {
             writer.finish().map(drop)
         })
         .map_err(refused)
+    }
+
+    fn held(&self) -> usize {
+        let flushed = (self.writer.as_ref()).map_or(0, |writer| writer.flushed_row_groups().len());
+        // One more for the row group that is open, and one for the columns' names and types.
+        let columns = self.batches.schema().fields().len();
+        let footer = (flushed + 2) * columns * FOOTER_BYTES;
+        // Compressed it is less.
+        self.group_bytes + self.batches.bytes() + footer
     }
 }
 

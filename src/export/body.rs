@@ -38,8 +38,21 @@ pub enum Interrupted {
     ClientStalled,
 }
 
+/// What a reader gets of a body that may be several files.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes of a file.
+    Bytes(Bytes),
+    /// A file ends here, and has so many rows; the next bytes are another one's.
+    EndOfFile {
+        /// Rows of the file.
+        rows: u64,
+    },
+}
+
 enum Message {
     Chunk(Bytes),
+    EndOfFile(u64),
     End(Arc<PageEnd>),
 }
 
@@ -190,6 +203,14 @@ impl BodyWriter {
         self.send(Message::Chunk(text)).await
     }
 
+    /// Ends a file of so many rows.
+    ///
+    /// # Errors
+    /// Nobody reads.
+    pub async fn end_file(&mut self, rows: u64) -> Result<(), Interrupted> {
+        self.send(Message::EndOfFile(rows)).await
+    }
+
     /// Ends the body properly, and waits until the reader has it.
     ///
     /// # Errors
@@ -234,10 +255,16 @@ impl BodyWriter {
     }
 }
 
-impl Stream for PageBody {
-    type Item = io::Result<Bytes>;
+impl PageBody {
+    /// The next piece; none after the proper end.
+    ///
+    /// # Errors
+    /// The writer failed, or disappeared.
+    pub async fn next_piece(&mut self) -> Option<io::Result<Piece>> {
+        std::future::poll_fn(|context| self.poll_piece(context)).await
+    }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
         if self.breaks_off {
             self.breaks_off = false;
             return Poll::Ready(Some(Err(io::Error::other("the page broke off"))));
@@ -246,7 +273,8 @@ impl Stream for PageBody {
             return Poll::Ready(None);
         }
         match ready!(self.receiver.poll_recv(context)) {
-            Some(Message::Chunk(chunk)) => Poll::Ready(Some(Ok(chunk))),
+            Some(Message::Chunk(chunk)) => Poll::Ready(Some(Ok(Piece::Bytes(chunk)))),
+            Some(Message::EndOfFile(rows)) => Poll::Ready(Some(Ok(Piece::EndOfFile { rows }))),
             Some(Message::End(end)) if end.deliver() => {
                 if let Some(delivered) = self.delivered.take() {
                     // A writer that gives up waiting in this very moment finds that the page is delivered.
@@ -263,6 +291,22 @@ impl Stream for PageBody {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
+        }
+    }
+}
+
+impl Stream for PageBody {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            return Poll::Ready(match ready!(self.poll_piece(context)) {
+                // One answer is one file.
+                Some(Ok(Piece::EndOfFile { .. })) => continue,
+                Some(Ok(Piece::Bytes(bytes))) => Some(Ok(bytes)),
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            });
         }
     }
 }

@@ -24,7 +24,7 @@ use super::slots::Slot;
 use super::{Audit, ExportError, Exporter, ask_scope, table_columns};
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
-use crate::encode::{self, Encoder, Format};
+use crate::encode::{Encoders, Format};
 use crate::memory::Share;
 use crate::plan::combination;
 use crate::raw_data::clauses::DecisionClauses;
@@ -71,6 +71,8 @@ pub struct StreamRequest {
     pub time_zone: Option<TimeZone>,
     /// How the body is compressed.
     pub compression: Option<Compression>,
+    /// Bytes of a file, where the table goes into several of them: its body says where one ends. A bookmark may be long then.
+    pub max_file_bytes: Option<u64>,
 }
 
 /// Which part of a report, and in which order.
@@ -105,6 +107,8 @@ pub struct StreamHead {
     pub total: Option<u64>,
     /// Id of the columns.
     pub schema_id: String,
+    /// The columns.
+    pub schema: Schema,
     /// How far the report had come before it was read; `None` for what aggregates, and where that can't be told in a header.
     pub bookmark: Option<String>,
 }
@@ -118,6 +122,15 @@ pub struct TableSchema {
     pub tables: &'static [Table],
     /// The columns that were selected.
     pub schema: Schema,
+}
+
+/// The tables of a report.
+#[derive(Debug, Clone)]
+pub struct ReportTables {
+    /// The report's name.
+    pub report_name: Option<Arc<str>>,
+    /// The tables that it has.
+    pub tables: &'static [Table],
 }
 
 /// A report on its way to a table.
@@ -170,7 +183,7 @@ enum Rows {
     Result {
         rows: ResultRows,
         indices: Vec<usize>,
-        encoder: Box<dyn Encoder>,
+        encoders: Encoders,
         /// The memory that it takes.
         shares: Vec<Share>,
     },
@@ -185,6 +198,7 @@ struct Stream {
     /// Whether it encodes batches of rows.
     batches_rows: bool,
     compression: Option<Compression>,
+    max_file_bytes: Option<u64>,
     rows: Rows,
 }
 
@@ -255,6 +269,7 @@ impl Exporter {
             report_name: found.name,
             total,
             schema_id: selected.schema.id(),
+            schema: selected.schema,
             bookmark,
         })
     }
@@ -272,6 +287,32 @@ impl Exporter {
         let scope = self.scope_of(report).await?;
         let position = self.needed_position(report, &scope).await?;
         Ok(self.long_bookmark_of(report_id, &position))
+    }
+
+    /// The position that is behind none of these bookmarks of one report; `None` where they say that it has changed in between.
+    /// Who has read several tables one after the other goes on from there.
+    pub fn earliest_bookmark<'b>(
+        &self,
+        bookmarks: impl IntoIterator<Item = &'b str>,
+    ) -> Option<String> {
+        let mut bookmarks = bookmarks.into_iter();
+        let first = self.open_bookmark(bookmarks.next()?)?;
+        let earliest = bookmarks.try_fold(first, |earliest, bookmark| {
+            earliest.earliest(&self.open_bookmark(bookmark)?)
+        });
+        Some(self.signed(&earliest?))
+    }
+
+    /// The tables of a report.
+    ///
+    /// # Errors
+    /// There is no such report, or none that can be exported.
+    pub async fn report_tables(&self, report_id: &str) -> Result<ReportTables, ExportError> {
+        let found = self.find_table(report_id, &TableOptions::default()).await?;
+        Ok(ReportTables {
+            report_name: found.name,
+            tables: found.tables,
+        })
     }
 
     /// The columns of a table.
@@ -406,6 +447,7 @@ impl Exporter {
             report_name: found.name.clone(),
             total: Some(total),
             schema_id: schema.id(),
+            schema: schema.clone(),
             bookmark: None,
         };
         let (head, rows) = match raw_report(&found.report) {
@@ -423,14 +465,14 @@ impl Exporter {
                 let all = result::schema(results.shape, &results.measures);
                 let columns = request.options.columns.as_ref();
                 let selected = Selected::of(all, columns, configuration(&found.report))?;
-                let encoder = self.encoder(&request, &found, &selected.schema, None, now);
+                let encoders = self.encoders(&request, &found, &selected.schema, None, now);
                 let counts = results.measures.iter().map(|measure| measure.is_count);
                 let rows = ResultRows::new(results.shape, counts.zip(results.results));
                 let total = rows.len() as u64;
                 let rows = Rows::Result {
                     rows,
                     indices: selected.indices,
-                    encoder,
+                    encoders,
                     shares: results.shares,
                 };
                 (head(total, &selected.schema), rows)
@@ -443,20 +485,21 @@ impl Exporter {
             slot,
             batches_rows: request.format.batches_rows(),
             compression: request.compression,
+            max_file_bytes: request.max_file_bytes,
             rows,
         };
         Ok((head, stream.start()))
     }
 
     /// What writes a table, with what tells its readers where it comes from.
-    fn encoder(
+    fn encoders(
         &self,
         request: &StreamRequest,
         found: &Found,
         schema: &Schema,
         bookmark: Option<&str>,
         now: Timestamp,
-    ) -> Box<dyn Encoder> {
+    ) -> Encoders {
         let mut metadata = vec![
             ("optimize-export.report-id", request.report_id.clone()),
             ("optimize-export.table", found.table.id().to_owned()),
@@ -471,7 +514,12 @@ impl Exporter {
         }
         let metadata = metadata.into_iter();
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
-        encode::encoder(request.format, schema, request.csv, metadata.collect())
+        Encoders {
+            format: request.format,
+            schema: schema.clone(),
+            csv: request.csv,
+            metadata: metadata.collect(),
+        }
     }
 
     /// Every measure of a report that aggregates.
@@ -656,19 +704,20 @@ impl Stream {
             slot,
             batches_rows: _,
             compression,
+            max_file_bytes,
             rows,
         } = self;
         let written = async {
-            let mut writer = StreamWriter::new(body, compression)?;
+            let mut writer = StreamWriter::new(body, compression, max_file_bytes)?;
             let rows = match rows {
                 Rows::Raw(stream) => stream.write(&exporter, &report_id, &mut writer).await?,
                 Rows::Result {
                     rows,
                     indices,
-                    encoder,
+                    encoders,
                     shares,
                 } => {
-                    let written = write_result(&rows, &indices, encoder, &mut writer).await?;
+                    let written = write_result(&rows, &indices, &encoders, &mut writer).await?;
                     drop((rows, shares));
                     written
                 }
@@ -697,14 +746,22 @@ impl Stream {
 async fn write_result(
     rows: &ResultRows,
     indices: &[usize],
-    mut encoder: Box<dyn Encoder>,
+    encoders: &Encoders,
     writer: &mut StreamWriter,
 ) -> Result<u64, Broken> {
+    let mut encoder = encoders.make();
     encoder.begin(&mut writer.out)?;
     let mut at = 0;
     while at < rows.len() {
-        let end = at + ROWS_AT_ONCE;
+        let end = rows.len().min(at + ROWS_AT_ONCE);
+        if writer.is_file_full(|| encoder.held()) {
+            encoder.end(&mut writer.out)?;
+            writer.end_file().await?;
+            encoder = encoders.make();
+            encoder.begin(&mut writer.out)?;
+        }
         rows.for_each(at..end, indices, |row| encoder.row(row, &mut writer.out))?;
+        writer.add_rows((end - at) as u64);
         writer.flush_if_large().await?;
         at = end;
     }

@@ -75,6 +75,7 @@ pub(super) async fn stream(
         csv: parameters.csv,
         time_zone: super::routes::client_time_zone(headers),
         compression,
+        max_file_bytes: None,
     };
     let answered = if method == Method::HEAD {
         let head = exporter.stream_head(request).await;

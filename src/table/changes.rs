@@ -91,6 +91,16 @@ impl Bookmark {
         bytes
     }
 
+    /// The position that is behind neither: whoever goes on from there misses nothing that came after one of the two. `None`
+    /// if they are of different rows.
+    pub fn earliest(self, other: &Self) -> Option<Self> {
+        if self.report != other.report || self.rows != other.rows {
+            return None;
+        }
+        let marks = self.marks.earliest(&other.marks);
+        Some(Self { marks, ..self })
+    }
+
     /// The bookmark that these bytes are; `None` if they are none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(&[VERSION])?;
@@ -272,7 +282,32 @@ pub struct ChangedShards {
     pub query: Value,
 }
 
+impl ShardMark {
+    fn earliest(self, other: Self) -> Self {
+        if self == other {
+            return self;
+        }
+        Self {
+            newest: self.newest.min(other.newest),
+            // Of neither: where two copies have the same newest number and not the same documents, it is not known which of
+            // them had come further, and the shard must not count as unchanged.
+            fingerprint: self.fingerprint.map(|byte| !byte),
+        }
+    }
+}
+
 impl Marks {
+    /// For each shard that both know the lower mark.
+    fn earliest(self, other: &Self) -> Self {
+        let common = self.0.into_iter().filter_map(|(id, shards)| {
+            let others = other.0.get(&id)?;
+            let shards = shards.into_iter().zip(others);
+            let marks = shards.map(|(mark, other)| mark.earliest(*other));
+            Some((id, marks.collect()))
+        });
+        Self(common.collect())
+    }
+
     /// The shards that have come further than they had at `before`, each number of a shard once. What `before` does not know
     /// is read whole, the others from `overlap` numbers before theirs on.
     pub fn changed_since(
@@ -409,6 +444,52 @@ mod tests {
         // An update of a document whose number was 7.
         let (_, now) = of(bucket("a", 3, Some(101), 343), bucket("b", 0, None, 0));
         assert_eq!(now.changed_since(&before, &indices, 20).len(), 1);
+    }
+
+    #[test]
+    fn the_earliest_of_two_positions_is_behind_neither() {
+        let (indices, a) = of(bucket("a", 3, Some(90), 250), bucket("b", 1, Some(7), 7));
+        let (_, b) = of(bucket("a", 4, Some(101), 351), bucket("b", 2, Some(5), 8));
+        for earliest in [a.clone().earliest(&b), b.clone().earliest(&a)] {
+            let newest: Vec<_> = indices
+                .iter()
+                .map(|index| earliest.0[&id(index)][0].newest)
+                .collect();
+            assert_eq!(newest, [Some(90), Some(5)]);
+        }
+        assert_eq!(a.clone().earliest(&a), a);
+        // What one of them does not know is read whole.
+        let only_b = marks(
+            &indices[1..],
+            &[answer(json!([bucket("b", 1, Some(7), 7)]))],
+        );
+        let earliest = a.clone().earliest(&only_b);
+        assert_eq!(earliest.0.len(), 1);
+        let changed = a.changed_since(&earliest, &indices, 0);
+        assert_eq!(changed[0].indices, ["a"]);
+    }
+
+    #[test]
+    fn where_two_saw_the_same_newest_number_and_not_the_same_documents_the_shard_counts_as_changed()
+    {
+        let (indices, a) = of(bucket("a", 3, Some(101), 250), bucket("b", 0, None, 0));
+        let (_, b) = of(bucket("a", 4, Some(101), 350), bucket("b", 0, None, 0));
+        let earliest = a.clone().earliest(&b);
+        assert_eq!(a.changed_since(&earliest, &indices, 1).len(), 1);
+        assert_eq!(b.changed_since(&earliest, &indices, 1).len(), 1);
+    }
+
+    #[test]
+    fn bookmarks_of_different_rows_have_no_earliest() {
+        let bookmark = |report: &str, rows: &str| Bookmark {
+            report: digest(report),
+            rows: digest(rows),
+            marks: Marks::default(),
+        };
+        let one = bookmark("r", "q");
+        assert_eq!(one.clone().earliest(&bookmark("r", "q")), Some(one.clone()));
+        assert_eq!(one.clone().earliest(&bookmark("r", "p")), None);
+        assert_eq!(one.earliest(&bookmark("s", "q")), None);
     }
 
     #[test]

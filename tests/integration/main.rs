@@ -43,6 +43,7 @@ mod servers;
 mod signed;
 mod streaming;
 mod support;
+mod sync;
 mod system_reports;
 mod tables;
 mod tls;

@@ -1,5 +1,6 @@
 //! What every test needs: an installation of Optimize's indices, and the service in front of it.
 
+pub mod bucket;
 pub mod documents;
 pub mod gate;
 pub mod http;

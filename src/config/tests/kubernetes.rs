@@ -15,6 +15,7 @@ const KUSTOMIZATION: &str = include_str!("../../../deploy/kubernetes/kustomizati
 const TLS: &str = include_str!("../../../deploy/kubernetes/components/tls/deployment.yaml");
 const SECRET: &str = include_str!("../../../deploy/kubernetes/examples/secret.yaml");
 const POD_MONITOR: &str = include_str!("../../../deploy/kubernetes/examples/podmonitor.yaml");
+const SYNC: &str = include_str!("../../../deploy/kubernetes/examples/sync.yaml");
 const ROUTE: &str = include_str!("../../../deploy/kubernetes/examples/httproute.yaml");
 
 fn parsed(manifest: &str) -> Value {
@@ -236,6 +237,39 @@ fn the_component_for_tls_reads_what_cert_manager_writes() {
         parsed(DEPLOYMENT)["metadata"]["name"]
     );
     assert_eq!(container["name"], self::container(&self::pod())["name"]);
+}
+
+#[test]
+fn the_job_that_fills_a_lake_may_do_no_more_than_the_service() {
+    let job = parsed(SYNC);
+    let sync = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let (own, served) = (container(sync), pod());
+    let of_service = container(&served);
+    check_variables(&environment_of(own)).unwrap();
+    assert_eq!(own["args"][0], "sync");
+    for same in ["image", "securityContext", "volumeMounts"] {
+        assert_eq!(own[same], of_service[same], "{same}");
+    }
+    for same in [
+        "automountServiceAccountToken",
+        "enableServiceLinks",
+        "securityContext",
+        "volumes",
+    ] {
+        assert_eq!(sync[same], served[same], "{same}");
+    }
+    // Its settings are those of the service, and read nothing that the secret does not have.
+    for (name, value) in environment_of(own) {
+        assert_eq!(
+            environment_of(of_service).get(&name),
+            Some(&value),
+            "{name}"
+        );
+    }
+    assert_eq!(job["spec"]["concurrencyPolicy"], "Forbid");
+    let labels = &job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"];
+    let of_service = &parsed(DEPLOYMENT)["spec"]["selector"]["matchLabels"];
+    assert_ne!(labels, of_service, "the service would send clients to it");
 }
 
 #[test]

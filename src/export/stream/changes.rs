@@ -257,9 +257,20 @@ impl Exporter {
             rows: changes::digest(&position.rows),
             marks: position.marks.clone(),
         };
+        self.signed(&bookmark)
+    }
+
+    /// A bookmark as a client gets it.
+    pub(super) fn signed(&self, bookmark: &Bookmark) -> String {
         let bytes = bookmark.to_bytes();
         let signature = self.0.signer.sign_bookmark(&bytes);
         BASE64_URL_SAFE_NO_PAD.encode([signature.as_slice(), &bytes].concat())
+    }
+
+    /// The bookmark that somebody has kept, if it is one of ours.
+    pub(super) fn open_bookmark(&self, text: &str) -> Option<Bookmark> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        Bookmark::from_bytes(self.0.signer.open_bookmark(&bytes)?)
     }
 
     /// Reads the bookmark that a client has kept, if it is one of this report as it is now.
@@ -275,12 +286,7 @@ impl Exporter {
                 "since {reason}; start over with a whole export, without since"
             ))
         };
-        let bookmark = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        let bookmark = bookmark.and_then(|bytes| {
-            let bytes = self.0.signer.open_bookmark(&bytes)?;
-            Bookmark::from_bytes(bytes)
-        });
-        let Some(bookmark) = bookmark else {
+        let Some(bookmark) = self.open_bookmark(text) else {
             return Err(wrong(if self.0.signer.accepts_foreign() {
                 "is no bookmark of this service, or was altered"
             } else {

@@ -12,7 +12,7 @@ use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, STEP, Selected, StreamRequest, configuration};
 use crate::definitions::DefinitionVersion;
 use crate::elasticsearch::ElasticsearchError;
-use crate::encode::{EncodeError, Encoder, Format};
+use crate::encode::{EncodeError, Encoder, Encoders, Format};
 use crate::export::ahead::{NextStep, StepError};
 use crate::export::batches::{Batch, Exhausted};
 use crate::export::raw_data::{scroll_id_twice, step_size_of_stream};
@@ -59,7 +59,7 @@ enum Encoding {
     Objects(Columns),
     /// The cells of a table.
     Cells {
-        encoder: Box<dyn Encoder>,
+        encoders: Encoders,
         lists_are_joined: bool,
     },
 }
@@ -195,7 +195,11 @@ impl Exporter {
         };
         let is_empty = scope.is_known_to_be_empty();
         Ok(Reading {
-            bookmark: position.and_then(|position| self.bookmark_of(report_id, &position)),
+            bookmark: position.and_then(|position| match request.max_file_bytes {
+                None => self.bookmark_of(report_id, &position),
+                // It needs no header.
+                Some(_) => Some(self.long_bookmark_of(report_id, &position)),
+            }),
             parts: if is_empty { Vec::new() } else { parts },
             scope,
             query,
@@ -402,7 +406,7 @@ impl Exporter {
             }
             (Some(columns), _) => Encoding::Objects(columns),
             (None, _) => Encoding::Cells {
-                encoder: self.encoder(request, found, &selected.schema, bookmark.as_deref(), now),
+                encoders: self.encoders(request, found, &selected.schema, bookmark.as_deref(), now),
                 lists_are_joined: request.format == Format::Csv,
             },
         };
@@ -452,11 +456,9 @@ impl RawStream {
                 read_source(exporter, report_id, source, &mut hits, writer).await
             }
             Encoding::Cells {
-                mut encoder,
+                encoders,
                 lists_are_joined,
             } => {
-                encoder.begin(&mut writer.out)?;
-                writer.flush().await?;
                 let rows = TableRows::new(
                     &self.table,
                     RowSettings {
@@ -469,9 +471,12 @@ impl RawStream {
                 );
                 let mut hits = Cells {
                     rows,
-                    encoder,
+                    encoder: encoders.make(),
+                    encoders,
                     names: NamesAtHand::new(&exporter.0.definitions),
                 };
+                hits.encoder.begin(&mut writer.out)?;
+                writer.flush().await?;
                 let written = read_source(exporter, report_id, source, &mut hits, writer).await?;
                 hits.encoder.end(&mut writer.out)?;
                 Ok(written)
@@ -489,6 +494,16 @@ trait Hits {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken>;
+
+    /// Ends one file and begins the next.
+    async fn next_file(&mut self, writer: &mut StreamWriter) -> Result<(), Broken> {
+        Ok(writer.end_file().await?)
+    }
+
+    /// Bytes that would still be written if a file ended now.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// The objects of `json`, one a line.
@@ -517,6 +532,7 @@ impl Hits for Objects<'_> {
 struct Cells<'a> {
     rows: TableRows,
     encoder: Box<dyn Encoder>,
+    encoders: Encoders,
     names: NamesAtHand<'a>,
 }
 
@@ -538,6 +554,17 @@ impl Hits for Cells<'_> {
             Ok(encoder.row(row, out)?)
         })?;
         Ok((length, rows))
+    }
+
+    async fn next_file(&mut self, writer: &mut StreamWriter) -> Result<(), Broken> {
+        self.encoder.end(&mut writer.out)?;
+        writer.end_file().await?;
+        self.encoder = self.encoders.make();
+        Ok(self.encoder.begin(&mut writer.out)?)
+    }
+
+    fn held(&self) -> usize {
+        self.encoder.held()
     }
 }
 
@@ -606,6 +633,9 @@ async fn read_scroll(
         let mut next = None;
         let mut hits_of_step = 0;
         while let Some(text) = batch.step.next_hit().await? {
+            if writer.is_file_full(|| hits.held()) {
+                hits.next_file(writer).await?;
+            }
             let (length, rows_of_hit) =
                 match hits.write(text, contents.name(), &mut writer.out).await {
                     Ok(written) => written,
@@ -619,6 +649,7 @@ async fn read_scroll(
             batch.step.advance(length)?;
             hits_of_step += 1;
             rows += rows_of_hit;
+            writer.add_rows(rows_of_hit);
             if goes_on && next.is_none() {
                 // Elasticsearch has done with a step when it sends the first hit of it.
                 let permit = batches.try_take(report_id, step);
