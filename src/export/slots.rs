@@ -278,7 +278,7 @@ pub(super) mod tests {
             order.push(client);
             drop(std::mem::replace(&mut slot, next));
         }
-        assert_eq!(order, ["a", "b", "flood", "a", "flood", "flood"]);
+        assert_eq!(order, ["a", "flood", "b", "flood", "a", "flood"]);
         assert!(slots.lock().line.is_empty());
     }
 
