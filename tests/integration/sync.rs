@@ -608,7 +608,7 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
             longest = longest * 3 / 4;
         } else {
             killed += 1;
-            longest += 30;
+            longest += 150;
             killed_while_writing += usize::from(lake.0.path().join("r/_lock.json").exists());
         }
         let changed = (0..400).map(|number| {
