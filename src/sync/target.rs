@@ -354,6 +354,7 @@ mod tests {
         (folder, target)
     }
 
+    #[cfg(feature = "clouds")]
     #[test]
     fn what_is_no_place_for_a_lake_is_told() {
         for (text, words) in [
