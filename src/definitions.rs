@@ -48,6 +48,33 @@ pub struct DefinitionVersion {
     pub tenant_id: Option<String>,
 }
 
+impl DefinitionVersion {
+    /// The one that a stored instance names; `None` for an instance whose definition data were not imported yet.
+    pub fn of_instance(
+        key: Option<&str>,
+        version: Option<&str>,
+        tenant_id: Option<&str>,
+    ) -> Option<Self> {
+        Some(Self {
+            key: key?.to_owned(),
+            version: version?.to_owned(),
+            tenant_id: tenant_id.map(str::to_owned),
+        })
+    }
+
+    /// Whether [`DefinitionVersion::of_instance`] would give this one, without making it.
+    pub fn is_of_instance(
+        &self,
+        key: Option<&str>,
+        version: Option<&str>,
+        tenant_id: Option<&str>,
+    ) -> bool {
+        key == Some(&self.key)
+            && version == Some(&self.version)
+            && tenant_id == self.tenant_id.as_deref()
+    }
+}
+
 /// Reads definitions. Cloning is cheap; clones share their caches.
 #[derive(Clone)]
 pub struct Definitions {

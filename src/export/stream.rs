@@ -105,8 +105,6 @@ pub struct StreamHead {
     pub report_name: Option<Arc<str>>,
     /// Instances, or rows of a result; `None` where that is not known without evaluating it.
     pub total: Option<u64>,
-    /// Id of the columns.
-    pub schema_id: String,
     /// The columns.
     pub schema: Schema,
     /// How far the report had come before it was read; `None` for what aggregates, and where that can't be told in a header.
@@ -268,7 +266,6 @@ impl Exporter {
         Ok(StreamHead {
             report_name: found.name,
             total,
-            schema_id: selected.schema.id(),
             schema: selected.schema,
             bookmark,
         })
@@ -446,7 +443,6 @@ impl Exporter {
         let head = |total: u64, schema: &Schema| StreamHead {
             report_name: found.name.clone(),
             total: Some(total),
-            schema_id: schema.id(),
             schema: schema.clone(),
             bookmark: None,
         };
@@ -461,7 +457,9 @@ impl Exporter {
             }
             None => {
                 check_without_rows(&request.options)?;
-                let results = self.results(&request.report_id, &found.report, now).await?;
+                let results = self
+                    .evaluate_measures(&request.report_id, &found.report, now, Until::Result)
+                    .await?;
                 let all = result::schema(results.shape, &results.measures);
                 let columns = request.options.columns.as_ref();
                 let selected = Selected::of(all, columns, configuration(&found.report))?;
@@ -522,17 +520,6 @@ impl Exporter {
         }
     }
 
-    /// Every measure of a report that aggregates.
-    async fn results(
-        &self,
-        report_id: &str,
-        report: &StoredReport,
-        now: Timestamp,
-    ) -> Result<Results, ExportError> {
-        self.evaluate_measures(report_id, report, now, Until::Result)
-            .await
-    }
-
     /// The columns of a report that aggregates.
     async fn result_schema(
         &self,
@@ -546,6 +533,7 @@ impl Exporter {
         Ok(result::schema(results.shape, &results.measures))
     }
 
+    /// Every measure of a report that aggregates.
     async fn evaluate_measures(
         &self,
         report_id: &str,

@@ -128,7 +128,7 @@ fn describe(
     if let Some(Ok(bookmark)) = head.bookmark.as_deref().map(HeaderValue::try_from) {
         headers.insert(BOOKMARK, bookmark);
     }
-    if let Ok(id) = HeaderValue::try_from(head.schema_id.as_str()) {
+    if let Ok(id) = HeaderValue::try_from(head.schema.id()) {
         headers.insert(SCHEMA_ID, id);
     }
 }

@@ -174,18 +174,20 @@ impl Instance<'_> {
     /// The definition whose flow node names the rows show; `None` for an instance whose definition data were not
     /// imported yet.
     pub fn definition(&self) -> Option<DefinitionVersion> {
-        Some(DefinitionVersion {
-            key: self.process_definition_key.as_deref()?.to_owned(),
-            version: self.process_definition_version.as_deref()?.to_owned(),
-            tenant_id: self.tenant_id.as_deref().map(str::to_owned),
-        })
+        DefinitionVersion::of_instance(
+            self.process_definition_key.as_deref(),
+            self.process_definition_version.as_deref(),
+            self.tenant_id.as_deref(),
+        )
     }
 
     /// Whether [`Instance::definition`] would give this one, without making it.
     pub fn is_of(&self, definition: &DefinitionVersion) -> bool {
-        self.process_definition_key.as_deref() == Some(&definition.key)
-            && self.process_definition_version.as_deref() == Some(&definition.version)
-            && self.tenant_id.as_deref() == definition.tenant_id.as_deref()
+        definition.is_of_instance(
+            self.process_definition_key.as_deref(),
+            self.process_definition_version.as_deref(),
+            self.tenant_id.as_deref(),
+        )
     }
 }
 
