@@ -307,7 +307,7 @@ fn a_service_that_stops_lets_pages_finish_for_a_while_and_then_cuts_them_off() {
     let mut rest = Vec::new();
     let _ = slow.read_to_end(&mut rest);
     assert!(!String::from_utf8_lossy(&rest).contains("numberOfRecordsInResponse"));
-    assert!(service.log().contains("cut off"), "{}", service.log());
+    service.wait_for_log("cut off");
     assert!(!is_open(&optimize, &id), "its scroll was given up");
 }
 
@@ -507,11 +507,7 @@ fn clients_that_keep_it_waiting_do_not_hold_up_a_service_that_stops() {
     assert!(service.wait().success());
     let took = began.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert!(
-        service.log().contains("export interrupted"),
-        "{}",
-        service.log()
-    );
+    service.wait_for_log("export interrupted");
     drop((stalled, partial, idle));
 }
 

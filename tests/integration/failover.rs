@@ -131,5 +131,6 @@ fn without_any_node_the_service_says_so_and_comes_back() {
 }
 
 fn log_lines(service: &Service, text: &str) -> usize {
+    service.wait_for_log(text);
     service.log().matches(text).count()
 }

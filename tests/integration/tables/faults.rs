@@ -93,7 +93,7 @@ fn a_cluster_that_breaks_off_breaks_the_body() {
         proxy.set(Mode::Pass);
         assert_nothing_is_open(&service);
     }
-    assert!(service.log().contains("export broken"));
+    service.wait_for_log("export broken");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_reader_that_stalls_loses_its_stream() {
         assert_broken(&parse(&bytes), format);
         assert_nothing_is_open(&service);
     }
-    assert!(service.log().contains("export interrupted"));
+    service.wait_for_log("export interrupted");
 }
 
 #[test]
