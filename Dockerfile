@@ -9,11 +9,12 @@
 FROM rust:1.95.0-slim-bookworm AS manifests
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates/utf16/Cargo.toml crates/utf16/
 COPY xtask/Cargo.toml xtask/
 # With empty programs the dependencies become layers of their own, which are built again only when the manifests change.
-RUN mkdir src xtask/src benches \
+RUN mkdir src crates/utf16/src xtask/src benches \
     && echo 'fn main() {}' | tee src/main.rs xtask/src/main.rs benches/page.rs benches/request.rs benches/tables.rs \
-    && touch src/lib.rs xtask/src/lib.rs
+    && touch src/lib.rs crates/utf16/src/lib.rs xtask/src/lib.rs
 
 FROM manifests AS build-sample-data
 RUN cargo build --release --locked --package xtask
@@ -30,8 +31,9 @@ RUN mkdir -p /image/etc \
 
 FROM manifests AS build-service
 RUN cargo build --release --locked --package optimize-export
+COPY crates crates
 COPY src src
-RUN touch src/lib.rs src/main.rs \
+RUN touch crates/*/src/lib.rs src/lib.rs src/main.rs \
     && cargo build --release --locked --package optimize-export
 RUN mkdir -p /image/etc \
     && echo 'hosts: files dns' > /image/etc/nsswitch.conf \

@@ -22,7 +22,6 @@ pub mod service;
 pub mod table;
 pub mod whole_file;
 
-use crate::utf16;
 use output::{Output, OutputError};
 use page::{Page, PageError, Receiver, read_page};
 use service::{PageRequest, RequestError, Service};

@@ -8,7 +8,6 @@ use optimize_export::config::{Config, Environment, Settings};
 use optimize_export::elasticsearch::Elasticsearch;
 use optimize_export::report::list::ReportList;
 use optimize_export::scope::IndexNames;
-use optimize_export::utf16;
 
 pub mod check;
 pub mod completions;

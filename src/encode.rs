@@ -19,7 +19,6 @@ use crate::encode::parquet::ParquetEncoder;
 use crate::id_enum;
 use crate::table::schema::Schema;
 use crate::table::value::Value;
-use crate::utf16;
 
 id_enum! {
     /// A format that a table is delivered in.

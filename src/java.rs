@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::utf16;
-
 /// A number as `Double.toString` writes it: `1000.0`, `1.25E8`, `1.0E-4`.
 ///
 /// The keys of duration buckets are such texts (fact file D2, section 2.6). Digits are the shortest that read back as

@@ -23,4 +23,3 @@ pub mod scope;
 pub mod sync;
 pub mod table;
 pub mod telemetry;
-pub mod utf16;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::raw_data::json::JsonText;
 use crate::report::definition::{SortOrder, Sorting, VariableType};
-use crate::utf16;
 
 /// Key of instances that lack the variable they are grouped by (`MISSING_VARIABLE_KEY`); last in every order by key.
 pub const MISSING_KEY: &str = "missing";

@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::utf16;
-
 /// Ids of instances, each as the first 128 bits of its SHA-256: 16 bytes instead of a text, so that a million of them
 /// take 20 to 40 megabytes. Two ids among a billion are confused with a probability below 10⁻²⁰.
 #[derive(Debug, Default)]

@@ -13,8 +13,6 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
-use crate::utf16;
-
 /// An answer that arrived as a whole.
 #[derive(Debug, Default)]
 pub struct Page {

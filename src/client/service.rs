@@ -14,7 +14,6 @@ use url::Url;
 
 use super::oauth::{ClientCredentials, Held};
 use crate::auth::static_tokens;
-use crate::utf16;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

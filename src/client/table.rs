@@ -16,7 +16,6 @@ use super::service::{Service, chain};
 use super::whole_file::WholeFile;
 use super::{BUFFER_BYTES, ClientError, Progress, Stop, Tries, Trouble, trouble};
 use crate::id_enum;
-use crate::utf16;
 
 /// Instances of the report, or rows of its result.
 const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total-records");

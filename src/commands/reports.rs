@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use comfy_table::{Cell, Color, ColumnConstraint};
 use optimize_export::elasticsearch::ElasticsearchError;
 use optimize_export::report::list::{ListedReport, ReportList};
-use optimize_export::utf16;
 
 use super::{Configured, connect, printable, printed, report_list, runtime, table};
 

@@ -12,7 +12,6 @@ use crate::elasticsearch::{ElasticsearchError, Found};
 use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
 use crate::report::definition::{DecisionReportData, lenient};
 use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
-use crate::utf16;
 
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
 const MAX_DEFINITIONS: usize = 10_000;

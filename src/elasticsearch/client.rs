@@ -27,7 +27,7 @@ use super::pages::MAX_ERROR_BYTES;
 use super::server::KnownServer;
 use super::tls::{self, TlsSettings};
 use crate::memory::{Memory, Share};
-use crate::{telemetry, utf16};
+use crate::telemetry;
 
 /// Largest answer to a request that asks for little, such as one that gives up a scroll.
 const MAX_SMALL_ANSWER_BYTES: u64 = 16 * 1024 * 1024;

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::memory::NoMemory;
-use crate::utf16;
 
 /// Nesting of an error body that is looked at; Elasticsearch's own go four or five deep.
 const MAX_DEPTH: usize = 16;

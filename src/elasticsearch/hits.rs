@@ -13,9 +13,9 @@
 use std::ops::Range;
 
 use memchr::{memchr2, memmem};
+use utf16::Damaged;
 
 use super::hit_memory::MAX_HIT_BYTES;
-use crate::utf16::{self, Damaged};
 
 /// A buffer that has grown larger than this for one hit is made as small again for the next ones.
 const KEPT_BYTES: usize = 512 * 1024;

@@ -14,7 +14,7 @@ use super::client::{
 use super::error::ElasticsearchError;
 use super::hit_memory::{HitMemory, Places};
 use super::hits::{HitSplitter, Piece, SplitError};
-use crate::{telemetry, utf16};
+use crate::telemetry;
 
 /// What stands before the hits of a scroll step.
 #[derive(Debug)]

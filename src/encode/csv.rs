@@ -11,7 +11,6 @@ use crate::encode::{EncodeError, Encoder, check_width, readable_json};
 use crate::raw_data::json::JsonText;
 use crate::table::schema::Schema;
 use crate::table::value::Value;
-use crate::utf16;
 
 /// Tells Excel that a file is UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";

@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use crate::encode::{Encoder, readable_json};
 use crate::table::schema::{Column, ColumnType, Schema, Table};
 use crate::table::value::{Instant, Value};
-use crate::utf16;
 
 /// The end of a text that was cut in the middle of an emoji: U+D83D as it is held.
 pub(super) const HALF: &str = "cut \u{10fffe}\u{f003d}";

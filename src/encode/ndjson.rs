@@ -5,7 +5,6 @@ use crate::encode::{EncodeError, Encoder, check_width, readable_json};
 use crate::raw_data::json::JsonText;
 use crate::table::schema::Schema;
 use crate::table::value::Value;
-use crate::utf16;
 
 /// Writes a table as JSON objects. Every value is written by its own kind.
 #[derive(Debug)]

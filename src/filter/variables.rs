@@ -10,7 +10,6 @@ use super::dates;
 use super::durations::range_operator;
 use super::query::{Bool, all_of, any_of, exists, nested, none_of, term, terms};
 use crate::report::definition::{VariableCondition, VariableFilter, VariableType};
-use crate::utf16;
 
 /// Length up to which every part of a text is in the index (`MAX_GRAM`; fact file E, section 2).
 const LONGEST_GRAM: usize = 10;

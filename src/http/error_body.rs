@@ -10,7 +10,6 @@ use warp::reply::Response;
 
 use crate::auth::AuthError;
 use crate::export::ExportError;
-use crate::utf16;
 
 /// Seconds after which a client may try again when Elasticsearch or the provider of tokens is away.
 const RETRY_AFTER_OUTAGE: u32 = 10;

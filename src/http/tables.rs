@@ -17,7 +17,6 @@ use crate::encode::compression::Compression;
 use crate::export::stream::{StreamHead, StreamRequest, TableSchema};
 use crate::export::{Audit, ExportError, Exporter};
 use crate::table::schema::Column;
-use crate::utf16;
 
 /// Instances, or rows of a result.
 const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total-records");

@@ -11,8 +11,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use crate::utf16;
-
 /// Why something could not be read. Where that was is the [position](Cursor::position) of the cursor.
 ///
 /// It takes two bytes: it is part of what every step gives back, and there are some hundred steps in a document.

@@ -1,6 +1,6 @@
 //! Writing JSON text piece by piece.
 
-use crate::utf16::{self, FIRST_BYTE_OF_MARK};
+use utf16::FIRST_BYTE_OF_MARK;
 
 /// Largest room, in bytes, that is made before anything is written.
 const MAX_ROOM: usize = 256 * 1024;

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use super::cursor::{Cursor, Read, ReadError};
 use super::document::{Text, Values};
 use super::json::JsonText;
-use crate::utf16;
 
 /// What older releases of Optimize show instead of the value of an object variable.
 pub(crate) const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";

@@ -8,7 +8,6 @@ use super::process::instances::{DURATION_PREFIX, REST, VARIABLE_PREFIX};
 use super::schema::{Schema, Table};
 use crate::raw_data::variables::java_order;
 use crate::report::definition::TableColumns;
-use crate::utf16;
 
 /// Stands for the columns that the report's owner chose.
 const STORED: &str = "stored";

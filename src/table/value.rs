@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A value of a row. Text may hold halves of surrogate pairs ([`crate::utf16`]).
+/// A value of a row. Text may hold halves of surrogate pairs ([`utf16`]).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
     /// Nothing.
