@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use optimize_export::definitions::FlowNodeNames;
+use optimize_export::definitions::clauses::DecisionClauses;
 use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
-use optimize_export::raw_data::clauses::DecisionClauses;
 use optimize_export::raw_data::cursor::Cursor;
 use optimize_export::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
 use optimize_export::raw_data::document::Hit;

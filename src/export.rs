@@ -12,14 +12,13 @@ use moka::sync::Cache;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use crate::definitions::{Definitions, ScopeError};
+use crate::catalog::definitions::{Definitions, ScopeError};
+use crate::catalog::reports::ReportStore;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::filter::{self, FilterContext, ImplicitFilter};
 use crate::plan::{self, combination};
-use crate::raw_data::dates;
 use crate::raw_data::variables::ObjectVariables;
 use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
-use crate::report::store::ReportStore;
 use crate::scope::{IndexNames, Scope};
 use crate::telemetry;
 
@@ -29,6 +28,7 @@ pub mod answer;
 pub mod audit;
 pub mod batches;
 pub mod body;
+mod clock;
 pub mod error;
 pub mod open_scrolls;
 mod page;
@@ -39,8 +39,6 @@ mod rows;
 pub mod scroll;
 pub mod slots;
 pub mod stream;
-mod table_columns;
-mod variable_names;
 pub mod whole;
 
 pub use audit::Audit;
@@ -250,7 +248,7 @@ impl Exporter {
     pub async fn export_head(&self, request: &ExportRequest) -> Result<(), ExportError> {
         let _slot = self.export_slot(&request.audit).await?;
         let report = self.0.reports.get(&request.report_id).await?;
-        let now = dates::now();
+        let now = clock::now();
         let scroll_id = request.search_request_id.as_deref();
         match &*report {
             StoredReport::Combined => Err(combined()),

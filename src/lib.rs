@@ -1,7 +1,7 @@
 //! Camunda Optimize's report data export, served straight from Elasticsearch.
 
 pub mod auth;
-pub mod cache;
+pub mod catalog;
 pub mod check;
 pub mod client;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod export;
 pub mod filter;
 pub mod http;
 pub mod java;
+pub mod listing;
 pub mod memory;
 pub mod moment;
 pub mod plan;

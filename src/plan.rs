@@ -10,7 +10,6 @@
 use serde_json::{Value, json};
 
 use crate::filter::{self, FilterContext, ImplicitFilter};
-use crate::memory::NoMemory;
 use crate::report::definition::{DefinitionError, DistributedBy, GroupBy, ProcessReportData};
 use crate::result::{Entry, ReportResult};
 use crate::scope::Scope;
@@ -57,9 +56,9 @@ pub enum PlanError {
     /// The result would have more buckets than Elasticsearch makes.
     #[error("{0}")]
     TooManyBuckets(String),
-    /// There is no memory for the search, or for the result.
-    #[error(transparent)]
-    NoMemory(#[from] NoMemory),
+    /// There is no memory for the search, or for the result; who was asked for it knows why.
+    #[error("there is no memory for it")]
+    NoMemory,
 }
 
 /// What kind of result a report has (fact file D2, section 0.3).

@@ -1,7 +1,7 @@
 //! Which instances a report covers: its definitions with their versions and tenants, as indices and as a query.
 //!
 //! Everything here is pure. What has to be asked first (the newest version of a key, all definitions of the cluster) is
-//! handed in; [`crate::definitions`] asks it.
+//! handed in.
 //!
 //! Source: fact file C, sections 1, 6 and 7; fact file D1, section 3.
 

@@ -1,82 +1,17 @@
-//! Decision reports: what they cover, and the inputs and outputs that every row of raw data has.
+//! The inputs and outputs that every row of raw data of a decision report has.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definitions, ScopeError};
-use crate::cache::get_or_load;
-use crate::elasticsearch::{ElasticsearchError, Found};
-use crate::raw_data::clauses::{Clause, Clauses, DecisionClauses};
-use crate::report::definition::{DecisionReportData, lenient};
-use crate::scope::{DefinitionKind, DefinitionScope, Scope, Versions};
-
-/// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
-const MAX_DEFINITIONS: usize = 10_000;
-
-impl Definitions {
-    /// What a decision report covers: its first definition alone (fact file C, sections 6 and 7.4).
-    ///
-    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters (fact file F,
-    /// section 4.1), and no such report can be made on its pages.
-    ///
-    /// # Errors
-    /// The definition has no key, or Elasticsearch does not answer.
-    pub async fn scope_of_decision_report(
-        &self,
-        data: &DecisionReportData,
-    ) -> Result<Scope, ScopeError> {
-        let first = data.definitions.get(..1).unwrap_or_default();
-        let mut scope = self
-            .scope_of_selections(DefinitionKind::Decision, first)
-            .await?;
-        scope.covers_nothing = first.is_empty();
-        Ok(scope)
-    }
-
-    /// The inputs and outputs of a decision: those of the definition that Optimize would take, then those of the other
-    /// selected versions. There are none where no definition is known.
-    ///
-    /// # Errors
-    /// Elasticsearch does not answer.
-    pub async fn decision_clauses(
-        &self,
-        decision: &DefinitionScope,
-    ) -> Result<Arc<DecisionClauses>, Arc<ElasticsearchError>> {
-        let load = self.load_decision_clauses(decision);
-        get_or_load(
-            "decision_clauses",
-            &self.decision_clauses,
-            decision.into(),
-            load,
-        )
-        .await
-    }
-
-    async fn load_decision_clauses(
-        &self,
-        decision: &DefinitionScope,
-    ) -> Result<Arc<DecisionClauses>, ElasticsearchError> {
-        let body = json!({
-            "size": MAX_DEFINITIONS,
-            "_source": ["version", "tenantId", "inputVariableNames", "outputVariableNames"],
-            "query": {"bool": {"filter": definition_clauses(decision)}},
-        });
-        let answer: Option<Found<Hit>> = self
-            .search_definitions(DefinitionKind::Decision, &body)
-            .await?;
-        let hits = answer.map(Found::into_hits).unwrap_or_default();
-        let mut definitions: Vec<Definition> = hits.into_iter().map(|hit| hit.source).collect();
-        definitions.sort_by_cached_key(|definition| rank(definition, decision));
-        Ok(Arc::new(clauses_of(definitions)))
-    }
-}
+use super::clauses::{Clause, Clauses, DecisionClauses};
+use crate::report::definition::lenient;
+use crate::scope::{DefinitionScope, Versions};
 
 /// The definitions whose clauses count: imported completely, not deleted, of the report's versions, and of its tenants
 /// or of none (fact file C, section 9.2; fact file F, section 5.4).
-fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
+pub fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
     let named: Vec<&String> = decision.tenant_ids.iter().flatten().collect();
     let mut clauses = vec![
         json!({"term": {"key": {"value": decision.key}}}),
@@ -120,6 +55,14 @@ fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<>
     )
 }
 
+impl DecisionClauses {
+    /// The inputs and outputs of the definitions of one decision: those of the definition that Optimize would take come first.
+    pub fn of_definitions(mut definitions: Vec<Definition>, decision: &DefinitionScope) -> Self {
+        definitions.sort_by_cached_key(|definition| rank(definition, decision));
+        clauses_of(definitions)
+    }
+}
+
 fn clauses_of(definitions: Vec<Definition>) -> DecisionClauses {
     let (inputs, outputs): (Vec<_>, Vec<_>) = definitions
         .into_iter()
@@ -140,15 +83,10 @@ fn clauses_of(definitions: Vec<Definition>) -> DecisionClauses {
     }
 }
 
-#[derive(Deserialize)]
-struct Hit {
-    #[serde(rename = "_source")]
-    source: Definition,
-}
-
+/// A stored definition of a decision.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Definition {
+pub struct Definition {
     #[serde(default, deserialize_with = "lenient::optional_string")]
     version: Option<String>,
     #[serde(default, deserialize_with = "lenient::optional_string")]

@@ -1,10 +1,12 @@
 //! Reports that aggregate: everything in one answer.
 
+use std::cell::Cell;
+
 use super::answer::Envelope;
 use super::batches::{PATIENCE, no_room};
 use super::error::ExportError;
 use super::whole::Whole;
-use super::{ExportRequest, Exporter, ask_scope, message_about};
+use super::{ExportRequest, Exporter, ask_scope, clock, message_about};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -16,7 +18,6 @@ use crate::plan::context::{PlanContext, ProcessModels};
 use crate::plan::decision::{DecisionContext, DecisionPlan};
 use crate::plan::evaluation::Evaluation;
 use crate::plan::{Plan, PlanError, ProcessEvaluation, Room};
-use crate::raw_data::dates;
 use crate::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
 use crate::result::ReportResult;
 use crate::scope::Scope;
@@ -33,7 +34,7 @@ impl Exporter {
         data: &ProcessReportData,
     ) -> Result<Whole, ExportError> {
         let evaluated = self
-            .evaluate_process_report(&request.report_id, data, dates::now(), Until::Result)
+            .evaluate_process_report(&request.report_id, data, clock::now(), Until::Result)
             .await?;
         Ok(whole_answer(request, evaluated).await)
     }
@@ -102,7 +103,7 @@ impl Exporter {
         data: &DecisionReportData,
     ) -> Result<Whole, ExportError> {
         let evaluated = self
-            .evaluate_decision_report(&request.report_id, data, dates::now(), Until::Result)
+            .evaluate_decision_report(&request.report_id, data, clock::now(), Until::Result)
             .await?;
         Ok(whole_answer(request, evaluated).await)
     }
@@ -210,20 +211,30 @@ async fn with_room<T>(
     share: &Share,
     bytes: usize,
     make: impl Fn(&Room<'_>) -> Result<T, PlanError>,
-) -> Result<T, PlanError> {
+) -> Result<T, ExportError> {
     let before = share.bytes();
     let attempt = || {
-        let room = Room::new(|bytes| Ok(share.grow_at_once(bytes)?));
-        make(&room)
+        let refusal = Cell::new(None);
+        let made = make(&Room::new(|bytes| {
+            share.grow_at_once(bytes).map_err(|why| {
+                refusal.set(Some(why));
+                PlanError::NoMemory
+            })
+        }));
+        match (made, refusal.take()) {
+            (Err(PlanError::NoMemory), Some(why)) => Err(why),
+            (made, _) => Ok(made),
+        }
     };
-    match share.work_on(bytes, attempt).await {
-        Err(PlanError::NoMemory(NoMemory::Busy)) => {
+    let made = match share.work_on(bytes, attempt).await {
+        Err(NoMemory::Busy) => {
             share.shrink_to(before);
             share.wait_for_reserve().await?;
             share.work_on(bytes, attempt).await
         }
         made => made,
-    }
+    };
+    Ok(made??)
 }
 
 /// How far a report is evaluated.
@@ -290,7 +301,7 @@ impl From<PlanError> for ExportError {
         match error {
             PlanError::Definition(error) => error.into(),
             PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
-            PlanError::NoMemory(error) => error.into(),
+            PlanError::NoMemory => NoMemory::Busy.into(),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::catalog::reports::LoadError;
 use crate::elasticsearch::error::result_window;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::memory::NoMemory;
 use crate::report::definition::DefinitionError;
-use crate::report::store::LoadError;
 
 /// Why an export was refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]

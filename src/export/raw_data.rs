@@ -25,11 +25,10 @@ use super::row_count::{Miscount, RowCount, RowsBefore};
 use super::scroll::{Progress, Recognition, ScrollContents, ScrollLease, SealedContents, digest};
 use super::slots::Slot;
 use super::whole::Whole;
-use super::{Export, ExportRequest, Exporter, ask_scope, message_about};
+use super::{Export, ExportRequest, Exporter, ask_scope, clock, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::raw_data::cursor::{Cursor, ReadError};
-use crate::raw_data::dates;
 use crate::raw_data::document::{Hit, Skipped};
 use crate::scope::Scope;
 use crate::telemetry::{self, ScrollEvent};
@@ -111,7 +110,7 @@ impl Exporter {
         }
         let scope = self.scope_of(report).await?;
         if !scope.is_known_to_be_empty() {
-            let query = self.query_of(report, &scope, dates::now());
+            let query = self.query_of(report, &scope, clock::now());
             self.count(&scope, &query).await?;
         }
         Ok(())
@@ -136,7 +135,7 @@ impl Exporter {
         report: RawReport<'_>,
         slot: Slot,
     ) -> Result<Export, ExportError> {
-        let now = dates::now();
+        let now = clock::now();
         let scope = self.scope_of(report).await?;
         let message = message_about(&scope);
         let without_scroll = |total: u64| {
@@ -473,7 +472,7 @@ impl Exporter {
         report: RawReport<'_>,
     ) -> Result<Export, ExportError> {
         let scope = self.scope_of(report).await?;
-        let query = self.query_of(report, &scope, dates::now());
+        let query = self.query_of(report, &scope, clock::now());
         let total = if scope.is_known_to_be_empty() {
             0
         } else {

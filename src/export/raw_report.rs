@@ -7,10 +7,11 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::rows::{ProcessRows, Rows};
-use super::{ExportError, Exporter, ask_scope, variable_names};
-use crate::definitions::ScopeError;
+use super::{ExportError, Exporter, ask_scope};
+use crate::catalog::definitions::ScopeError;
+use crate::catalog::variable_names;
+use crate::definitions::clauses::DecisionClauses;
 use crate::elasticsearch::ElasticsearchError;
-use crate::raw_data::clauses::DecisionClauses;
 use crate::raw_data::decision_row::DecisionRowWriter;
 use crate::raw_data::process_row::ProcessRowWriter;
 use crate::raw_data::sorting::{decision_sort, process_sort};

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::definitions::{DefinitionVersion, Definitions, FlowNodeNames};
+use crate::catalog::definitions::Definitions;
+use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::elasticsearch::ElasticsearchError;
 use crate::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
 use crate::raw_data::document::{Hit, HitError};

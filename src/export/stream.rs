@@ -21,14 +21,14 @@ use super::batches::{BatchPermit, PATIENCE, no_room};
 use super::body::{self, BodyWriter, Delivery, MIN_BYTES_PER_SECOND, PageBody};
 use super::raw_report::RawReport;
 use super::slots::Slot;
-use super::{Audit, ExportError, Exporter, ask_scope, table_columns};
+use super::{Audit, ExportError, Exporter, ask_scope, clock};
+use crate::catalog::table_columns;
+use crate::definitions::clauses::DecisionClauses;
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
 use crate::memory::Share;
 use crate::plan::combination;
-use crate::raw_data::clauses::DecisionClauses;
-use crate::raw_data::dates;
 use crate::report::definition::{Configuration, StoredReport};
 use crate::result::ReportResult;
 use crate::scope::Scope;
@@ -234,7 +234,7 @@ impl Exporter {
             .find_table(&request.report_id, &request.options)
             .await?;
         request.audit.set_plan(combination::describe(&found.report));
-        let now = dates::now();
+        let now = clock::now();
         let columns = &request.options.columns;
         let (selected, total, bookmark) = match raw_report(&found.report) {
             Some((report, configuration)) => {
@@ -324,7 +324,7 @@ impl Exporter {
     ) -> Result<TableSchema, ExportError> {
         let _slot = self.export_slot(audit).await?;
         let found = self.find_table(report_id, options).await?;
-        let now = dates::now();
+        let now = clock::now();
         let (all, configuration) = match raw_report(&found.report) {
             Some((report, configuration)) => {
                 let scope = self.scope_of(report).await?;
@@ -439,7 +439,7 @@ impl Exporter {
             table: found.table.id(),
             format: request.format.id(),
         });
-        let now = dates::now();
+        let now = clock::now();
         let head = |total: u64, schema: &Schema| StreamHead {
             report_name: found.name.clone(),
             total: Some(total),

@@ -11,8 +11,8 @@ use super::error_body::{self, ErrorCode};
 use super::parameters::collection_id;
 use super::readiness::Readiness;
 use crate::auth::Client;
+use crate::catalog::report_list::ReportList;
 use crate::export::ExportError;
-use crate::report::list::ReportList;
 
 /// Optimize's text, word for word.
 const NO_COLLECTION: &str = "Must specify a collection ID for this request.";

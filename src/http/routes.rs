@@ -22,10 +22,10 @@ use super::readiness::Readiness;
 use super::reports;
 use super::tables;
 use crate::auth::{AuthError, Authenticator, Client};
+use crate::catalog::report_list::ReportList;
 use crate::config::ParameterRules;
 use crate::encode::Format;
 use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter, Whole};
-use crate::report::list::ReportList;
 
 /// The zone that a client wants dates in, Optimize's own header for it.
 const CLIENT_TIME_ZONE: &str = "X-Optimize-Client-Timezone";

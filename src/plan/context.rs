@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::definitions::{ModelElement, ProcessModel};
 use crate::filter::{self, FilterContext};
 use crate::java::hash_map_order;
 use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
@@ -46,34 +47,6 @@ impl PlanContext<'_> {
         let mut filters = self.report.filters.iter();
         filters.any(|filter| filter.level == FilterLevel::View)
     }
-}
-
-/// A flow node of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelElement {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: Option<String>,
-    /// What it is, such as `userTask`.
-    pub kind: Option<String>,
-}
-
-impl ModelElement {
-    /// Whether it is a user task.
-    pub fn is_user_task(&self) -> bool {
-        let kind = self.kind.as_deref();
-        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("userTask"))
-    }
-}
-
-/// What one process definition is made of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProcessModel {
-    /// All flow nodes.
-    pub flow_nodes: Vec<ModelElement>,
-    /// User tasks, as the definition lists them on their own.
-    pub user_tasks: Vec<ModelElement>,
 }
 
 /// Elements of several models by id, in the order of Optimize's `HashMap`.

@@ -5,12 +5,13 @@
 use std::collections::HashSet;
 
 use super::answer::Bucket;
-use super::context::{ModelElement, ModelElements};
+use super::context::ModelElements;
 use super::distributed_by::Key;
 use super::group_by::Group;
 use super::hidden_flow_nodes::hidden_flow_nodes;
 use super::inner::Inner;
 use super::view::Measure;
+use crate::definitions::ModelElement;
 use crate::result::Entry;
 
 /// Groups of elements that the model has, while they are put together.

@@ -218,10 +218,10 @@ fn a_result_that_has_no_room_is_an_error() {
             1_000,
             json!({"level": {"doc_count": 1, "durations": {"buckets": buckets}}}),
         );
-        let room = Room::new(|_| Err(NoMemory::TooLarge(1).into()));
+        let room = Room::new(|_| Err(PlanError::NoMemory));
         assert_eq!(
             plan.result(context, &found, &room),
-            Err(PlanError::NoMemory(NoMemory::TooLarge(1)))
+            Err(PlanError::NoMemory)
         );
         assert_eq!(
             plan.result(context, &found, &Room::unlimited())

@@ -9,63 +9,8 @@ use std::collections::HashMap;
 use super::cursor::{Cursor, Read, ReadError};
 use super::document::{Text, Values};
 use super::json::JsonText;
+use crate::definitions::clauses::Clauses;
 use crate::report::definition::VariableType;
-
-/// An input or an output of a decision table, as its definition knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clause {
-    /// Its id, which tells it from the others.
-    pub id: String,
-    /// Its name.
-    pub name: Option<String>,
-    /// The type of its values.
-    pub variable_type: Option<String>,
-}
-
-/// The inputs, or the outputs, that every row of a report has.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Clauses {
-    clauses: Vec<Clause>,
-    positions: HashMap<String, usize>,
-}
-
-impl Clauses {
-    /// Puts clauses into the order of a row; of several with the same id the first one counts.
-    pub fn new(all: impl IntoIterator<Item = Clause>) -> Self {
-        let mut clauses: Vec<Clause> = Vec::new();
-        let mut positions = HashMap::new();
-        for clause in all {
-            if !positions.contains_key(&clause.id) {
-                positions.insert(clause.id.clone(), clauses.len());
-                clauses.push(clause);
-            }
-        }
-        Self { clauses, positions }
-    }
-
-    /// The clauses, ordered.
-    pub fn as_slice(&self) -> &[Clause] {
-        &self.clauses
-    }
-
-    /// Bytes that they take, roughly.
-    pub fn weight(&self) -> usize {
-        let weight = |clause: &Clause| {
-            let name = clause.name.as_ref().map_or(0, String::len);
-            2 * clause.id.len() + name + 192
-        };
-        self.clauses.iter().map(weight).sum()
-    }
-}
-
-/// What every row of a report has.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct DecisionClauses {
-    /// Its inputs.
-    pub inputs: Clauses,
-    /// Its outputs.
-    pub outputs: Clauses,
-}
 
 /// The value of an input or of an output in one evaluation.
 #[derive(Debug, Default)]
@@ -123,8 +68,8 @@ pub fn write(
         let Some(id) = value.clause_id.as_deref() else {
             continue;
         };
-        let position = known.positions.get(id).copied().unwrap_or_else(|| {
-            let next = known.clauses.len() + others.len();
+        let position = known.position(id).unwrap_or_else(|| {
+            let next = known.as_slice().len() + others.len();
             *others.entry(id).or_insert(next)
         });
         order.push((position, index));
@@ -133,7 +78,7 @@ pub fn write(
     let mut groups = order.chunk_by(|(a, _), (b, _)| a == b).peekable();
     let mut first = true;
     out.raw("{");
-    for (position, clause) in known.clauses.iter().enumerate() {
+    for (position, clause) in known.as_slice().iter().enumerate() {
         let is_here = |group: &&[(usize, usize)]| group.iter().all(|(p, _)| *p == position);
         match groups.next_if(is_here) {
             Some(group) => write_own(out, direction, values, group, &mut first),
@@ -240,6 +185,7 @@ fn write_head(
 mod tests {
     use super::super::document::Many;
     use super::*;
+    use crate::definitions::clauses::Clause;
 
     fn clause(id: &str, name: &str, variable_type: &str) -> Clause {
         Clause {

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::document::Text;
@@ -46,12 +45,6 @@ fn has_plain_form(text: &[u8]) -> bool {
             b'+' => matches!(byte, b'+' | b'-'),
             _ => byte == form,
         })
-}
-
-/// The current time as Optimize takes it: whole milliseconds.
-pub fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 #[cfg(test)]

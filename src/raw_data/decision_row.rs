@@ -5,11 +5,12 @@
 
 use jiff::tz::TimeZone;
 
-use super::clauses::{self, ClauseValue, DecisionClauses, Direction, Scratch};
+use super::clauses::{self, ClauseValue, Direction, Scratch};
 use super::cursor::{Cursor, Read, ReadError};
 use super::dates;
 use super::document::{Many, Text};
 use super::json::JsonText;
+use crate::definitions::clauses::DecisionClauses;
 
 /// The parts of a stored decision instance that a row shows.
 #[derive(Debug, Default)]
@@ -99,8 +100,8 @@ impl DecisionRowWriter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clauses::{Clause, Clauses};
     use super::*;
+    use crate::definitions::clauses::{Clause, Clauses};
 
     fn row(document: &str, time_zone: Option<&TimeZone>) -> String {
         let clause = |id: &str| Clause {

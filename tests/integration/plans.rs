@@ -9,10 +9,11 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use optimize_export::definitions::{ModelElement, ProcessModel};
 use optimize_export::filter::FilterContext;
 use optimize_export::moment::Moment;
 use optimize_export::plan::answer::Answer;
-use optimize_export::plan::context::{ModelElement, PlanContext, ProcessModel, ProcessModels};
+use optimize_export::plan::context::{PlanContext, ProcessModels};
 use optimize_export::plan::{Plan, Room};
 use optimize_export::report::definition::{ProcessReportData, StoredReport, ViewEntity};
 use optimize_export::result::{Entry, ReportResult};

@@ -2,10 +2,11 @@
 //! `AbstractProcessDistributedByModelElementInterpreterES`).
 
 use super::{Distribution, Key, Part};
+use crate::definitions::ModelElement;
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, named, terms_by_key, with};
 use crate::plan::answer::Bucket;
-use crate::plan::context::{ModelElement, PlanContext};
+use crate::plan::context::PlanContext;
 use crate::plan::statistics::Range;
 use crate::plan::view::View;
 use crate::report::definition::{FilterLevel, MembershipOperator, ProcessFilterKind};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::definitions::clauses::{Clauses, DecisionClauses};
 use crate::id_enum;
-use crate::raw_data::clauses::{Clauses, DecisionClauses};
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Many, Text};
 use crate::raw_data::variables::{Scratch, java_order};
@@ -415,7 +415,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::raw_data::clauses;
+    use crate::definitions::clauses;
     use crate::table::row::tests::{read, shown};
 
     fn occurrences(list: &[(&str, &str)]) -> Vec<Occurrence> {

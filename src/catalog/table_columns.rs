@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::definitions::clauses::DecisionClauses;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
-use crate::raw_data::clauses::DecisionClauses;
 use crate::raw_data::variables::VariableNames;
 use crate::table::decision::instances::DecisionColumns;
 use crate::table::discovery::{Answer, Key, Named, request};

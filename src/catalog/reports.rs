@@ -7,9 +7,9 @@ use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition::{DefinitionError, StoredReport, lenient};
-use crate::cache::get_or_load;
+use super::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
+use crate::report::definition::{DefinitionError, StoredReport, lenient};
 use crate::scope::IndexNames;
 
 /// Where a report may be, in the order in which Optimize looks (fact file B, section 2).

@@ -1,23 +1,13 @@
-//! Which reports there are.
+//! What a list of reports shows of each.
 //!
 //! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::definition::{DefinitionError, StoredReport};
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Found};
 use crate::id_enum;
 use crate::plan::combination;
-use crate::scope::IndexNames;
-
-/// Reports per request. Without their diagrams they have some kilobytes each.
-const PAGE: usize = 200;
-/// Ids per request.
-const ID_PAGE: usize = 1_000;
-/// The diagram, which is most of a report and says nothing about what it asks for.
-const DIAGRAM: &str = "data.configuration.xml";
+use crate::report::definition::{DefinitionError, StoredReport};
 
 id_enum! {
     /// What a report is about.
@@ -32,7 +22,8 @@ id_enum! {
 }
 
 impl ReportKind {
-    const fn index(self) -> &'static str {
+    /// Base name of the index of such reports.
+    pub const fn index(self) -> &'static str {
         match self {
             Self::Process => "single-process-report",
             Self::Decision => "single-decision-report",
@@ -146,146 +137,10 @@ fn problem(source: &Value, assignee_analytics: bool) -> Option<String> {
     }
 }
 
-/// Lists stored reports. Cloning is cheap.
-#[derive(Debug, Clone)]
-pub struct ReportList {
-    elasticsearch: Elasticsearch,
-    names: IndexNames,
-    assignee_analytics: bool,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    _id: String,
-    _source: Option<Box<RawValue>>,
-    #[serde(default)]
-    sort: Vec<Value>,
-}
-
-impl Hit {
-    /// One document at a time is read into a tree of values.
-    fn source(&self) -> Value {
-        let source = self._source.as_ref().map(|source| source.get());
-        source
-            .and_then(|source| serde_json::from_str(source).ok())
-            .unwrap_or_default()
-    }
-}
-
-impl ReportList {
-    /// The reports of an installation; `assignee_analytics` as in
-    /// [`ExportSettings`](crate::export::ExportSettings::assignee_analytics).
-    pub fn new(elasticsearch: Elasticsearch, names: IndexNames, assignee_analytics: bool) -> Self {
-        Self {
-            elasticsearch,
-            names,
-            assignee_analytics,
-        }
-    }
-
-    /// Hands every stored report to `take`: those on processes, those on decisions, then combined ones, each by id. No more
-    /// than a few hundred are held at a time.
-    ///
-    /// # Errors
-    /// Elasticsearch does not answer, or has no such index.
-    pub async fn for_each(
-        &self,
-        mut take: impl FnMut(ListedReport),
-    ) -> Result<(), ElasticsearchError> {
-        for kind in ReportKind::ALL.iter().copied() {
-            let indices = [self.names.alias(kind.index())];
-            let mut after = Vec::new();
-            loop {
-                let body = json!({
-                    "_source": {"excludes": [DIAGRAM]},
-                    "query": {"match_all": {}},
-                });
-                let hits = self.page(&indices, body, PAGE, &after).await?;
-                for hit in &hits {
-                    take(ListedReport::read(
-                        &hit._id,
-                        &hit.source(),
-                        kind,
-                        self.assignee_analytics,
-                    ));
-                }
-                match next(hits, PAGE) {
-                    Some(last) => after = last,
-                    None => break,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The ids of the reports in a collection, of all three kinds, by id.
-    ///
-    /// Like Optimize without management reports and instant preview reports (`ReportReaderES`,
-    /// `getReportsForCollection`). Optimize leaves their order to Elasticsearch, and gives a thousand at most.
-    ///
-    /// # Errors
-    /// As [`ReportList::for_each`].
-    pub async fn ids_of_collection(
-        &self,
-        collection_id: &str,
-    ) -> Result<Vec<String>, ElasticsearchError> {
-        let indices: Vec<String> = ReportKind::ALL
-            .iter()
-            .map(|kind| self.names.alias(kind.index()))
-            .collect();
-        let mut ids = Vec::new();
-        let mut after = Vec::new();
-        loop {
-            let body = json!({
-                "_source": false,
-                "query": {"bool": {
-                    "filter": [{"term": {"collectionId": collection_id}}],
-                    "must_not": [
-                        {"term": {"data.managementReport": true}},
-                        {"term": {"data.instantPreviewReport": true}},
-                    ],
-                }},
-            });
-            let hits = self.page(&indices, body, ID_PAGE, &after).await?;
-            ids.extend(hits.iter().map(|hit| hit._id.clone()));
-            match next(hits, ID_PAGE) {
-                Some(last) => after = last,
-                None => return Ok(ids),
-            }
-        }
-    }
-
-    async fn page(
-        &self,
-        indices: &[String],
-        mut body: Value,
-        size: usize,
-        after: &[Value],
-    ) -> Result<Vec<Hit>, ElasticsearchError> {
-        if let Some(body) = body.as_object_mut() {
-            body.insert("size".to_owned(), json!(size));
-            body.insert("track_total_hits".to_owned(), json!(false));
-            // `id` is the document's `_id`, which can't be sorted by. Two indices may hold the same one.
-            body.insert("sort".to_owned(), json!([{"id": "asc"}, {"_index": "asc"}]));
-            if !after.is_empty() {
-                body.insert("search_after".to_owned(), json!(after));
-            }
-        }
-        let answer: Found<Hit> = self.elasticsearch.search(indices, &body).await?;
-        Ok(answer.into_hits())
-    }
-}
-
-/// Where the next page begins, if there may be one.
-fn next(hits: Vec<Hit>, size: usize) -> Option<Vec<Value>> {
-    let is_full = hits.len() == size;
-    let last = hits.into_iter().next_back().filter(|_| is_full)?.sort;
-    // A document without an id comes last, and nothing can be asked for after it.
-    (!last.iter().any(Value::is_null)).then_some(last)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(source: Value) -> ListedReport {
