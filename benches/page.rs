@@ -6,15 +6,15 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use optimize_export::definitions::FlowNodeNames;
-use optimize_export::definitions::clauses::DecisionClauses;
+use optimize::definitions::FlowNodeNames;
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::raw_data::cursor::Cursor;
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::document::Hit;
+use optimize::raw_data::json::JsonText;
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
-use optimize_export::raw_data::cursor::Cursor;
-use optimize_export::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
-use optimize_export::raw_data::document::Hit;
-use optimize_export::raw_data::json::JsonText;
-use optimize_export::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
-use optimize_export::raw_data::variables::{ObjectVariables, VariableNames};
 use serde_json::Value;
 use xtask::indices::Index;
 use xtask::sample::{InstanceSize, Sample};

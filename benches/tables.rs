@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use optimize::table::schema::{Column, ColumnType, Schema, Table};
+use optimize::table::value::{Instant, Value};
 use optimize_export::encode::compression::{Compression, Compressor};
 use optimize_export::encode::csv::CsvOptions;
 use optimize_export::encode::{Format, encoder};
-use optimize_export::table::schema::{Column, ColumnType, Schema, Table};
-use optimize_export::table::value::{Instant, Value};
 
 /// Rows of a page of hits.
 const ROWS: i64 = 200;

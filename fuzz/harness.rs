@@ -10,32 +10,32 @@ use std::task::{Context, Poll, Waker};
 
 use hyper::body::Body;
 use jiff::tz::TimeZone;
+use optimize::definitions::FlowNodeNames;
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::filter::{self, FilterContext, ImplicitFilter};
+use optimize::plan::context::{PlanContext, ProcessModels};
+use optimize::plan::decision::{self, DecisionContext, DecisionPlan};
+use optimize::plan::evaluation::Evaluation;
+use optimize::plan::{Plan, Room, combination};
+use optimize::raw_data::cursor::Cursor;
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::document::Hit;
+use optimize::raw_data::json::JsonText;
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize::raw_data::sorting::{decision_sort, process_sort};
+use optimize::raw_data::variables::{ObjectVariables, VariableNames};
+use optimize::report::definition::{
+    DecisionReportData, ProcessReportData, StoredReport, ViewEntity,
+};
+use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use optimize_export::auth::{Authenticator, StaticTokens};
 use optimize_export::config::ParameterRules;
-use optimize_export::definitions::FlowNodeNames;
-use optimize_export::definitions::clauses::DecisionClauses;
 use optimize_export::elasticsearch::ElasticsearchError;
 use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
 use optimize_export::export::ExportError;
-use optimize_export::filter::{self, FilterContext, ImplicitFilter};
 use optimize_export::http::error_body;
 use optimize_export::http::parameters::{self, Parameters};
 use optimize_export::http::{compression, routes};
-use optimize_export::plan::context::{PlanContext, ProcessModels};
-use optimize_export::plan::decision::{self, DecisionContext, DecisionPlan};
-use optimize_export::plan::evaluation::Evaluation;
-use optimize_export::plan::{Plan, Room, combination};
-use optimize_export::raw_data::cursor::Cursor;
-use optimize_export::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
-use optimize_export::raw_data::document::Hit;
-use optimize_export::raw_data::json::JsonText;
-use optimize_export::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
-use optimize_export::raw_data::sorting::{decision_sort, process_sort};
-use optimize_export::raw_data::variables::{ObjectVariables, VariableNames};
-use optimize_export::report::definition::{
-    DecisionReportData, ProcessReportData, StoredReport, ViewEntity,
-};
-use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use serde_json::Value;
 use warp::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -150,7 +150,7 @@ fn process_plan(data: &ProcessReportData, answer: &str) {
         Err(error) => return explain(&error.into()),
     };
     let scope = scope(DefinitionKind::Process);
-    let evaluation = optimize_export::plan::ProcessEvaluation {
+    let evaluation = optimize::plan::ProcessEvaluation {
         plan: &plan,
         context: PlanContext {
             report: data,
@@ -280,7 +280,7 @@ fn split(pieces: &[&[u8]]) -> Option<(String, usize)> {
                         splitter.advance(length).ok()?;
                         hits += 1;
                     }
-                    Err(optimize_export::raw_data::cursor::ReadError::Incomplete) => {
+                    Err(optimize::raw_data::cursor::ReadError::Incomplete) => {
                         splitter.wait().ok()?;
                     }
                     Err(_) => return None,

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use optimize::scope::{DefinitionKind, IndexNames};
 use serde_json::Value;
 
 use crate::auth::NamedToken;
 use crate::config::Config;
 use crate::elasticsearch::server::{Distribution, Server, Support};
 use crate::elasticsearch::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
-use crate::scope::{DefinitionKind, IndexNames};
 
 mod opensearch;
 mod privileges;

@@ -16,6 +16,7 @@ use clap::Args;
 use figment::Figment;
 use figment::providers::Serialized;
 use jiff::tz::TimeZone;
+use optimize::raw_data::variables::ObjectVariables;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -28,7 +29,6 @@ use crate::elasticsearch::{ConnectionSettings, Credentials, SigningSettings};
 use crate::export::ExportSettings;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
-use crate::raw_data::variables::ObjectVariables;
 
 mod optimize_names;
 

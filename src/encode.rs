@@ -12,13 +12,14 @@ pub mod parquet;
 
 use std::borrow::Cow;
 
+use optimize::id_enum;
+use optimize::table::schema::Schema;
+use optimize::table::value::Value;
+
 use crate::encode::arrow::ArrowEncoder;
 use crate::encode::csv::{CsvEncoder, CsvOptions};
 use crate::encode::ndjson::NdjsonEncoder;
 use crate::encode::parquet::ParquetEncoder;
-use crate::id_enum;
-use crate::table::schema::Schema;
-use crate::table::value::Value;
 
 id_enum! {
     /// A format that a table is delivered in.
@@ -200,9 +201,10 @@ mod fixtures;
 
 #[cfg(test)]
 mod tests {
+    use optimize::table::schema::{Column, ColumnType};
+
     use super::fixtures::{encode, every_type, rows, schema};
     use super::*;
-    use crate::table::schema::{Column, ColumnType};
 
     #[test]
     fn a_format_has_the_media_type_and_file_name_that_tools_know() {

@@ -9,17 +9,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
+use optimize::filter::{self, FilterContext, ImplicitFilter};
+use optimize::plan::{self, combination};
+use optimize::raw_data::variables::ObjectVariables;
+use optimize::report::definition::{
+    DecisionReportData, ProcessReportData, StoredReport, ViewEntity,
+};
+use optimize::scope::{IndexNames, Scope};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::reports::ReportStore;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
-use crate::filter::{self, FilterContext, ImplicitFilter};
-use crate::plan::{self, combination};
-use crate::raw_data::variables::ObjectVariables;
-use crate::report::definition::{DecisionReportData, ProcessReportData, StoredReport, ViewEntity};
-use crate::scope::{IndexNames, Scope};
 use crate::telemetry;
 
 mod aggregated;

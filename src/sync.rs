@@ -9,6 +9,8 @@
 //! tables, or in a later one. That is what makes rows that vanished within an instance, such as a variable, visible.
 
 use jiff::Timestamp;
+use optimize::table::schema::{Schema, Table};
+use optimize::table::selection::Selection;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -18,8 +20,6 @@ use crate::encode::csv::CsvOptions;
 use crate::export::body::Piece;
 use crate::export::stream::{ReportTables, RowOrder, StreamHead, StreamRequest, TableOptions};
 use crate::export::{Audit, ExportError, Exporter};
-use crate::table::schema::{Schema, Table};
-use crate::table::selection::Selection;
 
 #[cfg(feature = "clouds")]
 mod clouds;

@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::definitions::{
+    DefinitionVersion, FlowNodeNames, FlowNodeSource, KnownVersion, ProcessDefinition,
+    ProcessModel, choose_version, newest,
+};
+use optimize::java::is_blank;
+use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
+use optimize::report::definition::{
+    DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection,
+};
+use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::cache::get_or_load;
-use crate::definitions::clauses::DecisionClauses;
-use crate::definitions::{
-    DefinitionVersion, FlowNodeNames, FlowNodeSource, KnownVersion, ProcessDefinition,
-    ProcessModel, choose_version, newest,
-};
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
-use crate::java::is_blank;
-use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
-use crate::report::definition::{
-    DefinitionError, DefinitionSelection, ProcessReportData, VersionSelection,
-};
-use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 
 mod decisions;
 

@@ -2,13 +2,13 @@
 //!
 //! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
 
+use optimize::listing::{ListedReport, ReportKind};
+use optimize::scope::IndexNames;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Found};
-use crate::listing::{ListedReport, ReportKind};
-use crate::scope::IndexNames;
 
 /// Reports per request. Without their diagrams they have some kilobytes each.
 const PAGE: usize = 200;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use optimize::report::definition::{DefinitionError, StoredReport, lenient};
+use optimize::scope::IndexNames;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::cache::get_or_load;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
-use crate::report::definition::{DefinitionError, StoredReport, lenient};
-use crate::scope::IndexNames;
 
 /// Where a report may be, in the order in which Optimize looks (fact file B, section 2).
 const REPORT_INDICES: [&str; 3] = [

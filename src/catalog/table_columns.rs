@@ -1,14 +1,14 @@
 //! Asks Elasticsearch which columns a table of instances has.
 
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::raw_data::variables::VariableNames;
+use optimize::table::decision::instances::DecisionColumns;
+use optimize::table::discovery::{Answer, Key, Named, request};
+use optimize::table::process::instances::ProcessColumns;
+use optimize::table::typed::{Occurrence, TypedNames};
 use serde_json::Value;
 
-use crate::definitions::clauses::DecisionClauses;
 use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
-use crate::raw_data::variables::VariableNames;
-use crate::table::decision::instances::DecisionColumns;
-use crate::table::discovery::{Answer, Key, Named, request};
-use crate::table::process::instances::ProcessColumns;
-use crate::table::typed::{Occurrence, TypedNames};
 
 /// Finds the flow nodes and the variables of the process instances that match a query.
 ///

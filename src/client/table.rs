@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use optimize::id_enum;
 use reqwest::Version;
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
@@ -15,7 +16,6 @@ use super::completeness::Arrived;
 use super::service::{Service, chain};
 use super::whole_file::WholeFile;
 use super::{BUFFER_BYTES, ClientError, Progress, Stop, Tries, Trouble, trouble};
-use crate::id_enum;
 
 /// Instances of the report, or rows of its result.
 const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total-records");

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use optimize::table::schema::Table;
 use optimize_export::encode::Format as TableFormat;
 use optimize_export::export::Exporter;
 use optimize_export::export::scroll::ScrollSigner;
@@ -12,7 +13,6 @@ use optimize_export::sync::layout::RunMode;
 use optimize_export::sync::{
     FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
 };
-use optimize_export::table::schema::Table;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};

@@ -403,10 +403,10 @@ impl HitSplitter {
 
 #[cfg(test)]
 mod tests {
+    use optimize::raw_data::cursor::{Cursor, ReadError};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::raw_data::cursor::{Cursor, ReadError};
 
     const ANSWER: &str = r#"{"_scroll_id":"a\"]}","took":1,"_shards":{"hits":[1],"failures":[{"hits":"hits"}]},"hits":{"total":{"value":2},"hits" : [{"_id":"{[\\","_source":{"hits":[{}]}} , {"_id":"é"}]},"profile":{"x":[]}}  "#;
     /// With the beginnings that Elasticsearch writes, one of them within a document.

@@ -2,11 +2,11 @@
 
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::ArrowError;
+use optimize::table::schema::Schema;
+use optimize::table::value::Value;
 
 use crate::encode::batch::{Batches, readable};
 use crate::encode::{EncodeError, Encoder};
-use crate::table::schema::Schema;
-use crate::table::value::Value;
 
 /// Writes a table as a stream of Arrow's.
 pub struct ArrowEncoder {
@@ -96,6 +96,7 @@ impl Encoder for ArrowEncoder {
 mod tests {
     use arrow_array::RecordBatch;
     use arrow_ipc::reader::StreamReader;
+    use optimize::table::schema::{Column, ColumnType};
     use proptest::prelude::*;
 
     use super::*;
@@ -104,7 +105,6 @@ mod tests {
         HALF, HALF_SHOWN, any_row, cells_of_batches, cells_of_row, encode, every_type, rows,
         schema, text,
     };
-    use crate::table::schema::{Column, ColumnType};
 
     /// How a stream ends that has nothing more (Arrow columnar format, "IPC streaming format").
     const END: &[u8] = b"\xff\xff\xff\xff\0\0\0\0";

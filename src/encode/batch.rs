@@ -10,10 +10,10 @@ use arrow_array::builder::{
 };
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, DataType, Field, SchemaRef, TimeUnit};
+use optimize::table::schema::{Column, ColumnType, Schema};
+use optimize::table::value::Value;
 
 use crate::encode::{EncodeError, check_width, readable_json};
-use crate::table::schema::{Column, ColumnType, Schema};
-use crate::table::value::Value;
 
 /// Bytes of values that make a batch: what a reader takes at once without thinking of its memory, and enough that the head of
 /// a message (some 100 bytes a column) counts for nothing.

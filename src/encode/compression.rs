@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
-
-use crate::id_enum;
+use optimize::id_enum;
 
 /// Rows compress to a tenth already at the fastest level, which costs a third of the default one's time.
 const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();

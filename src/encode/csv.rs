@@ -6,11 +6,11 @@
 use std::io::Write;
 
 use memchr::{memchr, memchr_iter, memchr3};
+use optimize::raw_data::json::JsonText;
+use optimize::table::schema::Schema;
+use optimize::table::value::Value;
 
 use crate::encode::{EncodeError, Encoder, check_width, readable_json};
-use crate::raw_data::json::JsonText;
-use crate::table::schema::Schema;
-use crate::table::value::Value;
 
 /// Tells Excel that a file is UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -221,13 +221,13 @@ impl Encoder for CsvEncoder {
 
 #[cfg(test)]
 mod tests {
+    use optimize::table::schema::{Column, ColumnType};
     use proptest::prelude::*;
 
     use super::*;
     use crate::encode::fixtures::{
         HALF, any_row, any_text, encode, every_type, instant, rows, schema, text,
     };
-    use crate::table::schema::{Column, ColumnType};
 
     fn columns(names: &[&str]) -> Schema {
         let names = names.iter();

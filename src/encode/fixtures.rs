@@ -6,11 +6,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use optimize::table::schema::{Column, ColumnType, Schema, Table};
+use optimize::table::value::{Instant, Value};
 use proptest::prelude::*;
 
 use crate::encode::{Encoder, readable_json};
-use crate::table::schema::{Column, ColumnType, Schema, Table};
-use crate::table::value::{Instant, Value};
 
 /// The end of a text that was cut in the middle of an emoji: U+D83D as it is held.
 pub(super) const HALF: &str = "cut \u{10fffe}\u{f003d}";

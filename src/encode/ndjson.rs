@@ -1,10 +1,11 @@
 //! A JSON object a line, with all columns in their order.
 
+use optimize::raw_data::json::JsonText;
+use optimize::table::schema::Schema;
+use optimize::table::value::Value;
+
 use crate::encode::csv::array;
 use crate::encode::{EncodeError, Encoder, check_width, readable_json};
-use crate::raw_data::json::JsonText;
-use crate::table::schema::Schema;
-use crate::table::value::Value;
 
 /// Writes a table as JSON objects. Every value is written by its own kind.
 #[derive(Debug)]
@@ -75,13 +76,13 @@ impl Encoder for NdjsonEncoder {
 mod tests {
     use std::collections::BTreeMap;
 
+    use optimize::table::schema::{Column, ColumnType};
     use proptest::prelude::*;
     use serde_json::json;
     use serde_json::value::RawValue;
 
     use super::*;
     use crate::encode::fixtures::{HALF, any_row, encode, every_type, rows, schema};
-    use crate::table::schema::{Column, ColumnType};
 
     fn lines(schema: &Schema, rows: &[Vec<Value<'_>>]) -> Vec<String> {
         let bytes = encode(&mut NdjsonEncoder::new(schema), rows);

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::FieldRef;
+use optimize::table::schema::Schema;
+use optimize::table::value::Value;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
@@ -25,8 +27,6 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 use crate::encode::batch::{Batches, readable};
 use crate::encode::{EncodeError, Encoder};
-use crate::table::schema::Schema;
-use crate::table::value::Value;
 
 /// Bytes of values that make a row group; the last batch may come on top. Readers like larger ones, but a stream has 96 MiB for
 /// everything, and the bytes of a row group are made while its values are there: with 300 columns of texts and
@@ -246,6 +246,7 @@ mod tests {
 
     use arrow_array::RecordBatch;
     use bytes::Bytes;
+    use optimize::table::schema::{Column, ColumnType};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::{Encoding, LogicalType};
     use parquet::file::metadata::ParquetMetaData;
@@ -256,7 +257,6 @@ mod tests {
         HALF, HALF_SHOWN, any_row, cells_of_batches, cells_of_row, encode, every_type, instant,
         rows, schema, text,
     };
-    use crate::table::schema::{Column, ColumnType};
 
     fn read(bytes: &[u8]) -> (ParquetMetaData, Vec<RecordBatch>) {
         let builder =

@@ -9,18 +9,18 @@ use super::whole::Whole;
 use super::{ExportRequest, Exporter, ask_scope, clock, message_about};
 use bytes::Bytes;
 use jiff::Timestamp;
+use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
+use optimize::plan::answer::Answer;
+use optimize::plan::context::{PlanContext, ProcessModels};
+use optimize::plan::decision::{DecisionContext, DecisionPlan};
+use optimize::plan::evaluation::Evaluation;
+use optimize::plan::{Plan, PlanError, ProcessEvaluation, Room};
+use optimize::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
+use optimize::result::ReportResult;
+use optimize::scope::Scope;
 
 use crate::elasticsearch::ElasticsearchError;
 use crate::memory::{NoMemory, Share};
-use crate::plan::ad_hoc_sub_processes::AdHocSubProcesses;
-use crate::plan::answer::Answer;
-use crate::plan::context::{PlanContext, ProcessModels};
-use crate::plan::decision::{DecisionContext, DecisionPlan};
-use crate::plan::evaluation::Evaluation;
-use crate::plan::{Plan, PlanError, ProcessEvaluation, Room};
-use crate::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
-use crate::result::ReportResult;
-use crate::scope::Scope;
 
 /// What Optimize says where a client asked for fewer records than it gets (fact file A, section 4.3).
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \

@@ -2,8 +2,8 @@
 //!
 //! Source: fact file A, section 4; the contract's section on the response.
 
-use crate::raw_data::json::JsonText;
-use crate::result::ReportResult;
+use optimize::raw_data::json::JsonText;
+use optimize::result::ReportResult;
 
 /// Everything in an answer that is not `data`.
 #[derive(Debug, Clone, Default)]

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use optimize::raw_data::json::JsonText;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::ahead::Ahead;
 use super::scroll::ScrollLease;
 use super::slots::Slot;
-use crate::raw_data::json::JsonText;
 
 /// Text is handed on in chunks of at least this many bytes.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use optimize::report::definition::DefinitionError;
+
 use crate::catalog::reports::LoadError;
 use crate::elasticsearch::error::result_window;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::memory::NoMemory;
-use crate::report::definition::DefinitionError;
 
 /// Why an export was refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]

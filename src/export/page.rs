@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use optimize::raw_data::cursor::ReadError;
+use optimize::raw_data::document::HitError;
 use tracing::Instrument;
 
 use super::ahead::{Ahead, MAX_BYTES_READ, NextStep, Room, StepError};
@@ -17,8 +19,6 @@ use super::scroll::{ScrollLease, SealedContents};
 use super::slots::Slot;
 use super::{Audit, Export, Exporter};
 use crate::elasticsearch::ElasticsearchError;
-use crate::raw_data::cursor::ReadError;
-use crate::raw_data::document::HitError;
 
 /// A page whose first step has been taken.
 pub(super) struct Page {

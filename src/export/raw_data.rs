@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use optimize::raw_data::cursor::{Cursor, ReadError};
+use optimize::raw_data::document::{Hit, Skipped};
+use optimize::scope::Scope;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
@@ -28,9 +31,6 @@ use super::whole::Whole;
 use super::{Export, ExportRequest, Exporter, ask_scope, clock, message_about};
 use crate::elasticsearch::pages::ScrollStep;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
-use crate::raw_data::cursor::{Cursor, ReadError};
-use crate::raw_data::document::{Hit, Skipped};
-use crate::scope::Scope;
 use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.

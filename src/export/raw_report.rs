@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::raw_data::decision_row::DecisionRowWriter;
+use optimize::raw_data::process_row::ProcessRowWriter;
+use optimize::raw_data::sorting::{decision_sort, process_sort};
+use optimize::raw_data::variables::VariableNames;
+use optimize::report::definition::{DecisionReportData, ProcessReportData};
+use optimize::scope::Scope;
 use serde_json::Value;
 
 use super::rows::{ProcessRows, Rows};
 use super::{ExportError, Exporter, ask_scope};
 use crate::catalog::definitions::ScopeError;
 use crate::catalog::variable_names;
-use crate::definitions::clauses::DecisionClauses;
 use crate::elasticsearch::ElasticsearchError;
-use crate::raw_data::decision_row::DecisionRowWriter;
-use crate::raw_data::process_row::ProcessRowWriter;
-use crate::raw_data::sorting::{decision_sort, process_sort};
-use crate::raw_data::variables::VariableNames;
-use crate::report::definition::{DecisionReportData, ProcessReportData};
-use crate::scope::Scope;
 
 /// A report that lists instances.
 #[derive(Clone, Copy)]

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use optimize::definitions::{DefinitionVersion, FlowNodeNames};
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::document::{Hit, HitError};
+use optimize::raw_data::json::JsonText;
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+
 use crate::catalog::definitions::Definitions;
-use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::elasticsearch::ElasticsearchError;
-use crate::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
-use crate::raw_data::document::{Hit, HitError};
-use crate::raw_data::json::JsonText;
-use crate::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 
 /// Definition versions whose names a page keeps at hand. More than that on one page is rare, and costs a look into the
 /// cache per row then.

@@ -12,6 +12,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::plan::combination;
+use optimize::report::definition::{Configuration, StoredReport};
+use optimize::result::ReportResult;
+use optimize::scope::Scope;
+use optimize::table::decision::instances::DecisionColumns;
+use optimize::table::result::{self, Measure, ResultRows, Shape};
+use optimize::table::rows::RawTable;
+use optimize::table::schema::{Column, Schema, Table};
+use optimize::table::selection::Selection;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
@@ -23,20 +33,10 @@ use super::raw_report::RawReport;
 use super::slots::Slot;
 use super::{Audit, ExportError, Exporter, ask_scope, clock};
 use crate::catalog::table_columns;
-use crate::definitions::clauses::DecisionClauses;
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
 use crate::memory::Share;
-use crate::plan::combination;
-use crate::report::definition::{Configuration, StoredReport};
-use crate::result::ReportResult;
-use crate::scope::Scope;
-use crate::table::decision::instances::DecisionColumns;
-use crate::table::result::{self, Measure, ResultRows, Shape};
-use crate::table::rows::RawTable;
-use crate::table::schema::{Column, Schema, Table};
-use crate::table::selection::Selection;
 
 mod changes;
 mod raw;

@@ -4,11 +4,12 @@
 
 use std::fmt;
 
+use optimize::table::schema::Table;
+use optimize::table::selection::Selection;
+
 use crate::config::ParameterRules;
 use crate::encode::csv::{self, CsvOptions};
 use crate::export::stream::{RowOrder, TableOptions};
-use crate::table::schema::Table;
-use crate::table::selection::Selection;
 
 /// Optimize's default of `limit`.
 const DEFAULT_LIMIT: u32 = 1_000;

@@ -1,6 +1,7 @@
 //! `GET|HEAD …/result/{csv,ndjson,parquet,arrow,schema}`: whole reports as tables.
 
 use bytes::Bytes;
+use optimize::table::schema::Column;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use warp::Reply;
@@ -16,7 +17,6 @@ use crate::encode::Format;
 use crate::encode::compression::Compression;
 use crate::export::stream::{StreamHead, StreamRequest, TableSchema};
 use crate::export::{Audit, ExportError, Exporter};
-use crate::table::schema::Column;
 
 /// Instances, or rows of a result.
 const TOTAL_RECORDS: HeaderName = HeaderName::from_static("optimize-export-total-records");

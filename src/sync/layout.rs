@@ -15,9 +15,8 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use object_store::path::Path;
+use optimize::table::schema::{Column, Table};
 use serde::{Deserialize, Serialize};
-
-use crate::table::schema::{Column, Table};
 
 /// What our documents mean; a reader refuses those of a later one.
 pub const VERSION: u32 = 1;

@@ -8,10 +8,10 @@ use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
+use optimize::table::schema::Table;
 
 use super::layout::{MANIFEST, ReportFolder, RunName, State, VERSION};
 use crate::config::Environment;
-use crate::table::schema::Table;
 
 /// A lake.
 #[derive(Debug, Clone)]

@@ -13,9 +13,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::tz::TimeZone;
-use optimize_export::filter::{self, FilterContext, ImplicitFilter};
-use optimize_export::report::definition::{DecisionFilter, ProcessFilter, StoredReport};
-use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+use optimize::filter::{self, FilterContext, ImplicitFilter};
+use optimize::report::definition::{DecisionFilter, ProcessFilter, StoredReport};
+use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use serde_json::{Value, json};
 use xtask::indices::{Document, Index, Installation};
 
@@ -155,7 +155,7 @@ impl Instances {
     /// The same for the filters of a decision report.
     fn check_decisions(&self, cases: impl IntoIterator<Item = (Value, &'static str)>) {
         let wrong = cases.into_iter().filter_map(|(filter, expected)| {
-            let narrowing = optimize_export::scope::Narrowing {
+            let narrowing = optimize::scope::Narrowing {
                 all: filter::decision_narrowing(&decision_filters(&json!([filter])), &context()),
                 by_definition: Vec::new(),
             };

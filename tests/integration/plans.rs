@@ -9,15 +9,15 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use optimize_export::definitions::{ModelElement, ProcessModel};
-use optimize_export::filter::FilterContext;
-use optimize_export::moment::Moment;
-use optimize_export::plan::answer::Answer;
-use optimize_export::plan::context::{PlanContext, ProcessModels};
-use optimize_export::plan::{Plan, Room};
-use optimize_export::report::definition::{ProcessReportData, StoredReport, ViewEntity};
-use optimize_export::result::{Entry, ReportResult};
-use optimize_export::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
+use optimize::definitions::{ModelElement, ProcessModel};
+use optimize::filter::FilterContext;
+use optimize::moment::Moment;
+use optimize::plan::answer::Answer;
+use optimize::plan::context::{PlanContext, ProcessModels};
+use optimize::plan::{Plan, Room};
+use optimize::report::definition::{ProcessReportData, StoredReport, ViewEntity};
+use optimize::result::{Entry, ReportResult};
+use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use serde_json::{Value, json};
 
 use crate::support::Optimize;

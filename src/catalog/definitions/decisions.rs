@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use optimize::definitions::clauses::DecisionClauses;
+use optimize::definitions::decisions::{Definition, definition_clauses};
+use optimize::report::definition::DecisionReportData;
+use optimize::scope::{DefinitionKind, DefinitionScope, Scope};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Definitions, ScopeError};
 use crate::catalog::cache::get_or_load;
-use crate::definitions::clauses::DecisionClauses;
-use crate::definitions::decisions::{Definition, definition_clauses};
 use crate::elasticsearch::{ElasticsearchError, Found};
-use crate::report::definition::DecisionReportData;
-use crate::scope::{DefinitionKind, DefinitionScope, Scope};
 
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
 const MAX_DEFINITIONS: usize = 10_000;

@@ -7,15 +7,15 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use optimize::filter::over_time;
+use optimize::scope::{Narrowing, Scope};
+use optimize::table::changes::{self, Answer, Bookmark, ChangedShards, Index, Marks};
 use serde_json::{Value, json};
 
 use crate::elasticsearch::server::Server;
 use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::export::raw_report::RawReport;
 use crate::export::{ExportError, Exporter, ask_scope};
-use crate::filter::over_time;
-use crate::scope::{Narrowing, Scope};
-use crate::table::changes::{self, Answer, Bookmark, ChangedShards, Index, Marks};
 
 /// Longest bookmark that a header holds: servers and proxies give all headers together 8 kB at the least.
 const MAX_HEADER_BYTES: usize = 6_000;

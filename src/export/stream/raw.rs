@@ -5,12 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use optimize::definitions::DefinitionVersion;
+use optimize::raw_data::cursor::ReadError;
+use optimize::raw_data::document::HitError;
+use optimize::raw_data::json::JsonText;
+use optimize::raw_data::variables::VariableNames;
+use optimize::scope::Scope;
+use optimize::table::rows::{RawTable, RowSettings, TableRows};
+use optimize::table::schema::{Schema, Table};
 use serde_json::{Value, json};
 
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, STEP, Selected, StreamRequest, configuration};
-use crate::definitions::DefinitionVersion;
 use crate::elasticsearch::ElasticsearchError;
 use crate::encode::{EncodeError, Encoder, Encoders, Format};
 use crate::export::ahead::{NextStep, StepError};
@@ -21,13 +28,6 @@ use crate::export::row_count::{Miscount, RowCount, RowsBefore};
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
 use crate::export::{ExportError, Exporter, ask_scope};
-use crate::raw_data::cursor::ReadError;
-use crate::raw_data::document::HitError;
-use crate::raw_data::json::JsonText;
-use crate::raw_data::variables::VariableNames;
-use crate::scope::Scope;
-use crate::table::rows::{RawTable, RowSettings, TableRows};
-use crate::table::schema::{Schema, Table};
 use crate::telemetry::{self, ScrollEvent};
 
 /// Longest wait for permits in the middle of a stream. Others give theirs back as fast as their clients read.

@@ -1,7 +1,7 @@
 //! Every type of decision filter, from the stored report to the rows of the service.
 
 use jiff::{Timestamp, ToSpan};
-use optimize_export::moment::Moment;
+use optimize::moment::Moment;
 use serde_json::{Value, json};
 
 use super::ids;

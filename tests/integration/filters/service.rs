@@ -97,7 +97,7 @@ fn now_is_the_moment_of_the_request() {
     let optimize = Optimize::install();
     let seconds_ago = |seconds: i64| {
         let moment = Timestamp::from_second(Timestamp::now().as_second() - seconds).unwrap();
-        optimize_export::moment::Moment::from(moment).utc_text()
+        optimize::moment::Moment::from(moment).utc_text()
     };
     let running = |id: &str, start: String| {
         instance(

@@ -101,7 +101,7 @@ fn aggregations_count_the_flow_nodes_that_filters_let_through() {
     let instances = instances("model-elements");
     let all = instances
         .scope()
-        .query(&optimize_export::scope::Narrowing::default());
+        .query(&optimize::scope::Narrowing::default());
     let mut context = context();
     let count = |filters: Value, context: &FilterContext| {
         let filters = process_filters(&filters);
@@ -198,7 +198,7 @@ fn aggregations_count_the_incidents_that_filters_let_through() {
     );
     let all = instances
         .scope()
-        .query(&optimize_export::scope::Narrowing::default());
+        .query(&optimize::scope::Narrowing::default());
     let count = |filters: Value| {
         let within = filter::incident_filter(&process_filters(&filters), &instances.definitions);
         instances.count_nested("incidents", &all, &within)

@@ -1,6 +1,6 @@
 //! What agents have used: tokens, and calls of tools.
 
-use optimize_export::plan::ad_hoc_sub_processes::AdHocSubProcesses;
+use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Every legal combination on believable data, and some that are not.
 
-use optimize_export::plan::combination::process_combinations;
+use optimize::plan::combination::process_combinations;
 use xtask::sample::Sample;
 
 use super::*;

@@ -353,7 +353,7 @@ fn aggregations_look_at_the_incidents_of_the_definitions_that_filters_let_throug
 
 /// The first two columns of the tables in `docs/FILTERS.md`: ids, and levels where there are any.
 fn documented() -> Vec<(String, String)> {
-    let page = include_str!("../../docs/FILTERS.md");
+    let page = include_str!("../../../../docs/FILTERS.md");
     let (filters, _) = page.split_once("## Dates").unwrap();
     let rows = filters.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.filter_map(|row| {

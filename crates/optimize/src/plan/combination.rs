@@ -458,7 +458,7 @@ mod tests {
 
     /// The cells of the first table in `docs/COMBINATIONS.md`, without the marks.
     fn documented() -> Vec<[String; 3]> {
-        let page = include_str!("../../docs/COMBINATIONS.md");
+        let page = include_str!("../../../../docs/COMBINATIONS.md");
         let rows = page.lines().skip_while(|line| !line.starts_with("|---"));
         let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
         rows.map(|row| {
