@@ -9,13 +9,14 @@
 FROM rust:1.95.0-slim-bookworm AS manifests
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates/cluster/Cargo.toml crates/cluster/
 COPY crates/optimize/Cargo.toml crates/optimize/
 COPY crates/utf16/Cargo.toml crates/utf16/
 COPY xtask/Cargo.toml xtask/
 # With empty programs the dependencies become layers of their own, which are built again only when the manifests change.
-RUN mkdir src crates/optimize/src crates/utf16/src xtask/src benches \
+RUN mkdir src crates/cluster/src crates/optimize/src crates/utf16/src xtask/src benches \
     && echo 'fn main() {}' | tee src/main.rs xtask/src/main.rs benches/page.rs benches/request.rs benches/tables.rs \
-    && touch src/lib.rs crates/optimize/src/lib.rs crates/utf16/src/lib.rs xtask/src/lib.rs
+    && touch src/lib.rs crates/cluster/src/lib.rs crates/optimize/src/lib.rs crates/utf16/src/lib.rs xtask/src/lib.rs
 
 FROM manifests AS build-sample-data
 RUN cargo build --release --locked --package xtask

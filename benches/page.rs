@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 
+use cluster::hits::{HitSplitter, Piece};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use optimize::definitions::FlowNodeNames;
 use optimize::definitions::clauses::DecisionClauses;
@@ -14,7 +15,6 @@ use optimize::raw_data::document::Hit;
 use optimize::raw_data::json::JsonText;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
-use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
 use serde_json::Value;
 use xtask::indices::Index;
 use xtask::sample::{InstanceSize, Sample};

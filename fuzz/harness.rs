@@ -8,6 +8,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use cluster::ElasticsearchError;
+use cluster::hits::{HitSplitter, Piece};
 use hyper::body::Body;
 use jiff::tz::TimeZone;
 use optimize::definitions::FlowNodeNames;
@@ -30,8 +32,6 @@ use optimize::report::definition::{
 use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use optimize_export::auth::{Authenticator, StaticTokens};
 use optimize_export::config::ParameterRules;
-use optimize_export::elasticsearch::ElasticsearchError;
-use optimize_export::elasticsearch::hits::{HitSplitter, Piece};
 use optimize_export::export::ExportError;
 use optimize_export::http::error_body;
 use optimize_export::http::parameters::{self, Parameters};

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use cluster::server::{Distribution, Server, Support};
+use cluster::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use optimize::scope::{DefinitionKind, IndexNames};
 use serde_json::Value;
 
 use crate::auth::NamedToken;
 use crate::config::Config;
-use crate::elasticsearch::server::{Distribution, Server, Support};
-use crate::elasticsearch::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 
 mod opensearch;
 mod privileges;

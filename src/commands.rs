@@ -3,11 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use cluster::Elasticsearch;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use optimize::scope::IndexNames;
 use optimize_export::catalog::report_list::ReportList;
 use optimize_export::config::{Config, Environment, Settings};
-use optimize_export::elasticsearch::Elasticsearch;
 
 pub mod check;
 pub mod completions;

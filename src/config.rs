@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use cluster::credentials::read_secret;
+use cluster::tls::{ClientCertificate, TlsSettings, Verification};
+use cluster::{ConnectionSettings, Credentials, SigningSettings};
 use figment::Figment;
 use figment::providers::Serialized;
 use jiff::tz::TimeZone;
@@ -23,9 +26,6 @@ use url::Url;
 
 use crate::auth::jwt::{ClaimPath, RequiredClaim};
 use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
-use crate::elasticsearch::credentials::read_secret;
-use crate::elasticsearch::tls::{ClientCertificate, TlsSettings, Verification};
-use crate::elasticsearch::{ConnectionSettings, Credentials, SigningSettings};
 use crate::export::ExportSettings;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;

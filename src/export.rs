@@ -6,6 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use cluster::{Elasticsearch, ElasticsearchError, Refusal};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
@@ -21,7 +22,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::reports::ReportStore;
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 use crate::telemetry;
 
 mod aggregated;

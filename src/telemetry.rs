@@ -1,4 +1,5 @@
-//! What the service tells of itself in figures: every metric, its name and its labels, once.
+//! What the service tells of itself in figures: every metric, its name and its labels, once. Those of requests to
+//! Elasticsearch are in [`cluster::telemetry`].
 //!
 //! Labels have few values that are known beforehand: no report, no client, nothing that a request brings. Those are in the
 //! log, one line per export (`export::audit`).
@@ -23,8 +24,6 @@ const ROWS: &str = "optimize_export_rows_total";
 const BYTES: &str = "optimize_export_bytes_total";
 const SCROLLS: &str = "optimize_export_scrolls_total";
 const SCROLLS_OPEN: &str = "optimize_export_scrolls_open";
-const ELASTICSEARCH_SECONDS: &str = "optimize_export_elasticsearch_request_duration_seconds";
-const ELASTICSEARCH_ERRORS: &str = "optimize_export_elasticsearch_errors_total";
 const CACHE: &str = "optimize_export_cache_requests_total";
 const BUILD_INFO: &str = "optimize_export_build_info";
 
@@ -112,15 +111,7 @@ fn describe() {
         SCROLLS_OPEN,
         "Scrolls that this process has opened or continued and not seen end"
     );
-    describe_histogram!(
-        ELASTICSEARCH_SECONDS,
-        Unit::Seconds,
-        "Until the head of Elasticsearch's answer, by operation"
-    );
-    describe_counter!(
-        ELASTICSEARCH_ERRORS,
-        "Requests to Elasticsearch that failed, by operation and kind"
-    );
+    cluster::telemetry::describe();
     describe_counter!(CACHE, "Looks into a cache, by cache and result");
     describe_gauge!(BUILD_INFO, "Always 1; the version is a label");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -231,14 +222,6 @@ pub fn scrolls(event: ScrollEvent, count: u64) {
 /// So many scrolls are open.
 pub fn scrolls_open(open: usize) {
     gauge!(SCROLLS_OPEN).set(as_float(open as u64));
-}
-
-/// Elasticsearch answered, or did not.
-pub fn asked_elasticsearch(operation: &'static str, took: Duration, error: Option<&'static str>) {
-    histogram!(ELASTICSEARCH_SECONDS, "operation" => operation).record(took);
-    if let Some(kind) = error {
-        counter!(ELASTICSEARCH_ERRORS, "operation" => operation, "kind" => kind).increment(1);
-    }
 }
 
 /// A cache had something, or it had to be fetched.

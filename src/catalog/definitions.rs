@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::{Elasticsearch, ElasticsearchError, Refusal};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
 use optimize::definitions::clauses::DecisionClauses;
@@ -25,7 +26,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::cache::get_or_load;
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 
 mod decisions;
 

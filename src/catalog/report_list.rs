@@ -2,13 +2,12 @@
 //!
 //! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
 
+use cluster::{Elasticsearch, ElasticsearchError, Found};
 use optimize::listing::{ListedReport, ReportKind};
 use optimize::scope::IndexNames;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Found};
 
 /// Reports per request. Without their diagrams they have some kilobytes each.
 const PAGE: usize = 200;

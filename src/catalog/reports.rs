@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::{Elasticsearch, ElasticsearchError};
 use moka::future::Cache;
 use optimize::report::definition::{DefinitionError, StoredReport, lenient};
 use optimize::scope::IndexNames;
@@ -10,7 +11,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::cache::get_or_load;
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
 
 /// Where a report may be, in the order in which Optimize looks (fact file B, section 2).
 const REPORT_INDICES: [&str; 3] = [

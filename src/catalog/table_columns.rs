@@ -1,5 +1,6 @@
 //! Asks Elasticsearch which columns a table of instances has.
 
+use cluster::{Elasticsearch, ElasticsearchError};
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::variables::VariableNames;
 use optimize::table::decision::instances::DecisionColumns;
@@ -7,8 +8,6 @@ use optimize::table::discovery::{Answer, Key, Named, request};
 use optimize::table::process::instances::ProcessColumns;
 use optimize::table::typed::{Occurrence, TypedNames};
 use serde_json::Value;
-
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
 
 /// Finds the flow nodes and the variables of the process instances that match a query.
 ///

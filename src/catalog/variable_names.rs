@@ -2,11 +2,10 @@
 //!
 //! Source: fact file D1, section 4.3; the contract's row on variable names.
 
+use cluster::{Elasticsearch, ElasticsearchError};
 use optimize::raw_data::variables::VariableNames;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError};
 
 /// Names asked for at once: one request does for nearly every report, and `terms` costs Elasticsearch a fraction of a
 /// `composite` aggregation.

@@ -3,11 +3,11 @@
 //! Its security plugin tells a user who it is, but not what it may do: that shows when it is tried. There is no way to try
 //! whether it may write without writing, so nothing is said about that.
 
+use cluster::{Elasticsearch, ElasticsearchError, Refusal};
 use optimize::scope::{DefinitionKind, IndexNames};
 use serde_json::{Value, json};
 
 use super::{Findings, Verdict};
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 
 const SUBJECT: &str = "privileges";
 

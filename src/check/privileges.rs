@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use cluster::{Elasticsearch, ElasticsearchError, Refusal};
 use optimize::scope::{DefinitionKind, IndexNames};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Findings, Verdict};
-use crate::elasticsearch::{Elasticsearch, ElasticsearchError, Refusal};
 
 const SUBJECT: &str = "privileges";
 

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cluster::credentials::read_secret;
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::RETRY_AFTER;
@@ -17,7 +18,6 @@ use url::Url;
 
 use super::service::{RequestError, chain};
 use crate::auth::is_well_formed;
-use crate::elasticsearch::credentials::read_secret;
 
 /// Longest wait for a token.
 const TIMEOUT: Duration = Duration::from_secs(30);

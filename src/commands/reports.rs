@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use cluster::ElasticsearchError;
 use comfy_table::{Cell, Color, ColumnConstraint};
 use optimize::listing::ListedReport;
 use optimize_export::catalog::report_list::ReportList;
-use optimize_export::elasticsearch::ElasticsearchError;
 
 use super::{Configured, connect, printable, printed, report_list, runtime, table};
 

@@ -8,6 +8,8 @@ use super::error::ExportError;
 use super::whole::Whole;
 use super::{ExportRequest, Exporter, ask_scope, clock, message_about};
 use bytes::Bytes;
+use cluster::ElasticsearchError;
+use cluster::memory::{NoMemory, Share};
 use jiff::Timestamp;
 use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use optimize::plan::answer::Answer;
@@ -18,9 +20,6 @@ use optimize::plan::{Plan, PlanError, ProcessEvaluation, Room};
 use optimize::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
 use optimize::result::ReportResult;
 use optimize::scope::Scope;
-
-use crate::elasticsearch::ElasticsearchError;
-use crate::memory::{NoMemory, Share};
 
 /// What Optimize says where a client asked for fewer records than it gets (fact file A, section 4.3).
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \

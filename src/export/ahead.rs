@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cluster::ElasticsearchError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -24,7 +25,6 @@ use tracing::{Instrument, Span};
 use super::Exporter;
 use super::batches::{Batch, BatchPermit};
 use super::scroll::{IdDigest, ScrollLease, digest};
-use crate::elasticsearch::ElasticsearchError;
 
 /// How long a step is left unread. Most clients ask for it much sooner, and then its rows are written while it arrives;
 /// collecting it first would take as long as fetching it.

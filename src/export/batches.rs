@@ -8,12 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::pages::ScrollStep;
 use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ExportError;
-use crate::elasticsearch::pages::ScrollStep;
 
 /// What a hit is taken to have before one of its report was seen.
 const UNSEEN_HIT_BYTES: u64 = 10_000;

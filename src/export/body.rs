@@ -313,13 +313,13 @@ impl Stream for PageBody {
 
 #[cfg(test)]
 mod tests {
+    use cluster::pages::StepHead;
     use futures_util::StreamExt;
 
     use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry, ScrollSigner};
     use super::super::slots::tests::slots;
     use super::*;
     use crate::auth::Client;
-    use crate::elasticsearch::pages::StepHead;
 
     const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 

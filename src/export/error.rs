@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use cluster::error::result_window;
+use cluster::memory::NoMemory;
+use cluster::{ElasticsearchError, Refusal};
 use optimize::report::definition::DefinitionError;
 
 use crate::catalog::reports::LoadError;
-use crate::elasticsearch::error::result_window;
-use crate::elasticsearch::{ElasticsearchError, Refusal};
-use crate::memory::NoMemory;
 
 /// Why an export was refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]

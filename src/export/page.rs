@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::ElasticsearchError;
 use jiff::tz::TimeZone;
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
@@ -18,7 +19,6 @@ use super::rows::RowError;
 use super::scroll::{ScrollLease, SealedContents};
 use super::slots::Slot;
 use super::{Audit, Export, Exporter};
-use crate::elasticsearch::ElasticsearchError;
 
 /// A page whose first step has been taken.
 pub(super) struct Page {

@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::pages::ScrollStep;
+use cluster::{ElasticsearchError, Refusal};
 use jiff::Timestamp;
 use optimize::raw_data::cursor::{Cursor, ReadError};
 use optimize::raw_data::document::{Hit, Skipped};
@@ -29,8 +31,6 @@ use super::scroll::{Progress, Recognition, ScrollContents, ScrollLease, SealedCo
 use super::slots::Slot;
 use super::whole::Whole;
 use super::{Export, ExportRequest, Exporter, ask_scope, clock, message_about};
-use crate::elasticsearch::pages::ScrollStep;
-use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cluster::ElasticsearchError;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use optimize::definitions::clauses::DecisionClauses;
@@ -17,7 +18,6 @@ use super::rows::{ProcessRows, Rows};
 use super::{ExportError, Exporter, ask_scope};
 use crate::catalog::definitions::ScopeError;
 use crate::catalog::variable_names;
-use crate::elasticsearch::ElasticsearchError;
 
 /// A report that lists instances.
 #[derive(Clone, Copy)]

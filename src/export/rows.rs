@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cluster::ElasticsearchError;
 use optimize::definitions::{DefinitionVersion, FlowNodeNames};
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
 use optimize::raw_data::document::{Hit, HitError};
@@ -10,7 +11,6 @@ use optimize::raw_data::json::JsonText;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 
 use crate::catalog::definitions::Definitions;
-use crate::elasticsearch::ElasticsearchError;
 
 /// Definition versions whose names a page keeps at hand. More than that on one page is rare, and costs a look into the
 /// cache per row then.

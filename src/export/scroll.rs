@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use cluster::pages::StepHead;
 use hmac::{Hmac, KeyInit, Mac};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -21,7 +22,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::open_scrolls::OpenScrolls;
-use crate::elasticsearch::pages::StepHead;
 
 /// Begins the name of our named query; the number changes when its format does.
 const NAME_PREFIX: &str = "optimize-export-1";

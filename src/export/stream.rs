@@ -10,6 +10,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use cluster::memory::Share;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use optimize::definitions::clauses::DecisionClauses;
@@ -36,7 +37,6 @@ use crate::catalog::table_columns;
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
-use crate::memory::Share;
 
 mod changes;
 mod raw;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use cluster::{Elasticsearch, Refusal};
 use moka::future::Cache;
-
-use crate::elasticsearch::{Elasticsearch, Refusal};
 
 /// How long an answer holds. `/api/readyz` needs no token, and must not be a way to keep Elasticsearch busy.
 const TIME_TO_LIVE: Duration = Duration::from_secs(1);

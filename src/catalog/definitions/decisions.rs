@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cluster::{ElasticsearchError, Found};
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::definitions::decisions::{Definition, definition_clauses};
 use optimize::report::definition::DecisionReportData;
@@ -11,7 +12,6 @@ use serde_json::json;
 
 use super::{Definitions, ScopeError};
 use crate::catalog::cache::get_or_load;
-use crate::elasticsearch::{ElasticsearchError, Found};
 
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
 const MAX_DEFINITIONS: usize = 10_000;

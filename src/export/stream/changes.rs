@@ -7,13 +7,13 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use cluster::server::Server;
+use cluster::{ElasticsearchError, Refusal};
 use optimize::filter::over_time;
 use optimize::scope::{Narrowing, Scope};
 use optimize::table::changes::{self, Answer, Bookmark, ChangedShards, Index, Marks};
 use serde_json::{Value, json};
 
-use crate::elasticsearch::server::Server;
-use crate::elasticsearch::{ElasticsearchError, Refusal};
 use crate::export::raw_report::RawReport;
 use crate::export::{ExportError, Exporter, ask_scope};
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::ElasticsearchError;
 use jiff::Timestamp;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError;
@@ -18,7 +19,6 @@ use serde_json::{Value, json};
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, STEP, Selected, StreamRequest, configuration};
-use crate::elasticsearch::ElasticsearchError;
 use crate::encode::{EncodeError, Encoder, Encoders, Format};
 use crate::export::ahead::{NextStep, StepError};
 use crate::export::batches::{Batch, Exhausted};

@@ -23,14 +23,17 @@ use super::credentials::{Authorization, Credentials};
 use super::error::{ElasticsearchError, Refusal};
 use super::hit_memory::HitMemory;
 use super::nodes::{Node, Nodes};
-use super::pages::MAX_ERROR_BYTES;
-use super::server::KnownServer;
+use super::server::{self, KnownServer, Server};
+use super::settings::{SettingsError, SigningSettings};
 use super::tls::{self, TlsSettings};
 use crate::memory::{Memory, Share};
-use crate::telemetry;
+use crate::telemetry::{self, LOG_TARGET};
 
 /// Largest answer to a request that asks for little, such as one that gives up a scroll.
 const MAX_SMALL_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Largest error body that is read; Elasticsearch's own are a few kilobytes.
+pub(super) const MAX_ERROR_BYTES: usize = 1024 * 1024;
 
 /// Memory that an answer takes while it is read, for each of its bytes: its text, and what is read out of it.
 const COST_OF_A_BYTE: usize = 2;
@@ -66,13 +69,6 @@ pub struct ConnectionSettings {
     pub memory: usize,
 }
 
-/// How requests are signed for Amazon OpenSearch Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SigningSettings {
-    /// The region; without one it is found as AWS's own tools find it.
-    pub region: Option<String>,
-}
-
 /// A cluster. Cloning is cheap; clones share their connections.
 #[derive(Clone)]
 pub struct Elasticsearch {
@@ -96,7 +92,7 @@ pub(super) struct Connection {
     /// The authorization that opened each scroll, where it may change while the scroll is open.
     openers: moka::sync::Cache<String, HeaderValue>,
     /// What is at the other end.
-    pub(super) server: KnownServer,
+    server: KnownServer,
 }
 
 impl fmt::Debug for Elasticsearch {
@@ -105,26 +101,6 @@ impl fmt::Debug for Elasticsearch {
             .field("nodes", &self.connection.nodes.count())
             .finish_non_exhaustive()
     }
-}
-
-/// Settings from which no client can be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A certificate authority can't be used.
-    #[error("--elasticsearch-ca-file: {0}")]
-    CertificateAuthority(String),
-    /// The certificate of a server can't be used.
-    #[error("--elasticsearch-server-certificate-file: {0}")]
-    ServerCertificate(String),
-    /// Our own certificate or its key can't be used.
-    #[error("--elasticsearch-client-certificate-file, --elasticsearch-client-key-file: {0}")]
-    ClientCertificate(String),
-    /// TLS can't be set up for another reason.
-    #[error("TLS towards Elasticsearch can't be set up: {0}")]
-    Tls(String),
-    /// An API key holds characters that no header can carry.
-    #[error("the Elasticsearch API key holds characters that can't be sent")]
-    ApiKey,
 }
 
 /// An ordinary request. None of them changes anything that a second one would change again, so each may be repeated.
@@ -405,7 +381,7 @@ impl Elasticsearch {
         indices: &[String],
         path: &str,
     ) -> Result<Value, ElasticsearchError> {
-        let indices = super::pages::encode_names(indices);
+        let indices = encode_names(indices);
         measured("settings", self.get(&format!("{indices}/{path}"))).await
     }
 
@@ -422,6 +398,7 @@ impl Elasticsearch {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         // What is slow, or surprising, can be sent by hand then.
         tracing::trace!(
+            target: LOG_TARGET,
             indices = indices.join(","),
             body = %String::from_utf8_lossy(&body),
             "search"
@@ -587,6 +564,35 @@ impl Elasticsearch {
     }
 }
 
+impl Elasticsearch {
+    /// Which server answers. It is asked, once in a while; what was known stays known while it does not answer.
+    ///
+    /// # Errors
+    /// It has never told.
+    pub async fn server(&self) -> Result<Server, ElasticsearchError> {
+        let known = self.connection.server.get();
+        if let Some((since, server)) = &known
+            && since.elapsed() < server::HOLDS
+        {
+            return Ok(server.clone());
+        }
+        match (self.ask_server().await, known) {
+            (Err(_), Some((_, server))) => Ok(server),
+            (answer, _) => answer,
+        }
+    }
+
+    /// The same, asked now.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses.
+    pub async fn ask_server(&self) -> Result<Server, ElasticsearchError> {
+        let server = Server::of(&self.get("").await?)?;
+        self.connection.server.set(server.clone());
+        Ok(server)
+    }
+}
+
 /// Tells the metrics how long an answer took, and what was wrong with it.
 pub(super) async fn measured<T>(
     operation: &'static str,
@@ -661,7 +667,7 @@ impl Connection {
                 && let Err(error) = self.ask_for_head(node, authorization).await
             {
                 node.has_failed();
-                tracing::warn!(%error, "an Elasticsearch node does not answer; it is left alone for a while");
+                tracing::warn!(target: LOG_TARGET, %error, "an Elasticsearch node does not answer; it is left alone for a while");
                 // Whatever the question came to, the request itself was not sent.
                 last_error = ElasticsearchError::NotConnected(error.to_string());
                 continue;
@@ -841,6 +847,14 @@ impl Node {
 
 fn error_is_missing(error: &ElasticsearchError) -> bool {
     matches!(error, ElasticsearchError::Refused { status: 404, .. })
+}
+
+/// Index names as one path segment; names may hold any letter.
+pub(super) fn encode_names(indices: &[String]) -> String {
+    let encode = |name: &String| {
+        percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    indices.iter().map(encode).collect::<Vec<_>>().join(",")
 }
 
 /// Joining a path to a URL replaces the last segment that has no slash behind it.

@@ -21,7 +21,7 @@ use rustls::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::SettingsError;
+use super::settings::SettingsError;
 
 /// How TLS connections are made.
 #[derive(Debug, Clone, Default)]

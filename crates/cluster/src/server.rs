@@ -1,6 +1,6 @@
 //! Which server answers: Elasticsearch or OpenSearch, and of which version.
 //!
-//! Both answer nearly everything alike. Where they don't, the place that cares asks [`Elasticsearch::server`]. An OpenSearch
+//! Both answer nearly everything alike. Where they don't, the place that cares asks [`Elasticsearch::server`](crate::Elasticsearch::server). An OpenSearch
 //! is told by `version.distribution`. For the sake of old clients an OpenSearch 2 may call itself 7.10.2 in `version.number`
 //! (`compatibility.override_main_response_version`); it leaves its distribution out then, and only `tagline` still has its
 //! name (tried on 2.19.6; 3.x has no such setting).
@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::client::Elasticsearch;
 use super::error::ElasticsearchError;
 
 /// How long an answer holds. A cluster can be upgraded, or another one take its place.
-const HOLDS: Duration = Duration::from_secs(600);
+pub(super) const HOLDS: Duration = Duration::from_secs(600);
 
 /// The lines of which one release is in the tests.
 const TESTED: [(Distribution, u32, u32); 6] = [
@@ -71,7 +70,7 @@ impl Server {
     ///
     /// # Errors
     /// It says nothing of the kind.
-    fn of(info: &Value) -> Result<Self, ElasticsearchError> {
+    pub(super) fn of(info: &Value) -> Result<Self, ElasticsearchError> {
         let text = |name: &str| info.pointer(name).and_then(Value::as_str);
         let version = text("/version/number").ok_or_else(|| {
             ElasticsearchError::Unreadable("it does not tell the server's version".to_owned())
@@ -182,44 +181,15 @@ impl fmt::Display for Server {
 pub(super) struct KnownServer(Mutex<Option<(Instant, Server)>>);
 
 impl KnownServer {
-    fn get(&self) -> Option<(Instant, Server)> {
+    pub(super) fn get(&self) -> Option<(Instant, Server)> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn set(&self, server: Server) {
+    pub(super) fn set(&self, server: Server) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), server));
-    }
-}
-
-impl Elasticsearch {
-    /// Which server answers. It is asked, once in a while; what was known stays known while it does not answer.
-    ///
-    /// # Errors
-    /// It has never told.
-    pub async fn server(&self) -> Result<Server, ElasticsearchError> {
-        let known = self.connection.server.get();
-        if let Some((since, server)) = &known
-            && since.elapsed() < HOLDS
-        {
-            return Ok(server.clone());
-        }
-        match (self.ask_server().await, known) {
-            (Err(_), Some((_, server))) => Ok(server),
-            (answer, _) => answer,
-        }
-    }
-
-    /// The same, asked now.
-    ///
-    /// # Errors
-    /// It does not answer, or refuses.
-    pub async fn ask_server(&self) -> Result<Server, ElasticsearchError> {
-        let server = Server::of(&self.get("").await?)?;
-        self.connection.server.set(server.clone());
-        Ok(server)
     }
 }
 

@@ -29,7 +29,8 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use super::client::{self, SettingsError};
+use super::settings::{self, SettingsError};
+use super::telemetry::LOG_TARGET;
 use super::tls;
 
 /// The service's name in a signature. Serverless collections have another one, and no scrolls.
@@ -84,7 +85,7 @@ impl Signer {
     ///
     /// # Errors
     /// No HTTP client can be made.
-    pub fn new(settings: client::SigningSettings) -> Result<Self, SettingsError> {
+    pub fn new(settings: settings::SigningSettings) -> Result<Self, SettingsError> {
         let http = reqwest::Client::builder()
             // Metadata of an instance is not behind a proxy, and a redirect would lead away from it.
             .no_proxy()
@@ -139,7 +140,7 @@ impl Signer {
         };
         match held.as_mut().filter(still_valid) {
             Some(held) => {
-                tracing::warn!(%error, "AWS credentials can't be got anew; those in force are used on");
+                tracing::warn!(target: LOG_TARGET, %error, "AWS credentials can't be got anew; those in force are used on");
                 held.renew_at = Instant::now() + RETRY_AFTER;
                 Ok(held.credentials.clone())
             }

@@ -1,7 +1,7 @@
 //! Talking to Elasticsearch, or to OpenSearch, which is the same in nearly everything ([`server`]).
 //!
 //! Requests with small answers go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]),
-//! and of searches, documents and counts no more is read than there is memory for ([`crate::memory`]); the official client can
+//! and of searches, documents and counts no more is read than there is memory for ([`memory`]); the official client can
 //! do neither, so both go through `reqwest`, with the same nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
 //! ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
 
@@ -13,12 +13,16 @@ pub mod credentials;
 pub mod error;
 mod hit_memory;
 pub mod hits;
+pub mod memory;
 mod nodes;
 pub mod pages;
 pub mod server;
+pub mod settings;
+pub mod telemetry;
 pub mod tls;
 
-pub use client::{ConnectionSettings, Elasticsearch, Found, SigningSettings};
+pub use client::{ConnectionSettings, Elasticsearch, Found};
 pub use credentials::Credentials;
 pub use error::{ElasticsearchError, Refusal};
 pub use server::{Server, Support};
+pub use settings::{SettingsError, SigningSettings};

@@ -403,8 +403,8 @@ impl HitSplitter {
 
 #[cfg(test)]
 mod tests {
-    use optimize::raw_data::cursor::{Cursor, ReadError};
     use proptest::prelude::*;
+    use serde::de::IgnoredAny;
 
     use super::*;
 
@@ -424,17 +424,17 @@ mod tests {
             match splitter.next_piece()? {
                 Piece::Head(range) => *head = Some(splitter.text(range)?.to_owned()),
                 Piece::Hit => {
-                    let mut cursor = Cursor::new(splitter.rest()?);
-                    match cursor.skip() {
-                        Ok(()) => {
-                            let length = cursor.position();
-                            hits.push(splitter.rest()?[..length].to_owned());
+                    let rest = splitter.rest()?;
+                    let mut values = serde_json::Deserializer::from_str(rest).into_iter();
+                    match values.next() {
+                        Some(Ok(IgnoredAny)) => {
+                            let length = values.byte_offset();
+                            hits.push(rest[..length].to_owned());
                             splitter.advance(length)?;
                         }
-                        Err(ReadError::Incomplete) => splitter.wait()?,
-                        Err(ReadError::Expected(_) | ReadError::LostPlace) => {
-                            return Err(SplitError::NotAnAnswer("no JSON"));
-                        }
+                        None => splitter.wait()?,
+                        Some(Err(error)) if error.is_eof() => splitter.wait()?,
+                        Some(Err(_)) => return Err(SplitError::NotAnAnswer("no JSON")),
                     }
                 }
                 Piece::Incomplete | Piece::End => return Ok(()),

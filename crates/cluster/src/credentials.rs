@@ -19,7 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::SettingsError;
+use super::settings::SettingsError;
+use super::telemetry::LOG_TARGET;
 
 /// How old the last look at the file may be.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
@@ -156,10 +157,11 @@ impl Authorization {
             Ok(header) if header == state.current => {}
             Ok(header) => {
                 state.previous = std::mem::replace(&mut state.current, header);
-                tracing::info!(file = %file.display(), "the credentials for Elasticsearch have changed");
+                tracing::info!(target: LOG_TARGET, file = %file.display(), "the credentials for Elasticsearch have changed");
             }
             // Whoever writes it may not have finished; what was good so far may still be.
             Err(problem) => tracing::warn!(
+                target: LOG_TARGET,
                 %problem,
                 "the credentials for Elasticsearch can't be read again; those known are kept"
             ),

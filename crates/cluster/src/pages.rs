@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{
-    Elasticsearch, Repeatable, Shards, StreamRequest, check_whole, classify, measured,
+    Elasticsearch, MAX_ERROR_BYTES, Repeatable, Shards, StreamRequest, check_whole, classify,
+    encode_names, measured,
 };
 use super::error::ElasticsearchError;
 use super::hit_memory::{HitMemory, Places};
 use super::hits::{HitSplitter, Piece, SplitError};
-use crate::telemetry;
+use crate::telemetry::{self, LOG_TARGET};
 
 /// What stands before the hits of a scroll step.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl Elasticsearch {
             }) => {
                 // The shards that did answer keep their contexts open, and nobody else will ever know this id.
                 if let Err(error) = self.clear_scrolls(&[&scroll_id]).await {
-                    tracing::warn!(%error, "a scroll that was opened in part can't be cleared");
+                    tracing::warn!(target: LOG_TARGET, %error, "a scroll that was opened in part can't be cleared");
                 }
                 Err(error)
             }
@@ -259,9 +260,6 @@ impl Elasticsearch {
     }
 }
 
-/// Largest error body that is read; Elasticsearch's own are a few kilobytes.
-pub(super) const MAX_ERROR_BYTES: usize = 1024 * 1024;
-
 /// Longest time for reading one. What has arrived by then has to do: the status alone says enough.
 const MAX_ERROR_TIME: Duration = Duration::from_secs(10);
 
@@ -278,14 +276,6 @@ async fn read_error_body(mut response: Response) -> Vec<u8> {
     // Late or not, it is what there is.
     let _ = tokio::time::timeout(MAX_ERROR_TIME, read).await;
     body
-}
-
-/// Index names as one path segment; names may hold any letter.
-pub(super) fn encode_names(indices: &[String]) -> String {
-    let encode = |name: &String| {
-        percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    indices.iter().map(encode).collect::<Vec<_>>().join(",")
 }
 
 #[derive(Deserialize)]
