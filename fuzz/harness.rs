@@ -31,10 +31,9 @@ use optimize::report::definition::{
 };
 use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use optimize_export::auth::{Authenticator, StaticTokens};
-use optimize_export::config::ParameterRules;
 use optimize_export::export::ExportError;
 use optimize_export::http::error_body;
-use optimize_export::http::parameters::{self, Parameters};
+use optimize_export::http::parameters::{self, ParameterRules, Parameters};
 use optimize_export::http::{compression, routes};
 use serde_json::Value;
 use warp::http::{HeaderMap, HeaderName, HeaderValue};

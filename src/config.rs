@@ -27,6 +27,7 @@ use url::Url;
 use crate::auth::jwt::{ClaimPath, RequiredClaim};
 use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
 use crate::export::ExportSettings;
+use crate::http::parameters::ParameterRules;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
 
@@ -651,17 +652,6 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
-}
-
-/// Bounds and defaults of the request's parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ParameterRules {
-    /// Largest `limit`.
-    pub max_limit: u32,
-    /// Largest `paginationTimeout`, in seconds.
-    pub max_pagination_timeout: u32,
-    /// Whether missing ones have Optimize's defaults.
-    pub lenient: bool,
 }
 
 /// Why there is no configuration.

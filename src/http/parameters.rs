@@ -7,7 +7,6 @@ use std::fmt;
 use optimize::table::schema::Table;
 use optimize::table::selection::Selection;
 
-use crate::config::ParameterRules;
 use crate::encode::csv::{self, CsvOptions};
 use crate::export::stream::{RowOrder, TableOptions};
 
@@ -17,6 +16,17 @@ const DEFAULT_LIMIT: u32 = 1_000;
 const DEFAULT_PAGINATION_TIMEOUT: u32 = 120;
 /// Characters of a wrong value that a message repeats.
 const MAX_SHOWN: usize = 64;
+
+/// Bounds and defaults of the request's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParameterRules {
+    /// Largest `limit`.
+    pub max_limit: u32,
+    /// Largest `paginationTimeout`, in seconds.
+    pub max_pagination_timeout: u32,
+    /// Whether missing ones have Optimize's defaults.
+    pub lenient: bool,
+}
 
 /// The parameters, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

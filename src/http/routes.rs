@@ -17,13 +17,12 @@ use super::compression::{self, Gzip};
 use super::error_body;
 use super::measured::{self, Route};
 use super::openapi;
-use super::parameters::Parameters;
+use super::parameters::{ParameterRules, Parameters};
 use super::readiness::Readiness;
 use super::reports;
 use super::tables;
 use crate::auth::{AuthError, Authenticator, Client};
 use crate::catalog::report_list::ReportList;
-use crate::config::ParameterRules;
 use crate::encode::Format;
 use crate::export::{Audit, Export, ExportError, ExportRequest, Exporter, Whole};
 
