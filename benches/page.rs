@@ -16,8 +16,8 @@ use optimize::raw_data::json::JsonText;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use serde_json::Value;
-use xtask::indices::Index;
-use xtask::sample::{InstanceSize, Sample};
+use testkit::indices::Index;
+use testkit::sample::{InstanceSize, Sample};
 
 /// Hits on the page.
 const HITS: usize = 200;

@@ -24,7 +24,7 @@ use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope};
 use optimize_export::auth::JwtVerifier;
 use optimize_export::auth::jwt::{JwtSettings, KeySource};
 use serde_json::{Value, json};
-use xtask::sample::Sample;
+use testkit::sample::Sample;
 
 /// A hyper map over months and a variable.
 const PLANNED_REPORT: &str = "orders-by-month-and-customer-type";

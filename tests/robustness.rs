@@ -16,7 +16,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use xtask::sample::Sample;
+use testkit::sample::Sample;
 
 /// What the fuzzer begins with.
 fn seeds(target: &str) -> Vec<Vec<u8>> {

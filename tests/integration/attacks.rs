@@ -421,7 +421,7 @@ fn with_many_flow_nodes() -> Optimize {
         .map(|(id, name)| (id.as_str(), Some(name.as_str())))
         .collect();
     optimize.store(
-        xtask::indices::Index::ProcessDefinition,
+        testkit::indices::Index::ProcessDefinition,
         [("wide:1", definition("wide", "1", None, &flow_nodes))],
     );
     let data = json!({

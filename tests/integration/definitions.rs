@@ -1,7 +1,7 @@
 //! What a report covers: definitions, versions, tenants, and what is missing of them.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::Optimize;
 use crate::support::documents::{definition, instance, raw_report, selection, with};

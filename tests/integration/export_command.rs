@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{
     decision, decision_report, instance, instances, raw_report, report, selection,

@@ -17,7 +17,7 @@ use optimize::filter::{self, FilterContext, ImplicitFilter};
 use optimize::report::definition::{DecisionFilter, ProcessFilter, StoredReport};
 use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use serde_json::{Value, json};
-use xtask::indices::{Document, Index, Installation};
+use testkit::indices::{Document, Index, Installation};
 
 mod applied;
 mod dates;
@@ -67,7 +67,7 @@ impl Instances {
 
     /// Instances of several definitions, whose identifiers are their keys with `id-` before them.
     fn store(test: &str, kind: DefinitionKind, definitions: &[(&'static str, Value)]) -> Self {
-        let server = xtask::elasticsearch::for_this_process().unwrap();
+        let server = testkit::elasticsearch::for_this_process().unwrap();
         // Two tests may ask for the same instances; each has its own, because the first to end removes them.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use std::thread;
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{definition, instance, report, selection, with};
 use crate::support::{Optimize, Service};

@@ -2,7 +2,7 @@
 //! spelled like the keys of a result, and empty names.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{
     decision, decision_report, definition, input, instance, raw_report, report, selection, with,

@@ -6,8 +6,8 @@
 //! are. Optimize has to live with that, too. It answers with the escape (Jackson writes `\uD83D`).
 
 use serde_json::{Value, json};
-use xtask::elasticsearch::{Product, for_this_process};
-use xtask::indices::Index;
+use testkit::elasticsearch::{Product, for_this_process};
+use testkit::indices::Index;
 
 use crate::support::documents::{
     decision, decision_definition, decision_report, definition, input, instance, raw_report,

@@ -114,7 +114,7 @@ fn answers_are_as_described() {
     );
     let clauses = [("in", Some("In"), "String")];
     optimize.store(
-        xtask::indices::Index::DecisionDefinition,
+        testkit::indices::Index::DecisionDefinition,
         [(
             "risk:1",
             decision_definition("risk", "1", None, &clauses, &[("out", None, "Integer")]),
@@ -223,7 +223,7 @@ fn answers_are_as_described() {
         cut_off.request("GET", "/api/readyz", &[]).status,
     );
     optimize.store(
-        xtask::indices::Index::SingleProcessReport,
+        testkit::indices::Index::SingleProcessReport,
         [("broken", json!({"id": "broken"}))],
     );
     let answer = service.first_page("broken", 1);

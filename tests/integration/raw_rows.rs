@@ -1,7 +1,7 @@
 //! What is in a row of raw process data, and in which order rows come.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::Optimize;
 use crate::support::documents::{definition, instance, raw_report};

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::odd_texts::HALF;
 use crate::support::documents::{

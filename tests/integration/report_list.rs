@@ -1,7 +1,7 @@
 //! Which reports there are: `reports` on the command line, the reports of a collection over HTTP, and `/api/readyz`.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{decision_report, raw_report, report, selection, with};
 use crate::support::service::{command, free_address};

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{instance, instances, raw_report, selection};
 use crate::support::proxy::{Mode, Proxy};

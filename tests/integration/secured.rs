@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use xtask::certificates::{TestAuthority, Validity};
-use xtask::client::Client;
-use xtask::elasticsearch::{ClientCertificates, Secured, secured_for_this_process};
+use testkit::certificates::{TestAuthority, Validity};
+use testkit::client::Client;
+use testkit::elasticsearch::{ClientCertificates, Secured, secured_for_this_process};
 
 use crate::support::documents::{instances, raw_report};
 use crate::support::service::{command, free_address};

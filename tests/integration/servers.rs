@@ -3,7 +3,7 @@
 //! Where the server that the tests run on is not the one that a test is about, a proxy answers `GET /` in its place.
 
 use serde_json::{Value, json};
-use xtask::elasticsearch::{Product, for_this_process};
+use testkit::elasticsearch::{Product, for_this_process};
 
 use crate::support::documents::{instance, instances, raw_report, report, selection};
 use crate::support::proxy::{Mode, Proxy};

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 pub use service::{Service, TOKEN};
-use xtask::client::Client;
-use xtask::elasticsearch::for_this_process;
-use xtask::indices::{Document, Index, Installation};
+use testkit::client::Client;
+use testkit::elasticsearch::for_this_process;
+use testkit::indices::{Document, Index, Installation};
 
 static NEXT_INSTALLATION: AtomicU32 = AtomicU32::new(0);
 

@@ -507,7 +507,7 @@ fn reports_that_aggregate_are_whole_and_collections_leave_out_what_can_not_be_ex
         "distributedBy": {"type": "none"}, "definitions": [selection("order")], "configuration": {}});
     optimize.store_report(with(report("count", count), of_collection.clone()));
     let both = json!({"id": "both", "name": "both", "combined": true, "reportType": "process", "collectionId": "c", "data": {}});
-    optimize.store(xtask::indices::Index::CombinedReport, [("both", both)]);
+    optimize.store(testkit::indices::Index::CombinedReport, [("both", both)]);
     optimize.store_report(with(raw_report("r", "order", json!({})), of_collection));
     let lake = Folder::new();
     let output = sync(&optimize, lake.target(), &["--collection", "c"])

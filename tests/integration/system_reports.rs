@@ -1,7 +1,7 @@
 //! Reports that Optimize 8.10 makes for its own dashboards, and what they need to know of definitions.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::Optimize;
 use crate::support::documents::{definition, instance, raw_report, report, selection, with};

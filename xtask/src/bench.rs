@@ -21,11 +21,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use console::style;
 use serde::Serialize;
+use testkit::elasticsearch::{self, Elasticsearch, Origin};
+use testkit::indices::Index;
+use testkit::sample::{DISCOUNT, ORDERS};
+use testkit::service::{self, Profile, Service, Start};
 
-use crate::elasticsearch::{self, Elasticsearch, Origin};
-use crate::indices::Index;
-use crate::sample::{DISCOUNT, ORDERS};
-use crate::service::{self, Profile, Service, Start};
 use aggregated::Cost;
 use contest::{Contest, Contestant, Results, Subject};
 use data::Data;

@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::{Value, json};
+use testkit::client::Client;
+use testkit::elasticsearch::{self, Killable, Status, Version};
+use testkit::indices::{Document, Index, Installation};
+use testkit::own_sample::OwnSample;
+use testkit::progress::Progress;
+use testkit::proxy::Proxy;
+use testkit::service::{self, Profile, Service, Start};
 
-use crate::client::Client;
-use crate::elasticsearch::{self, Killable, Status, Version};
-use crate::indices::{Document, Index, Installation};
-use crate::own_sample::OwnSample;
-use crate::progress::Progress;
-use crate::proxy::Proxy;
-use crate::service::{self, Profile, Service, Start};
 use crate::soak;
 use reader::{Read, Reader};
 use writers::{Pace, Writers};
@@ -121,7 +121,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         println!(
             "\n{} at {}",
             version.id(),
-            crate::client::without_credentials(server.url())
+            testkit::client::without_credentials(server.url())
         );
         if let Some(indices) = options.idle_indices {
             idle::run(&program, server.url(), indices, options)?;

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use console::style;
-
-use crate::elasticsearch::{self, Elasticsearch, Origin};
-use crate::own_sample::OwnSample;
-use crate::sample::Sample;
-use crate::service::{self, Profile, Service, Start};
+use testkit::elasticsearch::{self, Elasticsearch, Origin};
+use testkit::own_sample::OwnSample;
+use testkit::sample::Sample;
+use testkit::service::{self, Profile, Service, Start};
 
 /// Whether somebody has pressed Ctrl-C, or asked in another way for an end.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -31,7 +30,10 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
         "{} {}, {}",
         elasticsearch.product, elasticsearch.version, elasticsearch.origin
     );
-    println!("{}", crate::client::without_credentials(&elasticsearch.url));
+    println!(
+        "{}",
+        testkit::client::without_credentials(&elasticsearch.url)
+    );
 
     let demo = Demo::prepare(elasticsearch)?;
     demo.show()?;

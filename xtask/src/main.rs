@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use testkit::client::{self, Client};
+use testkit::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
+use testkit::indices::Installation;
+use testkit::nested;
+use testkit::sample::{self, InstanceSize, Sample};
 use xtask::bench;
 use xtask::chain;
-use xtask::client::{self, Client};
 use xtask::demo;
-use xtask::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
-use xtask::indices::Installation;
-use xtask::nested;
-use xtask::sample::{self, InstanceSize, Sample};
 use xtask::siege;
 use xtask::soak;
 

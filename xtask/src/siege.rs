@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::Value;
+use testkit::client::Client as Elasticsearch;
+use testkit::elasticsearch::{Killable, Version};
+use testkit::indices::Installation;
+use testkit::service::{self, Profile, Service, Start};
 
-use crate::client::Client as Elasticsearch;
-use crate::elasticsearch::{Killable, Version};
-use crate::indices::Installation;
-use crate::service::{self, Profile, Service, Start};
 use crate::soak;
 use crate::soak::clients::{Client, Tally};
 use attacks::{Attack, Attackers};
@@ -209,7 +209,7 @@ fn watch(elasticsearch: &Killable, service: &Service, minutes: f64) -> anyhow::R
         );
         let stats = client
             .get("/_nodes/stats/jvm,breaker,indices/search")
-            .and_then(crate::client::Answer::success)
+            .and_then(testkit::client::Answer::success)
             .context("Elasticsearch does not answer any more")?;
         let nodes = stats.get("nodes").and_then(Value::as_object);
         for node in nodes.into_iter().flat_map(|nodes| nodes.values()) {

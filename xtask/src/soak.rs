@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
+use testkit::elasticsearch::{Killable, Version};
+use testkit::indices::{Document, Index, Installation};
+use testkit::proxy::Proxy;
+use testkit::service::{self, Profile};
 
-use crate::elasticsearch::{Killable, Version};
-use crate::indices::{Document, Index, Installation};
-use crate::proxy::Proxy;
-use crate::service::{self, Profile};
 use clients::{Client, Tally};
 use faults::Faults;
 

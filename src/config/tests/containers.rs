@@ -79,7 +79,7 @@ fn the_compose_file_configures_the_service() {
     assert_eq!(
         loader.into_iter().collect::<Vec<_>>(),
         [(
-            xtask::elasticsearch::URL_VARIABLE.to_owned(),
+            testkit::elasticsearch::URL_VARIABLE.to_owned(),
             "http://elasticsearch:9200".to_owned()
         )]
     );
@@ -225,9 +225,33 @@ fn what_keeps_running_has_a_health_check_and_is_published_on_loopback_only() {
 fn targets_that_the_manifests_name_are_in_the_layer_of_the_dependencies() {
     let manifests = [
         ("", include_str!("../../../Cargo.toml")),
+        (
+            "crates/cluster/",
+            include_str!("../../../crates/cluster/Cargo.toml"),
+        ),
+        (
+            "crates/optimize/",
+            include_str!("../../../crates/optimize/Cargo.toml"),
+        ),
+        (
+            "crates/testkit/",
+            include_str!("../../../crates/testkit/Cargo.toml"),
+        ),
+        (
+            "crates/utf16/",
+            include_str!("../../../crates/utf16/Cargo.toml"),
+        ),
         ("xtask/", include_str!("../../../xtask/Cargo.toml")),
     ];
     for (folder, manifest) in manifests {
+        assert!(
+            DOCKERFILE.contains(&format!("COPY {folder}Cargo.toml")),
+            "{folder}"
+        );
+        assert!(
+            DOCKERFILE.contains(&format!("{folder}src/lib.rs")),
+            "{folder}"
+        );
         for target in manifest.split("\n[[").skip(1) {
             let name = target.split('"').nth(1).unwrap();
             let places = ["benches", "examples", "tests"];

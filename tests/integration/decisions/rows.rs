@@ -1,7 +1,7 @@
 //! Raw data: what is in a row, in which order rows come, and page by page to the end.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use super::{export, ids};
 use crate::support::documents::{

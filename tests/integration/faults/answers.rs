@@ -1,6 +1,6 @@
 //! Answers that are no answers, or say no.
 
-use xtask::elasticsearch::{Product, for_this_process};
+use testkit::elasticsearch::{Product, for_this_process};
 
 use super::*;
 

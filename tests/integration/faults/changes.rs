@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::support::documents::instances;
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 fn with(count: usize) -> Optimize {
     let optimize = Optimize::install();

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use crate::support::documents::{definition, instances, raw_report, report, selection};
 use crate::support::http::Answer;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::support::documents::instances;
-use xtask::elasticsearch::{Error, Killable, Version};
-use xtask::indices::{Document, Index, Installation};
+use testkit::elasticsearch::{Error, Killable, Version};
+use testkit::indices::{Document, Index, Installation};
 
 #[test]
 fn a_node_that_is_killed_and_comes_back_makes_the_client_wait_and_start_over() {

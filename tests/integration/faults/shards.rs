@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::documents::{instances, selection};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 const AWAY: (u16, &str) = (503, "elasticsearchConnectionError");
 

@@ -1,7 +1,7 @@
 //! Every legal combination on believable data, and some that are not.
 
 use optimize::plan::combination::process_combinations;
-use xtask::sample::Sample;
+use testkit::sample::Sample;
 
 use super::*;
 use crate::support::documents::report;
@@ -71,7 +71,7 @@ fn every_legal_combination_is_answered_and_no_other() {
     ];
     let keys = || legal.iter().map(String::as_str).chain(illegal);
     let reports: Vec<(&str, Value)> = keys().map(|key| (key, report_of(key))).collect();
-    optimize.store(xtask::indices::Index::SingleProcessReport, reports);
+    optimize.store(testkit::indices::Index::SingleProcessReport, reports);
     let service = optimize.serve();
     let mut wrong = Vec::new();
     for key in &legal {

@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::Command;
 
-use xtask::sample::{InstanceSize, Sample};
+use testkit::sample::{InstanceSize, Sample};
 
 use super::{run, script};
 use crate::support::{Optimize, Service};

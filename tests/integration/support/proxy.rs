@@ -5,15 +5,15 @@ use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
-pub use xtask::proxy::Mode;
+pub use testkit::proxy::Mode;
 
-/// See [`xtask::proxy::Proxy`].
-pub struct Proxy(xtask::proxy::Proxy);
+/// See [`testkit::proxy::Proxy`].
+pub struct Proxy(testkit::proxy::Proxy);
 
 impl Proxy {
     /// A proxy in front of the server at `url`.
     pub fn start(url: &str) -> Self {
-        Self(xtask::proxy::Proxy::start(url).unwrap())
+        Self(testkit::proxy::Proxy::start(url).unwrap())
     }
 
     /// Refuses connections from now on; none is open any more when this returns.
@@ -36,7 +36,7 @@ impl Proxy {
 }
 
 impl Deref for Proxy {
-    type Target = xtask::proxy::Proxy;
+    type Target = testkit::proxy::Proxy;
 
     fn deref(&self) -> &Self::Target {
         &self.0

@@ -1,7 +1,7 @@
 //! Only what changed: bookmarks, `since`, and what left.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use super::{lines, rows, table, text};
 use crate::support::documents::{

@@ -1,7 +1,7 @@
 //! The tables of raw data on decisions.
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
+use testkit::indices::Index;
 
 use super::{lines, rows, text};
 use crate::support::documents::{

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
+use testkit::service::Service;
 
 use super::readers::Reader;
 use super::statistics::median;
-use crate::service::Service;
 
 /// One of each kind: a number, maps by date, by variable and by a part of the process, a hyper map, and one of decisions.
 pub(super) const REPORTS: [&str; 6] = [

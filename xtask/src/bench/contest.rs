@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use serde::Serialize;
+use testkit::indices::{Index, Installation};
+use testkit::service::Service;
 
 use super::peers::Peer;
 use super::readers::{Reader, Reading};
 use super::streams::Stream;
 use super::usage;
-use crate::indices::{Index, Installation};
-use crate::service::Service;
 
 /// What is read.
 pub(super) struct Subject {

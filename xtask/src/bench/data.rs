@@ -1,12 +1,12 @@
 //! The data that is read.
 
 use anyhow::ensure;
+use testkit::indices::{Document, Index, Installation};
+use testkit::own_sample::OwnSample;
+use testkit::progress::Progress;
+use testkit::sample::{InstanceSize, MOST_PROCESS_INSTANCES, Sample};
 
 use super::{Options, PROCESS_INSTANCES};
-use crate::indices::{Document, Index, Installation};
-use crate::own_sample::OwnSample;
-use crate::progress::Progress;
-use crate::sample::{InstanceSize, MOST_PROCESS_INSTANCES, Sample};
 
 /// The most instances that can be asked for: about half of the sample are of the process that is measured.
 pub(super) const MOST_INSTANCES: u64 = MOST_PROCESS_INSTANCES / 4;

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use testkit::elasticsearch::Cache;
 
 use super::readers::Reading;
 use super::usage;
-use crate::elasticsearch::Cache;
 
 /// The client for Python, for servers of version 8.
 const PYTHON_CLIENT: &str = "elasticsearch==8.16.0";

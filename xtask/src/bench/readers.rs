@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use testkit::client::percent_encoded;
+use testkit::service::TOKEN;
 
 use super::http::{Answer, Connection};
 use super::streams::Stream;
-use crate::client::percent_encoded;
-use crate::service::TOKEN;
 
 /// Says what a body is.
 const JSON_HEADER: &str = "content-type: application/json";

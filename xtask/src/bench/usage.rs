@@ -5,8 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-
-use crate::client::Client;
+use testkit::client::Client;
 
 /// Clock ticks per second of `/proc/<pid>/stat`, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use testkit::client::Client;
+use testkit::elasticsearch::{Pair, Version};
+use testkit::indices::{Index, Installation};
+use testkit::proxy::Proxy;
 
 use super::{KEY, Options, Outcome, chain, prepare, serve, set_index};
-use crate::client::Client;
-use crate::elasticsearch::{Pair, Version};
-use crate::indices::{Index, Installation};
-use crate::proxy::Proxy;
 
 /// The prefix of the indices; the cluster is this run's own.
 const PREFIX: &str = "failover";

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use serde_json::json;
+use testkit::indices::{Document, Index};
+use testkit::own_sample::OwnSample;
+use testkit::proxy::Proxy;
 
 use super::reader::Reader;
 use super::{KEY, Options, prepare, serve, set_index};
-use crate::indices::{Document, Index};
-use crate::own_sample::OwnSample;
-use crate::proxy::Proxy;
 use crate::soak;
 
 /// Reads that are measured.

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-
-use crate::service::TOKEN;
+use testkit::service::TOKEN;
 
 /// How long one read may take.
 const TIMEOUT: Duration = Duration::from_secs(300);

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
 use serde_json::{Value, json};
+use testkit::client::Client;
+use testkit::sample::random::Random;
 
 use super::KEY;
-use crate::client::Client;
-use crate::sample::random::Random;
 use crate::soak;
 
 /// Changes in one bulk.

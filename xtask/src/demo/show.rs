@@ -10,11 +10,10 @@ use console::style;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-
-use crate::client::{Client, percent_encoded};
-use crate::indices::{Index, Installation};
-use crate::sample::Sample;
-use crate::service::{Service, TOKEN};
+use testkit::client::{Client, percent_encoded};
+use testkit::indices::{Index, Installation};
+use testkit::sample::Sample;
+use testkit::service::{Service, TOKEN};
 
 /// The raw data report that is exported page by page.
 const PAGED_REPORT: &str = "raw-orders";

@@ -1,9 +1,9 @@
 //! What the attackers' reports are about.
 
 use serde_json::{Value, json};
+use testkit::indices::{Document, Index, Installation};
 
 use super::attacks::Attack;
-use crate::indices::{Document, Index, Installation};
 use crate::soak;
 
 /// Instances of ten kilobytes for pages of odd sizes.

@@ -7,11 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use testkit::client::{self, Answer};
+use testkit::sample::random::Random;
+use testkit::service::TOKEN;
 
 use super::Expected;
-use crate::client::{self, Answer};
-use crate::sample::random::Random;
-use crate::service::TOKEN;
 
 /// How long a client waits after an error.
 const PAUSE: Duration = Duration::from_millis(200);

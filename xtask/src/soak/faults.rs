@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::elasticsearch::Killable;
-use crate::proxy::{Mode, Proxy};
-use crate::sample::random::Random;
-use crate::service::{Service, Start};
+use testkit::client::Client;
+use testkit::elasticsearch::Killable;
+use testkit::proxy::{Mode, Proxy};
+use testkit::sample::random::Random;
+use testkit::service::{Service, Start};
 
 /// How long a fault waits for requests that it is meant for.
 const FAULT_TIME: Duration = Duration::from_millis(1_500);

@@ -7,7 +7,7 @@
 mod definitions;
 mod instances;
 mod model;
-pub(crate) mod random;
+pub mod random;
 mod reports;
 mod time;
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 use crate::indices::{Document, Error, Index, Installation};
 use crate::progress::Progress;
-pub(crate) use model::{DISCOUNT, ORDERS};
+pub use model::{DISCOUNT, ORDERS};
 
 /// The number of process instances when nobody says otherwise.
 pub const DEFAULT_PROCESS_INSTANCES: u64 = 2_000;

@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::nested;
 
 /// The token of demo and benchmark. It protects nothing but sample data on loopback.
-pub(crate) const TOKEN: &str = "demo-token";
+pub const TOKEN: &str = "demo-token";
 
 /// How long the service may take to be ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ const LOG_LINES_SHOWN: usize = 15;
 
 /// How the service is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
+pub enum Profile {
     /// Shares what a test run has compiled, and takes a fraction of the time of an optimized build.
     Debug,
     /// As it is shipped.
@@ -37,7 +37,7 @@ pub(crate) enum Profile {
 }
 
 /// What is started.
-pub(crate) struct Start<'a> {
+pub struct Start<'a> {
     /// The program, from [`build`].
     pub program: &'a Path,
     /// Where its Elasticsearch answers.
@@ -49,7 +49,7 @@ pub(crate) struct Start<'a> {
 }
 
 /// A running service.
-pub(crate) struct Service {
+pub struct Service {
     /// Its address, for example `http://127.0.0.1:40123`.
     pub url: String,
     name: String,
@@ -240,7 +240,7 @@ fn log_in(folder: &Path) -> PathBuf {
 }
 
 /// Builds the service and returns the path of its binary.
-pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
+pub fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     nested::forget_own_package(&mut command);
@@ -248,7 +248,7 @@ pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
         .args(["build", "--workspace", "--bin", "optimize-export"])
         .args(["--message-format", "json-render-diagnostics"])
         .args((profile == Profile::Release).then_some("--release"))
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -1,14 +1,14 @@
 //! The processes, decisions and tenants of the sample installation, as tables.
 
 /// The key of the order process. Its upper-case letters are there on purpose: index names are lower-cased.
-pub(crate) const ORDERS: &str = "OrderHandling";
+pub const ORDERS: &str = "OrderHandling";
 /// The key of the onboarding process.
 pub(super) const ONBOARDING: &str = "customer-onboarding";
 /// The key of the invoice process.
 pub(super) const INVOICES: &str = "invoice-processing";
 
 /// The key of the decision that grants discounts.
-pub(crate) const DISCOUNT: &str = "order-discount";
+pub const DISCOUNT: &str = "order-discount";
 /// The key of the decision that classifies invoices.
 pub(super) const CLASSIFICATION: &str = "invoice-classification";
 

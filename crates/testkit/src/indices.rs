@@ -52,7 +52,7 @@ macro_rules! kind {
         Kind {
             base_name: $base_name,
             version: $version,
-            body: include_str!(concat!("../../es-mappings/", $base_name, ".json")),
+            body: include_str!(concat!("../../../es-mappings/", $base_name, ".json")),
         }
     };
 }
@@ -61,7 +61,7 @@ impl Index<'_> {
     /// The alias by which the index is read and written, for example `optimize-process-instance-invoice`.
     ///
     /// ```
-    /// use xtask::indices::Index;
+    /// use testkit::indices::Index;
     ///
     /// assert_eq!(Index::Tenant.alias("optimize"), "optimize-tenant");
     /// assert_eq!(Index::ProcessInstance { key: "Invoice_Receipt" }.alias("Optimize"), "optimize-process-instance-invoice_receipt");

@@ -5,7 +5,7 @@ use anyhow::Context;
 use crate::indices::Installation;
 
 /// Sample data under a prefix of its own, deleted in the end, however the run went.
-pub(crate) struct OwnSample(pub Installation);
+pub struct OwnSample(pub Installation);
 
 impl OwnSample {
     /// Room for sample data under a prefix that nobody else has; nothing is stored yet. `what` becomes part of it.

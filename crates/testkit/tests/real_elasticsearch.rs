@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use serde_json::json;
-use xtask::elasticsearch;
-use xtask::indices::{Document, Error, Index, Installation};
-use xtask::sample::{InstanceSize, Sample};
+use testkit::elasticsearch;
+use testkit::indices::{Document, Error, Index, Installation};
+use testkit::sample::{InstanceSize, Sample};
 
 const KEY: &str = "Prüfung_A";
 

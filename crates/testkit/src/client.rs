@@ -346,7 +346,7 @@ pub fn with_password(url: &str, password: &str) -> Option<String> {
 }
 
 /// Encodes one part of a path or a query. A `*` stays: in the names of indices it is a wildcard.
-pub(crate) fn percent_encoded(text: &str) -> String {
+pub fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*') {

@@ -5,7 +5,7 @@ const SEED: u64 = 0x0071_3125_E7B0_4A57;
 
 /// A SplitMix64 generator: small, even enough for sample data, and its results are fixed by its definition and not by a library's version.
 #[derive(Debug, Clone)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
 }
 

@@ -182,9 +182,9 @@ impl Error {
 /// SIGKILL and abort included: a pipe that the system closes with the process tells a small shell beside the server to stop it.
 ///
 /// ```no_run
-/// let elasticsearch = xtask::elasticsearch::for_this_process()?;
+/// let elasticsearch = testkit::elasticsearch::for_this_process()?;
 /// println!("{} {} at {}", elasticsearch.product, elasticsearch.version, elasticsearch.url);
-/// # Ok::<(), xtask::elasticsearch::Error>(())
+/// # Ok::<(), testkit::elasticsearch::Error>(())
 /// ```
 pub fn for_this_process() -> Result<&'static Elasticsearch, Error> {
     of_version_for_this_process(Version::wanted()?, Heap::wanted()?)

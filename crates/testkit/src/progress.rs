@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The progress of one task.
-pub(crate) struct Progress {
+pub struct Progress {
     task: String,
     bar: ProgressBar,
     counts_bytes: bool,
