@@ -1,6 +1,6 @@
 //! Which reports there are.
 //!
-//! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
+//! Source: `ReportReaderES` for the reports of a collection.
 
 use cluster::{Elasticsearch, ElasticsearchError, Found};
 use optimize::listing::{ListedReport, ReportKind};
