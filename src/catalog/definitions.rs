@@ -4,17 +4,18 @@
 //!
 //! Source: fact file C, sections 7.5 and 9; the contract's rows on flow node names and management reports.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Elasticsearch, ElasticsearchError, Refusal};
+use cluster::{Elasticsearch, ElasticsearchError, Found, Refusal};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
 use optimize::definitions::clauses::DecisionClauses;
+use optimize::definitions::searches::{self, Keys, ProcessDefinitionKey, VersionsFound};
 use optimize::definitions::{
     DefinitionVersion, FlowNodeNames, FlowNodeSource, KnownVersion, ProcessDefinition,
-    ProcessModel, choose_version, newest,
+    ProcessModel, choose_version,
 };
 use optimize::java::is_blank;
 use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
@@ -31,9 +32,6 @@ mod decisions;
 
 /// Entries of each cache. An installation has some thousand definition versions at most.
 const MAX_CACHED: u64 = 10_000;
-/// Distinct versions of one key that are looked at for the newest one.
-const MAX_VERSIONS: usize = 10_000;
-
 /// Definitions that are read at the same time; a management report covers all of the cluster.
 const MODELS_AT_ONCE: usize = 8;
 
@@ -106,37 +104,9 @@ impl Definitions {
         key: &str,
     ) -> Result<Option<String>, Arc<ElasticsearchError>> {
         let load = async {
-            #[derive(Deserialize)]
-            struct Answer {
-                aggregations: Option<Aggregations>,
-            }
-            #[derive(Deserialize)]
-            struct Aggregations {
-                versions: Buckets,
-            }
-            #[derive(Deserialize)]
-            struct Buckets {
-                buckets: Vec<Bucket>,
-            }
-            #[derive(Deserialize)]
-            struct Bucket {
-                key: String,
-            }
-            let body = json!({
-                "size": 0,
-                "query": {"bool": {"filter": [{"term": {"key": {"value": key}}}, {"term": {"deleted": {"value": false}}}]}},
-                "aggs": {"versions": {"terms": {"field": "version", "size": MAX_VERSIONS}}},
-            });
-            let answer: Option<Answer> = self.search_definitions(kind, &body).await?;
-            let buckets = answer
-                .and_then(|answer| answer.aggregations)
-                .map(|a| a.versions.buckets);
-            Ok(newest(
-                buckets
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|bucket| bucket.key),
-            ))
+            let search = searches::versions(key);
+            let found: Option<VersionsFound> = self.search_definitions(kind, &search).await?;
+            Ok(found.and_then(VersionsFound::newest))
         };
         get_or_load("latest_version", &self.latest, (kind, key.to_owned()), load).await
     }
@@ -151,37 +121,9 @@ impl Definitions {
         definition: &DefinitionVersion,
     ) -> Result<Arc<FlowNodeNames>, Arc<ElasticsearchError>> {
         let load = async {
-            let without_tenant = json!({"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}});
-            let tenant = match &definition.tenant_id {
-                None => without_tenant,
-                Some(tenant_id) => json!({"bool": {"minimum_should_match": 1, "should": [
-                    {"term": {"tenantId": {"value": tenant_id}}}, without_tenant]}}),
-            };
-            let body = json!({
-                "size": 2,
-                "_source": ["tenantId", "flowNodeData"],
-                "query": {"bool": {"filter": [
-                    {"term": {"key": {"value": definition.key}}},
-                    {"term": {"version": {"value": definition.version}}},
-                    {"term": {"deleted": {"value": false}}},
-                    {"exists": {"field": "bpmn20Xml"}},
-                    tenant]}},
-                // An absent tenant sorts last, so the tenant's own definition comes first.
-                "sort": [{"tenantId": {"order": "asc", "missing": "_last"}}],
-            });
-            let answer: Option<FlowNodeAnswer> = self
-                .search_definitions(DefinitionKind::Process, &body)
-                .await?;
-            let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
-            let nodes = hits.into_iter().next().map(|hit| hit.source.flow_node_data);
-            Ok(Arc::new(
-                nodes
-                    .unwrap_or_default()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|node| Some((node.id?, node.name)))
-                    .collect(),
-            ))
+            let source = self.first_source(&searches::flow_nodes(definition)).await?;
+            let names = source.map(FlowNodeSource::into_names);
+            Ok(Arc::new(names.unwrap_or_default()))
         };
         get_or_load(
             "flow_node_names",
@@ -206,59 +148,26 @@ impl Definitions {
     async fn load_process_definitions(
         &self,
     ) -> Result<Arc<Vec<ProcessDefinition>>, ElasticsearchError> {
-        #[derive(Deserialize)]
-        struct Key {
-            key: String,
-            version: Option<String>,
-            tenant: Option<String>,
-            name: Option<String>,
-        }
-        #[derive(Default)]
-        struct Collected {
-            tenant_ids: Vec<Option<String>>,
-            newest: Option<(u64, Option<String>)>,
-        }
-        let source = |field: &str, missing: bool| json!({"terms": {"field": field, "missing_bucket": missing}});
-        let sources = json!([
-            {"key": source("key", false)}, {"version": source("version", true)},
-            {"tenant": source("tenantId", true)}, {"name": source("name", true)}]);
-        let imported = json!({"bool": {"filter": [{"term": {"deleted": {"value": false}}}, {"exists": {"field": "bpmn20Xml"}}]}});
+        let keys = searches::all_process_definitions();
+        let keys: Vec<ProcessDefinitionKey> = self.keys_of_processes(&keys).await?;
+        Ok(Arc::new(ProcessDefinition::of_keys(keys)))
+    }
+
+    /// The distinct keys that a search for process definitions finds; none where the index is missing.
+    async fn keys_of_processes<T: serde::de::DeserializeOwned>(
+        &self,
+        keys: &Keys,
+    ) -> Result<Vec<T>, ElasticsearchError> {
         let level = Map::from_iter([("filter".to_owned(), json!({"match_all": {}}))]);
         let index = self.names.alias(DefinitionKind::Process.definition_index());
-        let keys: Result<Vec<Key>, _> = self
+        let keys = self
             .elasticsearch
-            .composite_keys(&[index], &imported, &level, &sources)
+            .composite_keys(&[index], &keys.query, &level, &keys.sources)
             .await;
-        let keys = match keys {
-            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Vec::new(),
-            other => other?,
-        };
-        let mut collected: BTreeMap<String, Collected> = BTreeMap::new();
-        for key in keys {
-            let definition = collected.entry(key.key).or_default();
-            if !definition.tenant_ids.contains(&key.tenant) {
-                definition.tenant_ids.push(key.tenant);
-            }
-            let version = key
-                .version
-                .and_then(|version| version.parse().ok())
-                .unwrap_or(0);
-            if definition
-                .newest
-                .as_ref()
-                .is_none_or(|(newest, _)| version > *newest)
-            {
-                definition.newest = Some((version, key.name));
-            }
+        match keys {
+            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Ok(Vec::new()),
+            other => other,
         }
-        let definitions = collected
-            .into_iter()
-            .map(|(key, definition)| ProcessDefinition {
-                key,
-                name: definition.newest.and_then(|(_, name)| name),
-                tenant_ids: definition.tenant_ids,
-            });
-        Ok(Arc::new(definitions.collect()))
     }
 
     /// What the definitions of a scope are made of, in their order; those that are not known are left out
@@ -353,45 +262,26 @@ impl Definitions {
         wanted: &SelectedDefinition,
         members: &[&str],
     ) -> Result<Option<FlowNodeSource>, ElasticsearchError> {
-        let imported = |more: &[Value]| {
-            let mut clauses = vec![
-                json!({"term": {"key": {"value": wanted.key}}}),
-                json!({"term": {"deleted": {"value": false}}}),
-                json!({"exists": {"field": "bpmn20Xml"}}),
-            ];
-            clauses.extend_from_slice(more);
-            json!({"bool": {"filter": clauses}})
-        };
-        let sources = json!([
-            {"version": {"terms": {"field": "version"}}},
-            {"tenant": {"terms": {"field": "tenantId", "missing_bucket": true}}}]);
-        let level = Map::from_iter([("filter".to_owned(), json!({"match_all": {}}))]);
-        let index = self.names.alias(DefinitionKind::Process.definition_index());
-        let known: Result<Vec<KnownVersion>, _> = self
-            .elasticsearch
-            .composite_keys(&[index], &imported(&[]), &level, &sources)
-            .await;
-        let known = match known {
-            Err(error) if error.refusal() == Some(Refusal::IndexNotFound) => Vec::new(),
-            other => other?,
-        };
-        let Some(chosen) = choose_version(&known, &wanted.versions, &wanted.tenant_ids) else {
-            return Ok(None);
-        };
-        let tenant = match &chosen.tenant {
-            Some(tenant_id) => json!({"term": {"tenantId": {"value": tenant_id}}}),
-            None => json!({"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}}),
-        };
-        let version = json!({"term": {"version": {"value": chosen.version}}});
-        let body = json!({
-            "size": 1,
-            "_source": members,
-            "query": imported(&[version, tenant]),
-        });
-        let answer: Option<FlowNodeAnswer> = self
-            .search_definitions(DefinitionKind::Process, &body)
+        let known = searches::versions_of_process(&wanted.key);
+        let known: Vec<KnownVersion> = self.keys_of_processes(&known).await?;
+        match choose_version(&known, &wanted.versions, &wanted.tenant_ids) {
+            Some(chosen) => {
+                let search = searches::process_version(&wanted.key, chosen, members);
+                self.first_source(&search).await
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The first process definition that a search finds.
+    async fn first_source(
+        &self,
+        search: &Value,
+    ) -> Result<Option<FlowNodeSource>, ElasticsearchError> {
+        let found: Option<Found<FlowNodeHit>> = self
+            .search_definitions(DefinitionKind::Process, search)
             .await?;
-        let hits = answer.map(|answer| answer.hits.hits).unwrap_or_default();
+        let hits = found.map(Found::into_hits).unwrap_or_default();
         Ok(hits.into_iter().next().map(|hit| hit.source))
     }
 
@@ -480,16 +370,6 @@ impl Definitions {
         }
         Ok(Scope::of_definitions(&self.names, kind, scopes))
     }
-}
-
-#[derive(Deserialize)]
-struct FlowNodeAnswer {
-    hits: FlowNodeHits,
-}
-
-#[derive(Deserialize)]
-struct FlowNodeHits {
-    hits: Vec<FlowNodeHit>,
 }
 
 #[derive(Deserialize)]

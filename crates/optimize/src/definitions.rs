@@ -11,6 +11,9 @@ use crate::scope::{DefinitionScope, Versions};
 
 pub mod clauses;
 pub mod decisions;
+pub mod searches;
+
+use searches::ProcessDefinitionKey;
 
 /// Flow node id to name; `None` for an unnamed one.
 pub type FlowNodeNames = HashMap<String, Option<String>>;
@@ -78,6 +81,41 @@ impl ProcessDefinition {
             versions: Versions::All,
             tenant_ids: self.tenant_ids.clone(),
         }
+    }
+
+    /// The definitions that have these keys, in their order.
+    pub fn of_keys(keys: Vec<ProcessDefinitionKey>) -> Vec<Self> {
+        #[derive(Default)]
+        struct Collected {
+            tenant_ids: Vec<Option<String>>,
+            newest: Option<(u64, Option<String>)>,
+        }
+        let mut collected: BTreeMap<String, Collected> = BTreeMap::new();
+        for key in keys {
+            let definition = collected.entry(key.key).or_default();
+            if !definition.tenant_ids.contains(&key.tenant) {
+                definition.tenant_ids.push(key.tenant);
+            }
+            let version = key
+                .version
+                .and_then(|version| version.parse().ok())
+                .unwrap_or(0);
+            if definition
+                .newest
+                .as_ref()
+                .is_none_or(|(newest, _)| version > *newest)
+            {
+                definition.newest = Some((version, key.name));
+            }
+        }
+        let definitions = collected
+            .into_iter()
+            .map(|(key, definition)| ProcessDefinition {
+                key,
+                name: definition.newest.and_then(|(_, name)| name),
+                tenant_ids: definition.tenant_ids,
+            });
+        definitions.collect()
     }
 }
 
@@ -181,7 +219,7 @@ fn newest_of_tenants<'k>(
 }
 
 /// The largest of the versions that are numbers; where none is, the last in alphabetical order.
-pub fn newest(versions: impl Iterator<Item = String>) -> Option<String> {
+fn newest(versions: impl Iterator<Item = String>) -> Option<String> {
     versions.max_by(|a, b| (a.parse::<u64>().ok(), a).cmp(&(b.parse::<u64>().ok(), b)))
 }
 
@@ -201,6 +239,14 @@ pub struct FlowNodeSource {
 }
 
 impl FlowNodeSource {
+    /// The names of its flow nodes; those without an id are left out.
+    pub fn into_names(self) -> FlowNodeNames {
+        let nodes = self.flow_node_data.into_iter().flatten();
+        nodes
+            .filter_map(|node| Some((node.id?, node.name)))
+            .collect()
+    }
+
     /// What the process is made of; flow nodes without an id are left out.
     pub fn into_model(self) -> ProcessModel {
         let flow_nodes = self.flow_node_data.into_iter().flatten();
@@ -309,6 +355,35 @@ mod tests {
         assert_eq!(listed(&["9"], &[Some("a")]).as_deref(), Some("9 -"));
         assert_eq!(listed(&["9", "11"], &[None]), None);
         assert_eq!(listed(&[], &[None]), None);
+    }
+
+    #[test]
+    fn a_process_has_the_name_of_its_newest_version_and_the_tenants_of_all() {
+        let key = |key: &str, version: &str, tenant: Option<&str>, name: Option<&str>| {
+            ProcessDefinitionKey {
+                key: key.to_owned(),
+                version: Some(version.to_owned()),
+                tenant: tenant.map(str::to_owned),
+                name: name.map(str::to_owned),
+            }
+        };
+        let definition = |key: &str, name: Option<&str>, tenant_ids| ProcessDefinition {
+            key: key.to_owned(),
+            name: name.map(str::to_owned),
+            tenant_ids,
+        };
+        assert_eq!(
+            ProcessDefinition::of_keys(vec![
+                key("b", "9", None, Some("nine")),
+                key("b", "10", Some("t"), Some("ten")),
+                key("b", "10", None, Some("ten elsewhere")),
+                key("a", "beta", None, None),
+            ]),
+            [
+                definition("a", None, vec![None]),
+                definition("b", Some("ten"), vec![None, Some("t".to_owned())]),
+            ]
+        );
     }
 
     #[test]
