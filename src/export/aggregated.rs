@@ -169,10 +169,8 @@ impl Exporter {
             .await;
         let permit = permit.map_err(no_room)?;
         let answer = self.search(scope, search, &share).await;
-        if matches!(
-            answer,
-            Err(ElasticsearchError::NoMemory(NoMemory::TooLarge(_)))
-        ) {
+        if answer.is_err() {
+            // It may have been too much for Elasticsearch: too many buckets, or a breaker. The next success tells its size.
             batches.learn_result(report_id, None);
         }
         let Some(answer) = answer? else {
