@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use xtask::indices::Index;
 
 use crate::support::Optimize;
 
@@ -41,10 +40,7 @@ fn the_worked_example_is_true() {
     };
     let optimize = Optimize::install();
     optimize.store_report(report.clone());
-    optimize.store(
-        Index::ProcessDefinition,
-        [("invoice:1", definition.clone())],
-    );
+    optimize.store_process_definition(definition.clone());
     optimize.store_instances("invoice", instances.as_array().unwrap().iter().cloned());
     let service = optimize.serve_with(&["--log", "trace", "--log-format", "json"]);
 
