@@ -174,7 +174,11 @@ fn every_citation_names_a_page_and_a_heading() {
             citations += named.map(|cited| cited.len()).sum::<usize>();
             let place = format!("{}:{}", file.name(), number + 1);
             let found = wrong_citations(line, read_page);
-            wrong.extend(found.into_iter().map(|problem| format!("{place}: {problem}")));
+            wrong.extend(
+                found
+                    .into_iter()
+                    .map(|problem| format!("{place}: {problem}")),
+            );
         }
     }
     assert_eq!(wrong, [""; 0]);
@@ -305,8 +309,5 @@ fn headings_and_links_are_those_outside_of_code() {
     assert_eq!(headings(page), ["A `b` page", "Java's text"]);
     assert_eq!(fragment("A `b` page"), "a-b-page");
     assert_eq!(fragment("Java's text"), "javas-text");
-    assert_eq!(
-        links("`[a](b)` and [c](d#e), `x` [f](g)"),
-        ["d#e", "g"]
-    );
+    assert_eq!(links("`[a](b)` and [c](d#e), `x` [f](g)"), ["d#e", "g"]);
 }
