@@ -191,7 +191,7 @@ fn every_page_that_code_names_exists() {
     for file in files().iter().filter(|file| !file.is_page()) {
         for (number, line) in file.text.lines().enumerate() {
             for (path, _) in pages_named(line) {
-                let path = path.trim_start_matches("../");
+                let path = path.trim_start_matches(['.', '/']);
                 let is_of_ours = path.contains("docs/") && !path.contains("//");
                 if is_of_ours && read_page(path).is_none() {
                     wrong.push(format!(
