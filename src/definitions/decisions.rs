@@ -18,10 +18,11 @@ use crate::utf16;
 const MAX_DEFINITIONS: usize = 10_000;
 
 impl Definitions {
-    /// What a decision report covers: its first definition alone (fact file C, sections 6 and 7.4).
+    /// What a decision report covers: its first definition alone
+    /// (crates/optimize/docs/indices.md, "Instances of a definition").
     ///
-    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters (fact file F,
-    /// section 4.1), and no such report can be made on its pages.
+    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters
+    /// (crates/optimize/docs/indices.md, "Instances of a definition"), and no such report can be made on its pages.
     ///
     /// # Errors
     /// The definition has no key, or Elasticsearch does not answer.
@@ -76,7 +77,7 @@ impl Definitions {
 }
 
 /// The definitions whose clauses count: imported completely, not deleted, of the report's versions, and of its tenants
-/// or of none (fact file C, section 9.2; fact file F, section 5.4).
+/// or of none (crates/optimize/docs/decisions.md, "Names of clauses").
 fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
     let named: Vec<&String> = decision.tenant_ids.iter().flatten().collect();
     let mut clauses = vec![
@@ -99,8 +100,9 @@ fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
 
 /// The place of a definition: the one that Optimize would take is the first.
 ///
-/// That is the one of the highest version, or of the last listed one where no version is a number (fact file C, section
-/// 7.6); of the only tenant, then without tenant; of several tenants, first without tenant, then by id (section 9.2).
+/// That is the one of the highest version, or of the last listed one where no version is a number; of the only tenant,
+/// then without tenant; of several tenants, first without tenant, then by id
+/// (crates/optimize/docs/indices.md, "Version whose names are shown").
 fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<> {
     let version = definition.version.as_deref().unwrap_or_default();
     let position = match &decision.versions {
@@ -175,7 +177,7 @@ struct StoredClause {
 }
 
 impl StoredClause {
-    /// A clause without a name is called by its id (fact file F, section 5.4).
+    /// A clause without a name is called by its id (crates/optimize/docs/decisions.md, "Names of clauses").
     fn into_clause(self) -> Option<Clause> {
         let id = self.id?;
         Some(Clause {

@@ -21,7 +21,7 @@ use crate::report::definition::{AggregationType, DecisionReportData, ProcessRepo
 use crate::result::ReportResult;
 use crate::scope::Scope;
 
-/// What Optimize says where a client asked for fewer records than it gets (fact file A, section 4.3).
+/// What Optimize says where a client asked for fewer records than it gets (docs/ENDPOINT.md, "Messages").
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \
                            pagination is only supported for raw data reports.";
 

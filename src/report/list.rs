@@ -1,6 +1,6 @@
 //! Which reports there are.
 //!
-//! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
+//! Source: crates/optimize/docs/reports.md, "Where reports are stored"; `ReportReaderES` for the reports of a collection.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
