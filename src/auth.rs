@@ -1,6 +1,6 @@
 //! Who may export: clients that present a static token, or one of an OpenID provider.
 //!
-//! Source: fact file A, section 8; RFC 6750.
+//! Source: docs/ENDPOINT.md, "Tokens"; RFC 6750.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ const SERVER: &str = "server";
 
 /// Open scrolls per node that Elasticsearch allows unless it is told otherwise.
 const DEFAULT_MAX_OPEN_SCROLLS: u64 = 500;
-/// Versions of the process instance index that the service knows (the contract's row on index generations).
+/// Versions of the process instance index that the service knows (crates/optimize/docs/releases.md, "Index versions").
 const PROCESS_INSTANCE_VERSIONS: [&str; 2] = ["8", "9"];
 /// Versions of the decision instance index that the service knows.
 const DECISION_INSTANCE_VERSIONS: [&str; 1] = ["5"];

@@ -3,7 +3,8 @@
 //! A setting has a flag, an environment variable (`OPTIMIZE_EXPORT_` and the flag in capitals) and a key in an optional
 //! YAML file (`--config`); flag beats environment beats file. Where Optimize itself has an environment variable for the
 //! same thing, that name works too, just below our own, so that one env file can serve both containers
-//! (fact file C, section 10). What is unknown or contradictory stops the start, with a message that names it.
+//! (crates/optimize/docs/releases.md, "Environment variables").
+//! What is unknown or contradictory stops the start, with a message that names it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -422,7 +422,8 @@ fn message_about(scope: &Scope) -> Option<String> {
 /// Asks for the instances of a scope; `None` if their indices don't exist.
 ///
 /// One missing index makes Elasticsearch refuse the whole request. With several definitions the others have data all the
-/// same, and all of it is behind the alias over all definitions (fact file C, section 8).
+/// same, and all of it is behind the alias over all definitions
+/// (crates/optimize/docs/indices.md, "Indices that are missing").
 async fn ask_scope<T, F>(
     scope: &Scope,
     ask: impl Fn(Vec<String>) -> F,

@@ -1,7 +1,7 @@
 //! Tokens of an OAuth2 or OpenID provider, verified with the keys that it publishes.
 //!
 //! Only asymmetric algorithms are accepted: with a symmetric one, whoever knows the public key could sign. Expiry is
-//! always demanded, as in Optimize's newer deployments (fact file A, section 8.2).
+//! always demanded, as in Optimize's newer deployments (docs/ENDPOINT.md, "Tokens").
 
 use std::str::FromStr;
 

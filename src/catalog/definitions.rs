@@ -2,7 +2,7 @@
 //!
 //! Answers are kept for a few seconds (`--cache-ttl`), and requests for the same thing at the same time ask once.
 //!
-//! Source: fact file C, sections 7.5 and 9; the contract's rows on flow node names and management reports.
+//! Source: crates/optimize/docs/indices.md, "Definitions" and "Names of flow nodes".
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Definitions {
     /// The newest version of a key over all tenants, deleted ones left out; `None` if there is none.
     ///
     /// Versions are compared as numbers here rather than in a script, so that one definition whose version is no number
-    /// can't make the whole request fail (fact file C, section 7.5).
+    /// can't make the whole request fail (crates/optimize/docs/indices.md, "The latest version").
     ///
     /// # Errors
     /// Elasticsearch does not answer.
@@ -171,7 +171,7 @@ impl Definitions {
     }
 
     /// What the definitions of a scope are made of, in their order; those that are not known are left out
-    /// (fact file C, section 9).
+    /// (crates/optimize/docs/indices.md, "Names of flow nodes").
     ///
     /// # Errors
     /// Elasticsearch does not answer.
@@ -228,7 +228,7 @@ impl Definitions {
     }
 
     /// The names of all process definitions by key: each that of its newest version on any tenant, unless that is blank
-    /// (fact file G, section 2.3; `ProcessDefinitionNameResolver`).
+    /// (crates/optimize/docs/groups.md, "Group by process definition"; `ProcessDefinitionNameResolver`).
     ///
     /// # Errors
     /// Elasticsearch does not answer.
@@ -312,7 +312,7 @@ pub enum ScopeError {
 
 impl Definitions {
     /// What a process report covers; system reports name their definitions only when they are evaluated
-    /// (fact file B, section 4.3; fact file G, section 2.9; the contract's rows on such reports).
+    /// (crates/optimize/docs/reports.md, "Reports of Optimize's own dashboards").
     ///
     /// Where the cluster has no definition, a management report covers nothing, and the others everything, because only of
     /// the former does Optimize ask (`AbstractProcessExecutionPlanInterpreterES`).

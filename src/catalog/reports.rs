@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::cache::get_or_load;
 
-/// Where a report may be, in the order in which Optimize looks (fact file B, section 2).
+/// Where a report may be, in the order in which Optimize looks (crates/optimize/docs/reports.md, "Where reports are stored").
 const REPORT_INDICES: [&str; 3] = [
     "single-process-report",
     "single-decision-report",

@@ -1,6 +1,6 @@
 //! The names of all variables in the instances that match a report.
 //!
-//! Source: fact file D1, section 4.3; the contract's row on variable names.
+//! Source: crates/optimize/docs/raw-data.md, "Variable names of a page".
 
 use cluster::{Elasticsearch, ElasticsearchError};
 use optimize::raw_data::variables::VariableNames;

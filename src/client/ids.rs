@@ -38,7 +38,8 @@ fn digest(id: &str) -> u128 {
     half.map_or(0, u128::from_le_bytes)
 }
 
-/// The members of a raw data row that tell which instance it is (fact file A, section 5).
+/// The members of a raw data row that tell which instance it is
+/// (crates/optimize/docs/raw-data.md, "Rows of process instances" and "Rows of decision instances").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {

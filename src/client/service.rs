@@ -277,7 +277,7 @@ fn authorization(token: &SecretString) -> Result<HeaderValue, RequestError> {
     Ok(value)
 }
 
-/// The body of an error, of this service and of Optimize (fact file A, section 7).
+/// The body of an error, of this service and of Optimize (docs/ENDPOINT.md, "Errors").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody {

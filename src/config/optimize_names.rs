@@ -1,4 +1,5 @@
-//! Optimize's own environment variables, so that one env file can serve both containers (fact file C, section 10).
+//! Optimize's own environment variables, so that one env file can serve both containers
+//! (crates/optimize/docs/releases.md, "Environment variables").
 
 use url::Url;
 
@@ -26,7 +27,7 @@ pub(super) fn database(environment: &Environment) -> Result<Database, ConfigErro
 }
 
 /// The names of the variables of a database. They differ in more than a prefix: Optimize's oldest ones go back to before it
-/// had one (fact file G, section 4.1).
+/// had one (crates/optimize/docs/releases.md, "Environment variables").
 struct Names {
     host: &'static str,
     port: &'static str,
@@ -99,7 +100,7 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
             .map(|path| vec![path.into()]),
         elasticsearch_skip_hostname_verification: boolean(names.skip_host_name)?,
         elasticsearch_accept_invalid_certificates: boolean(names.self_signed)?,
-        // The names of 8.10, which win over the older ones (fact file G, section 3.3).
+        // The names of 8.10 win over the older ones (crates/optimize/docs/releases.md, "Sign-in of 8.10").
         jwk_set_uri: match url(variable, "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI")? {
             None => url(
                 variable,

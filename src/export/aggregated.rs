@@ -21,7 +21,7 @@ use optimize::report::definition::{AggregationType, DecisionReportData, ProcessR
 use optimize::result::ReportResult;
 use optimize::scope::Scope;
 
-/// What Optimize says where a client asked for fewer records than it gets (fact file A, section 4.3).
+/// What Optimize says where a client asked for fewer records than it gets (docs/ENDPOINT.md, "Messages").
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \
                            pagination is only supported for raw data reports.";
 
@@ -169,10 +169,8 @@ impl Exporter {
             .await;
         let permit = permit.map_err(no_room)?;
         let answer = self.search(scope, search, &share).await;
-        if matches!(
-            answer,
-            Err(ElasticsearchError::NoMemory(NoMemory::TooLarge(_)))
-        ) {
+        if answer.is_err() {
+            // It may have been too much for Elasticsearch: too many buckets, or a breaker. The next success tells its size.
             batches.learn_result(report_id, None);
         }
         let Some(answer) = answer? else {

@@ -1,6 +1,6 @@
 //! The members around `data`.
 //!
-//! Source: fact file A, section 4; the contract's section on the response.
+//! Source: docs/ENDPOINT.md, "The answer".
 
 use optimize::raw_data::json::JsonText;
 use optimize::result::ReportResult;

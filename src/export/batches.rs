@@ -178,7 +178,9 @@ impl BatchBudget {
             .await
     }
 
-    /// Learns how large the results of a report are; `None` for one that was too large to be read to its end.
+    /// Learns how large the results of a report are; `None` for one that Elasticsearch refused or that was too large to be read
+    /// to its end. Elasticsearch makes 65,536 buckets before it finds that they are too many: eight clients that asked for such
+    /// reports again and again ended a server with a heap of a gigabyte.
     pub fn learn_result(&self, report_id: &str, bytes: Option<usize>) {
         let bytes = bytes.map_or(u64::MAX, |bytes| {
             HELD_FOR_A_BYTE.saturating_mul(bytes as u64)

@@ -1,6 +1,6 @@
 //! Errors as a client sees them.
 //!
-//! Source: fact file A, section 7 (body, codes, texts); the contract's section on errors (statuses).
+//! Source: docs/ENDPOINT.md, "Errors".
 
 use serde::Serialize;
 use utoipa::ToSchema;

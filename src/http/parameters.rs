@@ -1,6 +1,6 @@
 //! The query string of an export.
 //!
-//! Source: the contract's section on the request; fact file A, section 2 (defaults of the lenient setting).
+//! Source: docs/ENDPOINT.md, "Parameters".
 
 use std::fmt;
 

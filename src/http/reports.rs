@@ -1,6 +1,6 @@
 //! `GET /api/public/report?collectionId=…`: which reports a collection has; and `GET /api/readyz`.
 //!
-//! Source: fact file A, section 1 (`PublicApiRestService`, `HealthRestService`).
+//! Source: docs/ENDPOINT.md, "Other endpoints" (`PublicApiRestService`, `HealthRestService`).
 
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use warp::http::{HeaderValue, StatusCode};

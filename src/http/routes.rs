@@ -285,7 +285,7 @@ pub(super) fn as_json(mut response: Response) -> Response {
     response
 }
 
-/// A header that names no zone is ignored, as in Optimize (fact file A, section 9).
+/// A header that names no zone is ignored, as in Optimize (crates/optimize/docs/dates-and-numbers.md, "Dates of rows").
 /// The zone that a request asks for, if it names one that is known.
 pub fn client_time_zone(headers: &HeaderMap) -> Option<TimeZone> {
     let name = headers.get(CLIENT_TIME_ZONE)?.to_str().ok()?.trim();

@@ -48,3 +48,4 @@ mod system_reports;
 mod tables;
 mod tls;
 mod tokens;
+mod worked_example;

@@ -566,7 +566,7 @@ fn somebody_may_be_called_like_nobody() {
         by("userTasks"),
         with(view.clone(), json!({"distributedBy": by("assignee")})),
     );
-    // A group's label is never empty (fact file D2, section 0.4).
+    // A group's label is never empty (crates/optimize/docs/results.md, "Entries").
     assert_eq!(
         distributed,
         json!([{"key": "T", "value": expected, "label": "T"}])
@@ -627,7 +627,7 @@ fn an_empty_name_is_a_name() {
         row["flowNodeDurations"],
         json!({"Review": {"name": "", "value": 1}, "unnamed": {"name": null, "value": 1}, "unknown": {"name": null, "value": 1}})
     );
-    // Labels of groups are never empty (fact file D2, section 0.4).
+    // Labels of groups are never empty (crates/optimize/docs/results.md, "Entries").
     let groups = world.frequency(
         "groups",
         json!({"type": "flowNodes", "value": null}),

@@ -137,6 +137,12 @@ impl Optimize {
         self.store(index, [(id.as_str(), report)]);
     }
 
+    /// Stores a process definition under its own id.
+    pub fn store_process_definition(&self, definition: Value) {
+        let id = definition["id"].as_str().unwrap().to_owned();
+        self.store(Index::ProcessDefinition, [(id.as_str(), definition)]);
+    }
+
     /// Sends something else to Elasticsearch.
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.installation

@@ -625,6 +625,115 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
     assert_is_current(&lake, &optimize);
 }
 
+/// Instances of the long tests, and how many of them change between two runs.
+const MANY: usize = 100_000;
+const CHANGED: usize = 5_000;
+/// How often their runs are killed.
+const KILLS: usize = 20;
+
+/// Kills runs at random moments of their whole length, every other one of which has to read everything, and changes instances in
+/// between. Then one run goes on to its end, and a reader finds what the index has.
+fn kill_runs_of_many(lake: &dyn Lake, target: &str, environment: &[(&str, &str)]) {
+    let optimize = optimize_with(0);
+    let stored: Vec<usize> = (0..MANY).collect();
+    let change = |numbers: &[usize], value: &str| {
+        for numbers in numbers.chunks(5_000) {
+            let changed = numbers.iter().map(|number| {
+                with_variables(&format!("i-{number:05}"), &[("a", value), ("b", "2")])
+            });
+            optimize.store_instances("order", changed);
+        }
+    };
+    change(&stored, "1");
+    let start = |mode: &str| {
+        sync(
+            &optimize,
+            target,
+            &["r", "--mode", mode, "--max-file-size", "4MiB"],
+        )
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+    };
+    let began = Instant::now();
+    let first = start("changes").wait_with_output().unwrap();
+    assert_eq!(
+        told(&summary_of(&first, 0))[0],
+        format!("instances: whole, {MANY} rows")
+    );
+    let mut length = BTreeMap::from([
+        ("snapshot", began.elapsed()),
+        ("changes", began.elapsed() / 4),
+    ]);
+
+    let (mut killed, mut ended, mut locked_out) = (0, 0, 0);
+    while killed < KILLS {
+        let first = killed * CHANGED % MANY;
+        change(
+            &stored[first..first + CHANGED],
+            &format!("{killed} {ended}"),
+        );
+        let mode = if killed.is_multiple_of(2) {
+            "snapshot"
+        } else {
+            "changes"
+        };
+        let longest = length.get_mut(mode).unwrap();
+        let mut child = start(mode);
+        let below = u64::try_from(longest.as_millis()).unwrap();
+        thread::sleep(Duration::from_millis(some_milliseconds(below)));
+        child.kill().unwrap();
+        match child.wait().unwrap().code() {
+            None => killed += 1,
+            Some(0) => {
+                ended += 1;
+                *longest = *longest * 3 / 4;
+            }
+            // In a bucket, the lock of the run that was killed before holds for a while.
+            Some(code) => {
+                assert_eq!(code, 3);
+                locked_out += 1;
+                thread::sleep(Duration::from_secs(5));
+            }
+        }
+        assert!(
+            ended < 10 * KILLS && locked_out < 20 * KILLS,
+            "runs can't be killed"
+        );
+    }
+    println!(
+        "{killed} runs killed, {ended} were faster, {locked_out} found the lock of one that was killed"
+    );
+
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let last = loop {
+        let output = start("changes").wait_with_output().unwrap();
+        if output.status.code() != Some(3) {
+            break output;
+        }
+        assert!(Instant::now() < deadline, "the lock still holds");
+        thread::sleep(Duration::from_secs(1));
+    };
+    println!("{:?}", told(&summary_of(&last, 0)));
+    assert_is_current(lake, &optimize);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_folder_survives_the_kills_of_many_long_runs() {
+    let lake = Folder::new();
+    kill_runs_of_many(&lake, lake.target(), &[]);
+}
+
+#[test]
+#[ignore = "takes many minutes: a lock in a bucket holds for a while"]
+fn a_bucket_survives_the_kills_of_many_long_runs() {
+    let lake = Bucket::create();
+    kill_runs_of_many(&lake, &lake.url(), &lake.environment());
+}
+
 #[test]
 fn a_run_that_is_asked_to_stop_gives_back_its_lock() {
     let optimize = optimize_with(1_500);

@@ -162,7 +162,7 @@ fn map(entries: &[(&str, &str, f64)]) -> Vec<(String, String, Option<f64>)> {
         .collect()
 }
 
-/// Ids and definitions: fact file G, section 2.11 (`BusinessValueDashboardService`).
+/// Ids and definitions: crates/optimize/docs/reports.md, "Seeded reports" (`BusinessValueDashboardService`).
 #[test]
 fn the_reports_of_the_dashboard_on_business_value() {
     const FLAG: &str = "businessValueReport";
@@ -325,7 +325,8 @@ fn the_reports_of_the_dashboard_on_business_value() {
     );
 }
 
-/// Ids and definitions: fact file G, section 2.11 (`AgenticControlDashboardService`). The unit of the last one is not known.
+/// Ids and definitions: crates/optimize/docs/reports.md, "Seeded reports" (`AgenticControlDashboardService`). The unit of
+/// the last one is not known.
 #[test]
 fn the_reports_of_the_dashboard_on_agents() {
     const FLAG: &str = "agenticControlReport";

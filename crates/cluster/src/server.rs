@@ -29,7 +29,8 @@ const TESTED: [(Distribution, u32, u32); 6] = [
 /// The version that an OpenSearch claims to be for the sake of old clients.
 const CLAIMED: &str = "7.10.2";
 
-/// The compression of t-digests that Optimize asks OpenSearch for (`PercentileAggregationOS`; fact file G, section 5).
+/// The compression of t-digests that Optimize asks OpenSearch for
+/// (`PercentileAggregationOS`; crates/optimize/docs/releases.md, "OpenSearch").
 const OPENSEARCH_COMPRESSION: u32 = 9999;
 
 /// Who made the server.

@@ -156,7 +156,7 @@ pub struct KnownVersion {
     pub tenant: Option<String>,
 }
 
-/// The version whose names a report shows (fact file C, sections 7.6 and 9).
+/// The version whose names a report shows (crates/optimize/docs/indices.md, "Version whose names are shown").
 ///
 /// Where the report covers the newest version or all of them, it is the newest one of a tenant, and of several tenants
 /// that with the **lowest** newest version, those without tenant left out unless they are asked for. Otherwise it is

@@ -8,7 +8,8 @@
 //! Everything here is pure: filters, definitions and [`FilterContext`] go in, queries come out. There are no errors:
 //! whatever can be wrong with a filter is found when the report is read ([`crate::report::definition`]).
 //!
-//! Source: fact file E; fact file F, section 6; fact file D2, section 0.5. `docs/FILTERS.md` lists every filter.
+//! Source: crates/optimize/docs/filters.md, "How filters become a query" and "Filters of decision reports".
+//! `docs/FILTERS.md` lists every filter.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -62,10 +63,9 @@ pub enum ImplicitFilter {
 }
 
 impl ImplicitFilter {
-    /// The implicit filter of a report (fact file B, section 4.2).
+    /// The implicit filter of a report (crates/optimize/docs/reports.md, "Filters that a report implies").
     ///
-    /// Both are filters of the instance level: so says `UserTaskFlowNodesOnlyFilterDto`, where the fact file has the
-    /// view level.
+    /// Both are filters of the instance level (`UserTaskFlowNodesOnlyFilterDto`).
     pub fn of(report: &ProcessReportData) -> Self {
         match report.view.entity {
             Some(ViewEntity::ProcessInstance)
@@ -109,9 +109,8 @@ pub fn narrowing(
 }
 
 /// Narrows a report's instances to those that count as all of them, where a share of all instances is asked for: only
-/// date filters on the instance level have a say (fact file E, section 3), and in a report of the dashboard on agents
-/// those that all of its reports have: completed instances, instances with agents (fact file G, section 2.5, which has
-/// the two from the texts of pull requests; the source of their list is not public yet).
+/// date filters on the instance level have a say, and in a report of the dashboard on agents those that all of its
+/// reports have: completed instances, instances with agents (crates/optimize/docs/filters.md, "The baseline").
 pub fn baseline_narrowing(
     filters: &[ProcessFilter],
     definitions: &[DefinitionScope],
@@ -211,7 +210,8 @@ pub fn has_agent_instances() -> Value {
         "path": query::AGENT_INSTANCES, "score_mode": "none", "ignore_unmapped": true, "query": {"match_all": {}}}})
 }
 
-/// The filters of a decision report as clauses on decision instances (fact file F, section 6).
+/// The filters of a decision report as clauses on decision instances
+/// (crates/optimize/docs/filters.md, "Filters of decision reports").
 pub fn decision_narrowing(filters: &[DecisionFilter], context: &FilterContext) -> Vec<Value> {
     let clauses = filters.iter().filter_map(|filter| match filter {
         DecisionFilter::EvaluationDateTime(filter) => {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 /// A number as `Double.toString` writes it: `1000.0`, `1.25E8`, `1.0E-4`.
 ///
-/// The keys of duration buckets are such texts (fact file D2, section 2.6). Digits are the shortest that read back as
-/// the same number, as in Java 19 and later.
+/// The keys of duration buckets are such texts (crates/optimize/docs/dates-and-numbers.md, "Java's text of a double"). Digits are
+/// the shortest that read back as the same number, as in Java 19 and later.
 pub fn double_to_string(number: f64) -> String {
     if !number.is_finite() || number == 0.0 {
         return match number {
@@ -31,7 +31,7 @@ const SMALLEST_TABLE: usize = 16;
 
 /// Entries in the order in which a Java `HashMap` iterates over them, when they were put into it in the given order.
 ///
-/// It decides between entries that are equal in the order of a result (fact file D2, section 0.4).
+/// It decides between entries that are equal in the order of a result (crates/optimize/docs/dates-and-numbers.md, "Hash order").
 pub fn hash_map_order<T>(entries: Vec<T>, key: impl Fn(&T) -> &str) -> Vec<T> {
     let mut table = SMALLEST_TABLE;
     // A table grows when it is more than three quarters full.
@@ -47,7 +47,7 @@ pub fn hash_map_order<T>(entries: Vec<T>, key: impl Fn(&T) -> &str) -> Vec<T> {
 }
 
 /// Entries without those whose key an earlier one has: keys are a set, and in Optimize the first one counts
-/// (fact file D2, section 1.12).
+/// (crates/optimize/docs/groups.md, "Group by variable").
 pub fn first_of_each_key<T>(mut entries: Vec<(String, T)>) -> Vec<(String, T)> {
     let mut known = HashSet::with_capacity(entries.len());
     entries.retain(|(key, _)| known.insert(key.clone()));

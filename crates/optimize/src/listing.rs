@@ -1,6 +1,6 @@
 //! What a list of reports shows of each.
 //!
-//! Source: fact file B, sections 1 to 5; `ReportReaderES` for the reports of a collection.
+//! Source: crates/optimize/docs/reports.md, "Where reports are stored"; `ReportReaderES` for the reports of a collection.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -122,7 +122,7 @@ impl Moment {
     }
 
     /// Reads Optimize's format, with the offset that it is written in; also `Z` and offsets of two digits or with a
-    /// colon, which its reader accepts (fact file A, section 9).
+    /// colon (crates/optimize/docs/dates-and-numbers.md, "Read dates").
     pub fn parse(text: &str) -> Option<(Self, Offset)> {
         let time = text.find('T')? + 1;
         let offset = time + text.get(time..)?.find(['+', '-', 'Z'])?;

@@ -61,7 +61,7 @@ pub enum PlanError {
     NoMemory,
 }
 
-/// What kind of result a report has (fact file D2, section 0.3).
+/// What kind of result a report has (crates/optimize/docs/plans.md, "Result types").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResultKind {
     Number,
@@ -234,7 +234,7 @@ impl Plan {
         })
     }
 
-    /// The result where there is no index of instances (fact file D1, section 3.5).
+    /// The result where there is no index of instances (crates/optimize/docs/indices.md, "Indices that are missing").
     pub fn result_without_index(&self) -> ReportResult {
         if self.view.kinds().is_empty() {
             return ReportResult::Number(None);

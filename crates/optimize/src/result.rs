@@ -1,7 +1,7 @@
 //! Results that are no rows: a number, a map, a map of maps; their order, and their JSON.
 //!
-//! Source: fact file D1, section 8; fact file D2, section 0.4 (`CompositeCommandResult`, `MapResultEntryDto`,
-//! `HyperMapResultEntryDto`).
+//! Source: crates/optimize/docs/results.md, "Entries" and "Order of entries"
+//! (`CompositeCommandResult`, `MapResultEntryDto`, `HyperMapResultEntryDto`).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Order {
     }
 
     /// The order of the values of a variable: numbers as numbers; dates in their own order, whatever the user wants
-    /// (fact file F, section 8).
+    /// (crates/optimize/docs/results.md, "Order of entries").
     pub fn of_variable(variable_type: VariableType, sorting: Option<&Sorting>) -> Self {
         match variable_type {
             VariableType::Date => Self::BY_KEY,

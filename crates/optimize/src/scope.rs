@@ -3,7 +3,7 @@
 //! Everything here is pure. What has to be asked first (the newest version of a key, all definitions of the cluster) is
 //! handed in.
 //!
-//! Source: fact file C, sections 1, 6 and 7; fact file D1, section 3.
+//! Source: crates/optimize/docs/indices.md, "Indices of a report" and "Instances of a definition".
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ const MAX_INDEX_NAMES_BYTES: usize = 3_000;
 /// Names of Optimize's indices under one prefix.
 ///
 /// Only aliases are used: the numbered index behind an alias differs between Optimize's releases
-/// (fact file C, section 1).
+/// (crates/optimize/docs/indices.md, "Index names").
 #[derive(Debug, Clone)]
 pub struct IndexNames {
     prefix: String,
@@ -199,7 +199,8 @@ impl DefinitionScope {
     }
 }
 
-/// Tenants as a query: those listed, and documents without one where the list has `None` (fact file C, section 7.3).
+/// Tenants as a query: those listed, and documents without one where the list has `None`
+/// (crates/optimize/docs/indices.md, "Tenants").
 fn tenant_query(field: &str, tenant_ids: &[Option<String>]) -> Value {
     let named: Vec<&String> = tenant_ids.iter().flatten().collect();
     let mut should = Vec::new();

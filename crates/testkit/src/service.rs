@@ -36,6 +36,12 @@ pub enum Profile {
     Release,
 }
 
+/// How the image and the systemd units have glibc give memory back: what is measured is what is deployed.
+const ALLOCATOR: [(&str, &str); 2] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_MMAP_THRESHOLD_", "262144"),
+];
+
 /// What is started.
 pub struct Start<'a> {
     /// The program, from [`build`].
@@ -95,6 +101,7 @@ impl Service {
                 command.env_remove(&name);
             }
         }
+        command.envs(ALLOCATOR);
         if !arguments.contains(&"--access-token-file") {
             command.env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN);
         }

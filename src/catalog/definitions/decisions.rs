@@ -17,10 +17,11 @@ use crate::catalog::cache::get_or_load;
 const MAX_DEFINITIONS: usize = 10_000;
 
 impl Definitions {
-    /// What a decision report covers: its first definition alone (fact file C, sections 6 and 7.4).
+    /// What a decision report covers: its first definition alone
+    /// (crates/optimize/docs/indices.md, "Instances of a definition").
     ///
-    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters (fact file F,
-    /// section 4.1), and no such report can be made on its pages.
+    /// A report without definitions covers nothing. In Optimize it depends on whether it has filters
+    /// (crates/optimize/docs/indices.md, "Instances of a definition"), and no such report can be made on its pages.
     ///
     /// # Errors
     /// The definition has no key, or Elasticsearch does not answer.

@@ -10,7 +10,7 @@ use crate::report::definition::lenient;
 use crate::scope::{DefinitionScope, Versions};
 
 /// The definitions whose clauses count: imported completely, not deleted, of the report's versions, and of its tenants
-/// or of none (fact file C, section 9.2; fact file F, section 5.4).
+/// or of none (crates/optimize/docs/decisions.md, "Names of clauses").
 pub fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
     let named: Vec<&String> = decision.tenant_ids.iter().flatten().collect();
     let mut clauses = vec![
@@ -33,8 +33,9 @@ pub fn definition_clauses(decision: &DefinitionScope) -> Vec<Value> {
 
 /// The place of a definition: the one that Optimize would take is the first.
 ///
-/// That is the one of the highest version, or of the last listed one where no version is a number (fact file C, section
-/// 7.6); of the only tenant, then without tenant; of several tenants, first without tenant, then by id (section 9.2).
+/// That is the one of the highest version, or of the last listed one where no version is a number; of the only tenant,
+/// then without tenant; of several tenants, first without tenant, then by id
+/// (crates/optimize/docs/indices.md, "Version whose names are shown").
 fn rank(definition: &Definition, decision: &DefinitionScope) -> impl Ord + use<> {
     let version = definition.version.as_deref().unwrap_or_default();
     let position = match &decision.versions {
@@ -112,7 +113,7 @@ struct StoredClause {
 }
 
 impl StoredClause {
-    /// A clause without a name is called by its id (fact file F, section 5.4).
+    /// A clause without a name is called by its id (crates/optimize/docs/decisions.md, "Names of clauses").
     fn into_clause(self) -> Option<Clause> {
         let id = self.id?;
         Some(Clause {

@@ -1,4 +1,4 @@
-//! Date filters: fixed, rolling and relative (fact file E, section 4).
+//! Date filters: fixed, rolling and relative (crates/optimize/docs/filters.md, "Dates in filters").
 //!
 //! * A **fixed** filter has a start and an end, both inclusive, of which one may be open.
 //! * A **rolling** filter of n units reaches from now minus n units to now, both inclusive.
@@ -23,8 +23,9 @@ use crate::report::definition::{
     ProcessFilter, ProcessFilterKind,
 };
 
-/// The only format of every date field in Optimize's indices (fact file E, section 2), as requests name it: with `u` for
-/// the year, because `y` has no year 0, and the first hours of the year 1 are still there in some zones.
+/// The only format of every date field in Optimize's indices (crates/optimize/docs/dates-and-numbers.md, "Stored dates"), as
+/// requests name it: with `u` for the year, because `y` has no year 0, and the first hours of the year 1 are still there in some
+/// zones.
 pub const DATE_FORMAT: &str = "uuuu-MM-dd'T'HH:mm:ss.SSSZ";
 
 /// The field of the date at which a decision was evaluated.
@@ -222,7 +223,8 @@ pub(super) fn instance_date_clause(
     clause(filter, instance_date_field(field), context)
 }
 
-/// What date filters do to a date histogram with buckets of the calendar (fact file E, section 4.5; fact file D2, 1.2).
+/// What date filters do to a date histogram with buckets of the calendar
+/// (crates/optimize/docs/filters.md, "Filters and date histograms").
 #[derive(Debug, Clone, PartialEq)]
 pub struct DateHistogramLimits {
     /// Which documents get into the histogram.
@@ -269,7 +271,7 @@ pub fn instance_date_histogram_limits(
     }
 }
 
-/// Limits of a histogram over evaluation dates (fact file F, section 7.3).
+/// Limits of a histogram over evaluation dates (crates/optimize/docs/decisions.md, "Group by evaluation date").
 pub fn evaluation_date_histogram_limits(
     filters: &[DecisionFilter],
     context: &FilterContext,

@@ -1,4 +1,4 @@
-//! Duration filters (fact file E, section 5).
+//! Duration filters (crates/optimize/docs/filters.md, "Durations").
 //!
 //! What is running has the duration from its start until now. What has neither a duration nor a start date has none.
 //!

@@ -1,4 +1,5 @@
-//! Filters on flow nodes: which ran, when, how long, and what became of them (fact file E, sections 4.4, 5 and 7).
+//! Filters on flow nodes: which ran, when, how long, and what became of them
+//! (crates/optimize/docs/filters.md, "Flow nodes" and "Durations").
 //!
 //! A filter of the view level adds its clauses to a query on one flow node instance; a filter of the instance level
 //! asks whether the process instance has such a flow node instance.

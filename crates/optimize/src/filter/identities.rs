@@ -1,4 +1,5 @@
-//! Filters on assignees and candidate groups of user tasks (fact file E, section 7.4).
+//! Filters on assignees and candidate groups of user tasks
+//! (crates/optimize/docs/filters.md, "Assignees and candidate groups").
 //!
 //! `not in` is about one user task: "there is a user task that is not …". So an instance with two tasks can match
 //! both `in` and `not in`, and one without user tasks matches neither.

@@ -1,4 +1,4 @@
-//! Filters on incidents (fact file E, section 8).
+//! Filters on incidents (crates/optimize/docs/filters.md, "Incidents").
 
 use serde_json::Value;
 

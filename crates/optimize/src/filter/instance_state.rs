@@ -1,4 +1,4 @@
-//! Filters on the state of a process instance (fact file E, section 8).
+//! Filters on the state of a process instance (crates/optimize/docs/filters.md, "States of instances").
 
 use serde_json::Value;
 

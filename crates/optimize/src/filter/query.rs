@@ -83,7 +83,8 @@ pub struct Bool {
     /// Each has to match; the same as `must` where nothing is scored.
     pub filter: Vec<Value>,
     /// One of `should` has to match. It makes a difference where `should` is empty: the query matches nothing then, if
-    /// it has any other clause that has to match, and everything, if it has none (fact file E, section 13).
+    /// it has any other clause that has to match, and everything, if it has none
+    /// (crates/optimize/docs/filters.md, "Empty queries").
     pub needs_one: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Variable filters, and how a variable is found in a document (fact file E, section 6; fact file F, section 6.2).
+//! Variable filters, and how a variable is found in a document (crates/optimize/docs/filters.md, "Variables").
 //!
 //! Variables are nested documents. An instance can have several of one name and type, for scopes of its own, so
 //! "undefined or null" and "defined" are no opposites: both hold where one of them is null and another is not.
@@ -11,10 +11,12 @@ use super::durations::range_operator;
 use super::query::{Bool, all_of, any_of, exists, nested, none_of, term, terms};
 use crate::report::definition::{VariableCondition, VariableFilter, VariableType};
 
-/// Length up to which every part of a text is in the index (`MAX_GRAM`; fact file E, section 2).
+/// Length up to which every part of a text is in the index
+/// (`MAX_GRAM`; crates/optimize/docs/indices.md, "Stored variables").
 const LONGEST_GRAM: usize = 10;
 
-/// Length up to which a text is in the index as a whole (`IGNORE_ABOVE_CHAR_LIMIT`; fact file E, section 2).
+/// Length up to which a text is in the index as a whole
+/// (`IGNORE_ABOVE_CHAR_LIMIT`; crates/optimize/docs/indices.md, "Stored variables").
 const LONGEST_VALUE: usize = 7_000;
 
 /// A variable, as a way to find it in a document.

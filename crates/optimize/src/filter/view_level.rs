@@ -1,4 +1,4 @@
-//! Filters of the view level (fact file E, section 9).
+//! Filters of the view level (crates/optimize/docs/filters.md, "The view level").
 //!
 //! On process instances all of them together ask for **one** flow node instance that satisfies every one of them, and for
 //! one incident. In aggregations each of them stands alone, which is the same but for durations: two duration filters
@@ -42,7 +42,7 @@ pub fn instance_clauses(filters: &[&ProcessFilter], context: &FilterContext) -> 
 
 /// The flow nodes that a report looks at, as a filter within the nested `flowNodeInstances`: those of its definitions,
 /// user tasks alone in a user task report, and what the filters of the view level let through
-/// (fact file D2, section 0.5; `ModelElementFilterQueryUtilES`).
+/// (crates/optimize/docs/filters.md, "Filters inside aggregations"; `ModelElementFilterQueryUtilES`).
 pub fn model_element_filter(
     filters: &[ProcessFilter],
     definitions: &[DefinitionScope],
@@ -61,8 +61,8 @@ pub fn model_element_filter(
 }
 
 /// The incidents that a report looks at, as a filter within the nested `incidents`: those of its definitions that the
-/// filters of the view level let through (fact file E, section 9.3; `IncidentFilterQueryUtilES`). A filter on executed
-/// flow nodes is about the flow node of the incident here.
+/// filters of the view level let through (crates/optimize/docs/filters.md, "Filters inside aggregations";
+/// `IncidentFilterQueryUtilES`). A filter on executed flow nodes is about the flow node of the incident here.
 pub fn incident_filter(filters: &[ProcessFilter], definitions: &[DefinitionScope]) -> Value {
     let clauses = |applied: Vec<&ProcessFilter>| -> Vec<Value> {
         on_view_level(&applied)

@@ -1,6 +1,7 @@
 //! Ad-hoc sub-processes of a model, and the tools that an agent can call in them.
 //!
-//! Source: fact file G, section 2.8 (`BpmnModelUtil.extractAdHocSubProcessChildElementIds`, of which only its tests were read:
+//! Source: crates/optimize/docs/plans.md, "Tool calls per flow node"
+//! (`BpmnModelUtil.extractAdHocSubProcessChildElementIds`, of which only its tests were read:
 //! children that a sequence flow leads to are steps behind a tool, and no tools).
 
 use std::collections::HashSet;

@@ -7,7 +7,7 @@ pub mod durations;
 pub mod numbers;
 
 /// How many buckets Optimize aims at when it chooses their size itself
-/// (`NUMBER_OF_DATA_POINTS_FOR_AUTOMATIC_INTERVAL_SELECTION`; fact file D2, section 0.2).
+/// (crates/optimize/docs/buckets.md, "Automatic date buckets").
 pub const AUTOMATIC_BUCKETS: i32 = 80;
 
 /// More buckets than these are refused before Elasticsearch is asked: it would refuse them too, by the default of its
@@ -15,7 +15,7 @@ pub const AUTOMATIC_BUCKETS: i32 = 80;
 pub const MAX_BUCKETS: u32 = 65_536;
 
 /// The power of ten below a number, or the number itself if it is one; for negative numbers the one of larger amount
-/// is below (fact file D2, section 2.6).
+/// is below (crates/optimize/docs/buckets.md, "Duration buckets" and "Number buckets").
 pub fn round_down_to_power_of_ten(number: f64) -> f64 {
     match number {
         _ if number > 0.0 => power_of_ten(floor_log10(number)),

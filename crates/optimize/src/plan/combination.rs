@@ -1,7 +1,7 @@
 //! The legal combinations of a report's parts: 130 for processes, 6 for decisions.
 //!
-//! Source: fact file B, section 10 (`ProcessExecutionPlan`, `DecisionExecutionPlan`, `ExecutionPlanExtractor`); fact file G,
-//! section 2.2, for those of 8.10.
+//! Source: crates/optimize/docs/reports.md, "Legal combinations" and "Command keys"
+//! (`ProcessExecutionPlan`, `DecisionExecutionPlan`, `ExecutionPlanExtractor`).
 
 use std::fmt;
 
@@ -325,7 +325,7 @@ pub fn check_decision_report(data: &DecisionReportData) -> Result<(), Definition
     check_decision_variable(data)
 }
 
-/// Rejects a grouping by values that Optimize knows no field of (fact file F, section 1.3).
+/// Rejects a grouping by values that Optimize knows no field of (crates/optimize/docs/decisions.md, "Fields of values").
 fn check_decision_variable(data: &DecisionReportData) -> Result<(), DefinitionError> {
     let (Some(DecisionGroupBy::InputVariable(variable))
     | Some(DecisionGroupBy::OutputVariable(variable))) = &data.group_by

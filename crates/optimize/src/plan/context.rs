@@ -57,7 +57,8 @@ pub struct ModelElements {
 }
 
 impl ModelElements {
-    /// Merges lists of elements: of those with the same id, the last one counts (fact file C, section 9.3).
+    /// Merges lists of elements: of those with the same id, the last one counts
+    /// (crates/optimize/docs/indices.md, "Names of flow nodes").
     fn merged<'m>(lists: impl Iterator<Item = &'m [ModelElement]>) -> Self {
         let mut elements: Vec<ModelElement> = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();

@@ -4,7 +4,8 @@
 //! What is counted is always decision instances, and there is no distribution, so a plan is a grouping and nothing else.
 //! Buckets of dates, numbers and values are those of process reports.
 //!
-//! Source: fact file F, sections 3, 4 and 7 (`DecisionExecutionPlan`, `DecisionViewInstanceFrequencyInterpreterES`).
+//! Source: crates/optimize/docs/decisions.md, "Evaluation"
+//! (`DecisionExecutionPlan`, `DecisionViewInstanceFrequencyInterpreterES`).
 
 use serde_json::{Value, json};
 
@@ -164,7 +165,7 @@ impl Evaluation for DecisionPlan<'_> {
         Ok(ReportResult::Map(entries))
     }
 
-    /// No instances (fact file F, section 4.4).
+    /// No instances (crates/optimize/docs/decisions.md, "No instances").
     fn result_without_index(&self) -> ReportResult {
         match self.grouping {
             Some(_) => ReportResult::Map(Vec::new()),

@@ -1,6 +1,6 @@
 //! Distributions: what splits the documents of a group.
 //!
-//! Source: fact file D2, section 3.
+//! Source: crates/optimize/docs/plans.md, "Nesting".
 
 use super::PlanError;
 use super::aggregations::Aggregations;

@@ -1,6 +1,6 @@
 //! Groupings: what makes the groups of a result.
 //!
-//! Source: fact file D2, section 1; fact file G, sections 2.3, 2.4 and 2.8.
+//! Source: crates/optimize/docs/plans.md, "Nesting".
 
 use super::PlanError;
 use super::aggregations::Aggregations;

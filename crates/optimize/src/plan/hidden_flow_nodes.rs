@@ -1,6 +1,6 @@
 //! Flow nodes that a heat map does not show: those inside of collapsed subprocesses.
 //!
-//! Source: fact file D2, section 1.4, step 3 (`CollapsedSubprocessNodesService`).
+//! Source: crates/optimize/docs/groups.md, "Hidden flow nodes" (`CollapsedSubprocessNodesService`).
 
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! What grouping and distributing by assignee or candidate group have in common.
 //!
-//! Source: fact file D2, sections 1.11 and 3.3.
+//! Source: crates/optimize/docs/groups.md, "Group by assignee or candidate group" and "Distributed by assignee or candidate group".
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! What grouping by flow node, by user task and by the flow node of an incident have in common.
 //!
-//! Source: fact file D2, section 1.4 (`ProcessGroupByFlowNodeInterpreterHelper`).
+//! Source: crates/optimize/docs/groups.md, "Group by flow node" (`ProcessGroupByFlowNodeInterpreterHelper`).
 
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! Durations as scripts: what has ended has a duration, what is running has one until now.
 //!
-//! Source: fact file D1, sections 6.3 and 6.5; fact file D2, section 2.5 (`DurationScriptUtilES`).
+//! Source: crates/optimize/docs/plans.md, "Durations" and "Durations of user tasks" (`DurationScriptUtilES`).
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

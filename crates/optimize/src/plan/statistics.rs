@@ -1,6 +1,6 @@
 //! What has to be known before buckets can be made: the smallest and the largest value.
 //!
-//! Source: fact file D2, section 2.1 (`MinMaxStatsServiceES`, `MinMaxStatDto`).
+//! Source: crates/optimize/docs/buckets.md, "Minimum and maximum" (`MinMaxStatsServiceES`, `MinMaxStatDto`).
 
 use serde_json::{Value, json};
 

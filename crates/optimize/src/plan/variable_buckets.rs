@@ -1,6 +1,6 @@
 //! Buckets of the values of a variable, for grouping and for distributing by it.
 //!
-//! Source: fact file D2, sections 1.12 and 3.4 (`VariableAggregationServiceES`).
+//! Source: crates/optimize/docs/groups.md, "Group by variable" and "Distributed by variable" (`VariableAggregationServiceES`).
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};

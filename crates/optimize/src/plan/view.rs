@@ -1,6 +1,6 @@
 //! Views: what is counted or measured of the documents in a bucket.
 //!
-//! Source: fact file D1, section 6; fact file G, sections 2.6 to 2.8.
+//! Source: crates/optimize/docs/plans.md, "Nesting" and "Values of added entries".
 
 use crate::filter::FilterContext;
 use crate::plan::PlanError;
@@ -123,7 +123,7 @@ fn evaluated(report: &ProcessReportData) -> usize {
     }
 }
 
-/// Puts the measures of several buckets together (fact file D2, section 3.6; the contract's row on null measures).
+/// Puts the measures of several buckets together (crates/optimize/docs/groups.md, "Distributed by process").
 ///
 /// Averages are weighted by the documents of their buckets, those without a value included, as Optimize does it. Of
 /// percentiles nothing can be said.
@@ -162,7 +162,8 @@ pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
     merged.collect()
 }
 
-/// Turns sums of zero into no data, for documents that stand for "nobody" (fact file D2, sections 1.11 and 3.3).
+/// Turns sums of zero into no data, for user tasks without assignee or candidate group
+/// (crates/optimize/docs/groups.md, "Group by assignee or candidate group").
 pub fn without_zero_sums(view: &dyn View, measures: &mut [Measure]) {
     for (kind, measure) in view.kinds().into_iter().zip(measures) {
         if kind == MeasureKind::Aggregated(AggregationType::Sum) && *measure == Some(0.0) {

@@ -1,8 +1,8 @@
 //! The `inputVariables` and `outputVariables` members of a decision row: every clause of the report, in order, missing
 //! ones empty.
 //!
-//! Source: fact file F, sections 5.1 and 5.2 (`RawDecisionDataResultDtoMapper`, `InputVariableEntry`,
-//! `OutputVariableEntry`); the contract's row on the padding of raw decision rows.
+//! Source: crates/optimize/docs/raw-data.md, "Clauses of rows" (`RawDecisionDataResultDtoMapper`,
+//! `InputVariableEntry`, `OutputVariableEntry`).
 
 use std::collections::HashMap;
 
@@ -173,7 +173,8 @@ fn write_head(
     out.raw(",\"name\":");
     out.optional_string(name);
     out.raw(",\"type\":");
-    // Optimize reads a type as one of its own and writes its id, however it was spelled (fact file B, section 6).
+    // Optimize reads a type as one of its own and writes its id, however it was spelled
+    // (crates/optimize/docs/reports.md, "Shared enumerations").
     out.optional_string(match variable_type.and_then(VariableType::from_id) {
         Some(known) => Some(known.id()),
         None => variable_type,

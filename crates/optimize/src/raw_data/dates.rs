@@ -1,6 +1,6 @@
 //! Dates of raw rows: `yyyy-MM-dd'T'HH:mm:ss.SSSZ`, with the offset they were stored with or in a zone asked for.
 //!
-//! Source: fact file A, section 9; the contract's row on dates.
+//! Source: crates/optimize/docs/dates-and-numbers.md, "Dates of rows".
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! One decision instance as a row.
 //!
-//! Source: fact file A, section 5.2; fact file F, section 5.1. Fields and their order are those of Optimize's
+//! Source: crates/optimize/docs/raw-data.md, "Rows of decision instances". Fields and their order are those of Optimize's
 //! `RawDataDecisionInstanceDto`.
 
 use jiff::tz::TimeZone;

@@ -1,7 +1,7 @@
 //! Reading stored instance documents, whatever older releases and other importers made of them.
 //!
 //! Absent, `null` and an empty list mean the same; a single value may stand for a list; numbers may be texts and texts
-//! numbers (fact file C, sections 3.3 and 11). Everything borrows from the hit where it can.
+//! numbers (crates/optimize/docs/indices.md, "Process instances"). Everything borrows from the hit where it can.
 
 use std::borrow::Cow;
 

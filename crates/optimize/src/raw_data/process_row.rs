@@ -1,6 +1,6 @@
 //! One process instance as a row.
 //!
-//! Source: fact file A, section 5.1; fact file D1, section 4.4. Fields and their order are those of Optimize's
+//! Source: crates/optimize/docs/raw-data.md, "Rows of process instances". Fields and their order are those of Optimize's
 //! `RawDataProcessInstanceDto`.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! In which order the rows come.
 //!
-//! Source: fact file A, section 6.2; fact file D1, section 4.6; fact file F, section 5.3.
+//! Source: crates/optimize/docs/raw-data.md, "Order of rows".
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The `variables` member of a process row: every name of the report, in order, missing ones empty.
 //!
-//! Source: fact file A, section 5.1; fact file D1, section 4.3; the contract's rows on variables.
+//! Source: crates/optimize/docs/raw-data.md, "Variables of rows" and "Variable names of a page".
 
 use std::cmp::Ordering;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! A stored report document as types.
 //!
-//! The rules are those of Optimize's reader (fact file B, section 2.2): unknown members are ignored, a
+//! The rules are those of Optimize's reader (crates/optimize/docs/reports.md, "How a report is read"): unknown members are ignored, a
 //! scalar stands in for a list of one, enumerations are matched on their id without regard to case, numbers may be
 //! written as strings, and a missing member has the default of Optimize's own data classes. A part that can't be
 //! read is the report's fault, so the error names it ([`DefinitionError`]).
@@ -94,7 +94,7 @@ impl StoredReport {
     /// Reads the `_source` of a document of one of the three report indices.
     ///
     /// `combined` is asked first and only JSON `true` counts; then `reportType` decides, whichever index the document
-    /// is in (fact file B, section 2.2; `CustomReportDefinitionDeserializer`). A missing `combined` counts as false,
+    /// is in (crates/optimize/docs/reports.md, "Kind of a report"). A missing `combined` counts as false,
     /// because some releases did not write it.
     pub fn parse(source: &str) -> Result<Self, DefinitionError> {
         let envelope: Envelope<'_> = serde_json::from_str(source)
@@ -192,7 +192,7 @@ pub enum VersionSelection<'a> {
 
 impl DefinitionSelection {
     /// `latest` anywhere in the list wins, then `all`, both without regard to case
-    /// (fact file C, section 7.2; `DefinitionVersionHandlingUtil`).
+    /// (crates/optimize/docs/indices.md, "Instances of a definition"; `DefinitionVersionHandlingUtil`).
     pub fn version_selection(&self) -> VersionSelection<'_> {
         let contains = |special: &str| {
             self.versions

@@ -13,8 +13,8 @@ use crate::report::definition::TableColumns;
 const STORED: &str = "stored";
 /// Before the name of a count.
 const COUNT_PREFIX: &str = "count:";
-/// Columns that Optimize's own tables don't have, or don't show (fact file G, section 3.4): they are stored columns only if
-/// they are named.
+/// Columns that Optimize's own tables don't have, or don't show: they are stored columns only if they are named
+/// (crates/optimize/docs/raw-data.md, "Columns of the CSV export").
 const NOT_OF_OPTIMIZE: [&str; 4] = ["businessKey", "processDefinitionVersion", "state", REST];
 /// Names that are similar to an unknown one, at most.
 const MAX_SIMILAR: usize = 3;
@@ -154,8 +154,8 @@ impl Selection {
     }
 }
 
-/// The columns that the report's owner chose, as Optimize has them when it exports CSV (fact file B, section 7.2; fact file
-/// G, section 3.4; `TableColumnDto`). Some of them may not be among `names`.
+/// The columns that the report's owner chose, as Optimize has them when it exports CSV
+/// (crates/optimize/docs/reports.md, "Table columns"; `TableColumnDto`). Some of them may not be among `names`.
 fn included<'n>(stored: &'n TableColumns, names: &[&'n str]) -> Vec<&'n str> {
     let excluded: HashSet<&str> = stored.excluded_columns.iter().map(String::as_str).collect();
     let mut included: Vec<&str> = (stored.included_columns.iter().map(String::as_str)).collect();

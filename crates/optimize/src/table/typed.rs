@@ -1,6 +1,7 @@
 //! Variables and clauses as columns: which type a column has, and a stored value as a value of that type.
 //!
-//! Optimize stores every value as text, and beside it the type that the value had (fact file C, section 3.3).
+//! Optimize stores every value as text, and beside it the type that the value had
+//! (crates/optimize/docs/indices.md, "Stored variables").
 
 use std::borrow::Cow;
 use std::collections::HashMap;

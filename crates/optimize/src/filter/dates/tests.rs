@@ -29,7 +29,7 @@ fn range_at(now: &str, kind: &str, value: i64, unit: &str) -> String {
 
 #[test]
 fn rolling_and_relative_ranges_follow_the_calendar() {
-    // The vectors of fact file E, section 4.2, computed with java.time.
+    // Computed with java.time; some of them are the examples of crates/optimize/docs/filters.md, "Relative dates".
     let march = "2024-03-31T23:30:15.123Z";
     let leap_day = "2024-02-29T00:00:00Z";
     let new_year = "2024-01-01T00:00:00Z";

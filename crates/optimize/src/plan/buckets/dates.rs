@@ -1,6 +1,6 @@
 //! Buckets of dates: the calendar's, or about 80 of equal length.
 //!
-//! Source: fact file D2, sections 1.3 and 2.2 to 2.4 (`DateAggregationServiceES`,
+//! Source: crates/optimize/docs/buckets.md, "Date buckets" and "Automatic date buckets" (`DateAggregationServiceES`,
 //! `ProcessGroupByProcessInstanceRunningDateInterpreterES`).
 
 use jiff::civil::{Date, DateTime, Time, Weekday};

@@ -1,6 +1,6 @@
 //! Buckets of durations, in milliseconds.
 //!
-//! Source: fact file D2, section 2.6 (`DurationAggregationService`).
+//! Source: crates/optimize/docs/buckets.md, "Duration buckets" (`DurationAggregationService`).
 
 use serde_json::{Value, json};
 

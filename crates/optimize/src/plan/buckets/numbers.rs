@@ -1,6 +1,6 @@
 //! Buckets of number variables.
 //!
-//! Source: fact file D2, section 2.7 (`NumberVariableAggregationServiceES`).
+//! Source: crates/optimize/docs/buckets.md, "Number buckets" (`NumberVariableAggregationServiceES`).
 
 use serde_json::{Value, json};
 

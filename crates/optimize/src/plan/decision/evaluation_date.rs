@@ -1,4 +1,5 @@
-//! By evaluation date (fact file F, section 7.3; `DecisionGroupByEvaluationDateTimeInterpreterES`).
+//! By evaluation date (crates/optimize/docs/decisions.md, "Group by evaluation date";
+//! `DecisionGroupByEvaluationDateTimeInterpreterES`).
 
 use serde_json::json;
 
@@ -51,7 +52,8 @@ impl DecisionGrouping for ByEvaluationDate {
         buckets.unwrap_or_default()
     }
 
-    /// The last date first, unless the user wants another order (fact file F, section 8).
+    /// The last date first, unless the user wants another order
+    /// (crates/optimize/docs/decisions.md, "Group by evaluation date").
     fn order(&self, context: &DecisionContext<'_>) -> Order {
         let last_first = Order {
             direction: SortOrder::Desc,

@@ -1,4 +1,4 @@
-//! By matched rule (fact file F, section 7.2; `DecisionGroupByMatchedRuleInterpreterES`).
+//! By matched rule (crates/optimize/docs/decisions.md, "Group by matched rule"; `DecisionGroupByMatchedRuleInterpreterES`).
 
 use super::{DecisionContext, DecisionGrouping};
 use crate::plan::PlanError;

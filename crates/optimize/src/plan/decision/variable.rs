@@ -1,4 +1,5 @@
-//! By the values of an input or an output (fact file F, section 7.4; `AbstractGroupByVariableInterpreterES`).
+//! By the values of an input or an output (crates/optimize/docs/decisions.md, "Group by input or output";
+//! `AbstractGroupByVariableInterpreterES`).
 
 use super::{DecisionContext, DecisionGrouping};
 use crate::filter::variables::VariableQueries;

@@ -1,4 +1,4 @@
-//! By assignee or candidate group (fact file D2, section 3.3;
+//! By assignee or candidate group (crates/optimize/docs/groups.md, "Distributed by assignee or candidate group";
 //! `AbstractProcessDistributedByIdentityInterpreterES`).
 
 use super::{Distribution, Key, Part};

@@ -1,4 +1,4 @@
-//! By start or end date of process instances (fact file D2, section 3.5;
+//! By start or end date of process instances (crates/optimize/docs/groups.md, "Distributed by start or end date";
 //! `AbstractProcessDistributedByInstanceDateInterpreterES`).
 
 use serde_json::json;

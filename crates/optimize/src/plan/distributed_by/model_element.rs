@@ -1,4 +1,5 @@
-//! By flow node or user task: every group shows all of them (fact file D2, section 3.2;
+//! By flow node or user task: every group shows all of them
+//! (crates/optimize/docs/groups.md, "Distributed by flow node or user task";
 //! `AbstractProcessDistributedByModelElementInterpreterES`).
 
 use super::{Distribution, Key, Part};

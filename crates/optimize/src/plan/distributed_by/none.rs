@@ -1,4 +1,4 @@
-//! No distribution: a group is its own single part (fact file D2, section 3.1).
+//! No distribution: a group is its own single part (crates/optimize/docs/groups.md, "Distributed by none").
 
 use super::{Distribution, Key, Part};
 use crate::plan::PlanError;

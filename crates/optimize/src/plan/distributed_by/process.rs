@@ -1,4 +1,5 @@
-//! By the report's definitions (fact file D2, section 3.6; `ProcessDistributedByProcessInterpreterES`).
+//! By the report's definitions (crates/optimize/docs/groups.md, "Distributed by process";
+//! `ProcessDistributedByProcessInterpreterES`).
 
 use std::collections::HashSet;
 

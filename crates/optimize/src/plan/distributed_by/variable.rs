@@ -1,4 +1,5 @@
-//! By the values of a variable (fact file D2, section 3.4; `ProcessDistributedByVariableInterpreterES`).
+//! By the values of a variable (crates/optimize/docs/groups.md, "Distributed by variable";
+//! `ProcessDistributedByVariableInterpreterES`).
 
 use super::{Distribution, Key, Part};
 use crate::filter::variables::VariableQueries;

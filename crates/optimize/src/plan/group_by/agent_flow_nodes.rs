@@ -1,5 +1,5 @@
-//! By flow node in which agents worked (fact file G, section 2.8; `ProcessGroupByAgentFlowNodeInterpreterES`,
-//! `ProcessGroupByFlowNodeInterpreterHelper`).
+//! By flow node in which agents worked (crates/optimize/docs/plans.md, "Tool calls per flow node";
+//! `ProcessGroupByAgentFlowNodeInterpreterES`, `ProcessGroupByFlowNodeInterpreterHelper`).
 
 use super::{Group, Grouping};
 use crate::filter::query::{AGENT_INSTANCES, FLOW_NODE_INSTANCES};

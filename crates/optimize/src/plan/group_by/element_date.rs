@@ -1,4 +1,4 @@
-//! By start or end date of flow nodes or user tasks (fact file D2, section 1.6;
+//! By start or end date of flow nodes or user tasks (crates/optimize/docs/groups.md, "Group by date of flow nodes or user tasks";
 //! `AbstractProcessGroupByModelElementDateInterpreterES`).
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! By duration of flow nodes or user tasks (fact file D2, sections 1.7 and 1.10;
+//! By duration of flow nodes or user tasks (crates/optimize/docs/groups.md, "Group by duration";
 //! `ProcessGroupByFlowNodeDurationInterpreterES`, `ProcessGroupByUserTaskDurationInterpreterES`).
 
 use serde_json::{Value, json};

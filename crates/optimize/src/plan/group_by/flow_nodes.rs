@@ -1,4 +1,4 @@
-//! By flow node (fact file D2, section 1.4; `ProcessGroupByFlowNodeInterpreterES`).
+//! By flow node (crates/optimize/docs/groups.md, "Group by flow node"; `ProcessGroupByFlowNodeInterpreterES`).
 
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;

@@ -1,4 +1,5 @@
-//! By assignee or candidate group (fact file D2, section 1.11; `AbstractProcessGroupByIdentityInterpreterES`).
+//! By assignee or candidate group (crates/optimize/docs/groups.md, "Group by assignee or candidate group";
+//! `AbstractProcessGroupByIdentityInterpreterES`).
 
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;

@@ -1,4 +1,5 @@
-//! By the flow node of an incident (fact file D2, section 1.5; `GroupByIncidentFlowNodeInterpreterES`).
+//! By the flow node of an incident (crates/optimize/docs/groups.md, "Group by flow node of an incident";
+//! `GroupByIncidentFlowNodeInterpreterES`).
 
 use super::none::incidents;
 use super::{Group, Grouping};

@@ -1,4 +1,4 @@
-//! By start or end date of process instances (fact file D2, section 1.2;
+//! By start or end date of process instances (crates/optimize/docs/groups.md, "Group by start or end date of instances";
 //! `AbstractProcessGroupByProcessInstanceDateInterpreterES`).
 
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! By duration of process instances (fact file D2, section 1.8; `ProcessGroupByDurationInterpreterES`).
+//! By duration of process instances (crates/optimize/docs/groups.md, "Group by duration";
+//! `ProcessGroupByDurationInterpreterES`).
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! No grouping: one group of everything (fact file D2, section 1.1).
+//! No grouping: one group of everything (crates/optimize/docs/groups.md, "Group by none").
 
 use super::{Group, Grouping};
 use crate::filter::{incident_filter, query::INCIDENTS};

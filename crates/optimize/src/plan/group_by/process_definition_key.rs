@@ -1,5 +1,5 @@
-//! By process definition (fact file G, section 2.3; `ProcessGroupByProcessDefinitionKeyInterpreterES`,
-//! `AgenticProcessDefinitionKeyGroupByInterpreterES`).
+//! By process definition (crates/optimize/docs/groups.md, "Group by process definition";
+//! `ProcessGroupByProcessDefinitionKeyInterpreterES`, `AgenticProcessDefinitionKeyGroupByInterpreterES`).
 
 use super::{Group, Grouping};
 use crate::plan::PlanError;

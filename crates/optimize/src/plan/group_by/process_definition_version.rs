@@ -1,4 +1,4 @@
-//! By version of the process definition (fact file G, section 2.4;
+//! By version of the process definition (crates/optimize/docs/groups.md, "Group by version";
 //! `ProcessGroupByProcessDefinitionVersionInterpreterES`).
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! By the time in which process instances were running (fact file D2, section 1.3;
+//! By the time in which process instances were running (crates/optimize/docs/groups.md, "Group by running date";
 //! `ProcessGroupByProcessInstanceRunningDateInterpreterES`).
 
 use jiff::tz::TimeZone;

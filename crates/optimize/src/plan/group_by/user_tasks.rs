@@ -1,4 +1,4 @@
-//! By user task (fact file D2, section 1.9; `ProcessGroupByUserTaskInterpreterES`).
+//! By user task (crates/optimize/docs/groups.md, "Group by user task"; `ProcessGroupByUserTaskInterpreterES`).
 
 use super::{Group, Grouping};
 use crate::filter::is_user_task;

@@ -1,4 +1,5 @@
-//! By the values of a variable (fact file D2, section 1.12; `AbstractGroupByVariableInterpreterES`).
+//! By the values of a variable (crates/optimize/docs/groups.md, "Group by variable";
+//! `AbstractGroupByVariableInterpreterES`).
 
 use super::{Group, Grouping};
 use crate::filter::query::FLOW_NODE_INSTANCES;

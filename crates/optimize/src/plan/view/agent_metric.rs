@@ -1,4 +1,4 @@
-//! What agents have used: tokens and calls of tools (fact file G, sections 2.7 and 2.8;
+//! What agents have used: tokens and calls of tools (crates/optimize/docs/plans.md, "Agents: tokens and tool calls";
 //! `AbstractProcessViewAgentMetricInterpreterES`).
 
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! How many tokens the agents of a process instance have used (fact file G, section 2.7; `AgentMetricScripts`).
+//! How many tokens the agents of a process instance have used (crates/optimize/docs/plans.md, "Agents: tokens and tool calls";
+//! `AgentMetricScripts`).
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! How many of all tasks nobody had to do, in percent (fact file G, section 2.6; `ProcessViewAutomationRateInterpreterES`).
+//! How many of all tasks nobody had to do, in percent (crates/optimize/docs/plans.md, "Automation rate";
+//! `ProcessViewAutomationRateInterpreterES`).
 
 use super::percentage::percent;
 use super::{Measure, MeasureKind, View};

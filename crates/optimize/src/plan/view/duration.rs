@@ -1,4 +1,4 @@
-//! How long process instances, flow nodes or incidents have lasted (fact file D1, section 6.3).
+//! How long process instances, flow nodes or incidents have lasted (crates/optimize/docs/plans.md, "Durations").
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! How many process instances, flow nodes, user tasks or incidents (fact file D1, section 6.1).
+//! How many process instances, flow nodes, user tasks or incidents (crates/optimize/docs/plans.md, "Frequency").
 
 use super::{Measure, MeasureKind, View, count};
 use crate::plan::aggregations::Aggregations;

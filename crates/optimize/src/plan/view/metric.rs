@@ -1,7 +1,7 @@
 //! One aggregation function over the values of a bucket.
 //!
-//! Source: fact file D1, section 5 (`AvgAggregationES` and its siblings, `AggregationResultMappingUtil`); the
-//! contract's rows on no data.
+//! Source: crates/optimize/docs/plans.md, "Metric aggregations" and "No data"
+//! (`AvgAggregationES` and its siblings, `AggregationResultMappingUtil`).
 
 use serde_json::{Value, json};
 

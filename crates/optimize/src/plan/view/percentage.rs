@@ -1,4 +1,4 @@
-//! How many of all process instances, in percent (fact file D1, section 6.2; fact file G, section 2.5).
+//! How many of all process instances, in percent (crates/optimize/docs/plans.md, "Percentage").
 
 use serde_json::json;
 

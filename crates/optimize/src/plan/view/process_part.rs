@@ -1,4 +1,5 @@
-//! How long process instances have taken from one flow node to another (fact file D1, section 6.4;
+//! How long process instances have taken from one flow node to another
+//! (crates/optimize/docs/plans.md, "Duration of a process part";
 //! `ProcessPartQueryUtilES`).
 
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! How long user tasks have lasted, have been idle or been worked on (fact file D1, section 6.5).
+//! How long user tasks have lasted, have been idle or been worked on
+//! (crates/optimize/docs/plans.md, "Durations of user tasks").
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The values of a number variable (fact file D1, section 6.6).
+//! The values of a number variable (crates/optimize/docs/plans.md, "Values of a variable").
 
 use serde_json::json;
 

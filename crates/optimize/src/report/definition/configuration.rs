@@ -1,4 +1,5 @@
-//! `data.configuration`: the members that change a result (fact file B, section 7). All others only concern Optimize's
+//! `data.configuration`: the members that change a result
+//! (crates/optimize/docs/reports.md, "Configuration"). All others only concern Optimize's
 //! own pages and are not read.
 
 use serde::Deserialize;
@@ -190,7 +191,8 @@ pub struct ProcessPart {
     pub end: Option<String>,
 }
 
-/// Columns of a raw data report, by name (fact file B, section 7.2). Their order is only one of Optimize's own pages.
+/// Columns of a raw data report, by name (crates/optimize/docs/reports.md, "Table columns"). Their order is
+/// only one of Optimize's own pages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TableColumns {

@@ -1,4 +1,4 @@
-//! `data` of a decision report (fact file B, section 5; fact file F).
+//! `data` of a decision report (crates/optimize/docs/reports.md, "Decision reports").
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -13,10 +13,11 @@ pub struct DecisionReportData {
     /// Buckets and order.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub configuration: Configuration,
-    /// The definitions; only the first one counts (fact file C, section 6).
+    /// The definitions; only the first one counts (crates/optimize/docs/indices.md, "Indices of a report").
     #[serde(default, deserialize_with = "lenient::list_or_null")]
     pub definitions: Vec<DefinitionSelection>,
-    /// What narrows it; `appliedTo` is not looked at (fact file C, section 7.4). Filters are read apart: each names its own
+    /// What narrows it; `appliedTo` is not looked at
+    /// (crates/optimize/docs/indices.md, "Instances of a definition"). Filters are read apart: each names its own
     /// place in the document when it is wrong.
     #[serde(skip)]
     pub filters: Vec<DecisionFilter>,
@@ -29,7 +30,7 @@ pub struct DecisionReportData {
 
 impl DecisionReportData {
     /// Whether the report lists decision instances instead of counting them. Only the first property is evaluated
-    /// (fact file F, section 3.1).
+    /// (crates/optimize/docs/reports.md, "Decision reports").
     pub fn is_raw_data(&self) -> bool {
         self.view
             .properties
@@ -83,7 +84,7 @@ const GROUP_BY_IDS: &[&str] = &[
 ];
 
 impl DecisionGroupBy {
-    /// Its part of the command key (fact file B, section 10.1).
+    /// Its part of the command key (crates/optimize/docs/reports.md, "Command keys").
     pub fn id(&self) -> &'static str {
         match self {
             Self::None => "none",

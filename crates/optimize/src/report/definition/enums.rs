@@ -1,4 +1,4 @@
-//! Enumerations that several parts of a report share (fact file B, sections 4.5, 6 and 7.3).
+//! Enumerations that several parts of a report share (crates/optimize/docs/reports.md, "Shared enumerations" and "Custom buckets").
 
 use crate::id_enum;
 
@@ -79,7 +79,8 @@ id_enum! {
 }
 
 impl BucketUnit {
-    /// Length in milliseconds; months and years are the estimates of Java's `ChronoUnit` (fact file B, section 7.3).
+    /// Length in milliseconds; months and years are the estimates of Java's `ChronoUnit`
+    /// (crates/optimize/docs/dates-and-numbers.md, "Lengths of units").
     pub const fn millis(self) -> f64 {
         match self {
             Self::Millisecond => 1.0,

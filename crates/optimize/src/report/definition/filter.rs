@@ -1,4 +1,5 @@
-//! Stored filters: what `data.filter` of a report may hold (fact file E, sections 1 and 11; fact file B, section 8).
+//! Stored filters: what `data.filter` of a report may hold
+//! (crates/optimize/docs/filters.md, "Shape and levels").
 //!
 //! Everything that can be wrong with a filter is found here, when the report is read, so that turning a filter into a
 //! query ([`crate::filter`]) can't fail. The checks and the quoted texts are those of Optimize's `ValidationHelper` and
@@ -206,7 +207,7 @@ id_enum! {
 impl ProcessFilterType {
     /// The levels on which Optimize accepts this type.
     ///
-    /// Fact file E, section 11; the levels that it marks as inferred were looked up in the filters' own classes
+    /// crates/optimize/docs/filters.md, "Shape and levels": they are those of the filters' own classes
     /// (`DeletedIncidentFilterDto`, `ResolvedIncidentFilterDto`, `CandidateGroupFilterDto`, `FlowNodeEndDateFilterDto`,
     /// `CompletedFlowNodesOnlyFilterDto`, `CompletedOrCanceledFlowNodesOnlyFilterDto`, `DurationFilterDto`).
     pub const fn levels(self) -> &'static [FilterLevel] {
@@ -240,7 +241,8 @@ id_enum! {
     }
 }
 
-/// A filter of a decision report. It has no level, and `appliedTo` is not looked at (fact file C, section 7.4).
+/// A filter of a decision report. It has no level, and `appliedTo` is not looked at
+/// (crates/optimize/docs/filters.md, "Filters of decision reports").
 #[derive(Debug, Clone, PartialEq)]
 pub enum DecisionFilter {
     /// Date of the evaluation.
@@ -272,7 +274,7 @@ impl ProcessFilter {
     }
 
     /// Whether it names this definition. Keys of definitions do not count, only identifiers
-    /// (fact file E, section 3).
+    /// (crates/optimize/docs/filters.md, "How filters become a query").
     pub fn applies_to(&self, identifier: &str) -> bool {
         self.applied_to.iter().any(|applied| applied == identifier)
     }

@@ -1,4 +1,5 @@
-//! Reading as tolerantly as Optimize's own JSON reader does (fact file B, section 2.2; `ObjectMapperFactory`).
+//! Reading as tolerantly as Optimize's own JSON reader does
+//! (crates/optimize/docs/reports.md, "How a report is read"; `ObjectMapperFactory`).
 
 use std::fmt;
 use std::marker::PhantomData;

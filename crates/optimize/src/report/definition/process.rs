@@ -1,4 +1,4 @@
-//! `data` of a process report (fact file B, section 4).
+//! `data` of a process report (crates/optimize/docs/reports.md, "Process reports").
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -57,7 +57,7 @@ fn distributed_by_none() -> Option<DistributedBy> {
 
 impl ProcessReportData {
     /// Whether Optimize made it for one of its own dashboards, so that it is about all process definitions, whatever it
-    /// names (fact file G, section 2.9).
+    /// names (crates/optimize/docs/reports.md, "Reports of Optimize's own dashboards").
     pub fn covers_all_definitions(&self) -> bool {
         self.management_report || self.agentic_control_report || self.business_value_report
     }
@@ -144,7 +144,7 @@ pub enum ViewProperty {
 }
 
 impl ViewProperty {
-    /// Its part of the command key (fact file B, section 10.1).
+    /// Its part of the command key (crates/optimize/docs/reports.md, "Command keys").
     pub fn id(&self) -> &str {
         match self {
             Self::Frequency => "frequency",
@@ -246,7 +246,7 @@ const GROUP_BY_IDS: &[&str] = &[
 ];
 
 impl GroupBy {
-    /// Its part of the command key (fact file B, section 10.1).
+    /// Its part of the command key (crates/optimize/docs/reports.md, "Command keys").
     pub fn id(&self) -> &'static str {
         match self {
             Self::None => "none",
@@ -322,7 +322,7 @@ const DISTRIBUTED_BY_IDS: &[&str] = &[
 ];
 
 impl DistributedBy {
-    /// Its part of the command key (fact file B, section 10.1).
+    /// Its part of the command key (crates/optimize/docs/reports.md, "Command keys").
     pub fn id(&self) -> &'static str {
         match self {
             Self::None => "none",

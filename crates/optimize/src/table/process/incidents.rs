@@ -41,7 +41,7 @@ impl Field {
             Self::IncidentId => Fixed::nullable(Text, "incidents.id"),
             Self::IncidentType => Fixed::nullable(Text, "incidents.incidentType"),
             Self::IncidentStatus => Fixed::nullable(Text, "incidents.incidentStatus"),
-            // It has the id of the flow node: Optimize groups by it (fact file D2, section 1.5).
+            // It has the id of the flow node (crates/optimize/docs/indices.md, "Incidents").
             Self::FlowNodeId => Fixed::nullable(Text, "incidents.activityId"),
             Self::CreateTime => Fixed::nullable(Instant, "incidents.createTime"),
             Self::EndTime => Fixed::nullable(Instant, "incidents.endTime"),

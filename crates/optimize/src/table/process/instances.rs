@@ -1,6 +1,6 @@
 //! Process instances, one a row: what Optimize shows of them, with a column for each flow node and each variable.
 //!
-//! Names with a colon are those of Optimize's own CSV (fact file G, section 3.4).
+//! Names with a colon are those of Optimize's own CSV (crates/optimize/docs/raw-data.md, "Columns of the CSV export").
 
 use std::sync::Arc;
 

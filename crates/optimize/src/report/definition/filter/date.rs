@@ -1,4 +1,4 @@
-//! Data of date filters (fact file E, sections 1.1, 4 and 11).
+//! Data of date filters (crates/optimize/docs/filters.md, "Dates in filters").
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for StoredDate {
 }
 
 /// A date in the pattern `yyyy-MM-dd'T'HH:mm:ss.SSSZ`; as its offset also `Z` and hours alone are taken
-/// (fact file A, section 9; `CustomOffsetDateTimeDeserializer`). A year of more than four digits has a sign.
+/// (crates/optimize/docs/dates-and-numbers.md, "Read dates"). A year of more than four digits has a sign.
 fn parse_date(text: &str) -> Option<Moment> {
     const AFTER_YEAR: &[u8] = b"-dd-ddTdd:dd:dd.ddd";
     let year = text.find('-')?;

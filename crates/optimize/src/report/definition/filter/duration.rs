@@ -1,4 +1,4 @@
-//! Data of duration filters (fact file E, sections 1.1 and 5).
+//! Data of duration filters (crates/optimize/docs/filters.md, "Durations").
 
 use serde::Deserialize;
 use serde_json::Value;

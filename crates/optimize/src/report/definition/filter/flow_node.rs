@@ -1,4 +1,5 @@
-//! Data of filters on flow nodes, assignees and candidate groups (fact file E, sections 1.1, 7 and 11).
+//! Data of filters on flow nodes, assignees and candidate groups
+//! (crates/optimize/docs/filters.md, "Flow nodes" and "Assignees and candidate groups").
 
 use serde::Deserialize;
 use serde_json::Value;

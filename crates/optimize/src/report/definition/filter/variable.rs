@@ -1,4 +1,4 @@
-//! Data of variable filters (fact file E, sections 1.1 and 6; fact file F, section 6).
+//! Data of variable filters (crates/optimize/docs/filters.md, "Variables" and "Filters of decision reports").
 
 use serde::Deserialize;
 use serde_json::{Number, Value};
