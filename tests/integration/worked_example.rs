@@ -15,7 +15,7 @@ fn blocks() -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-fn parsed(text: &String) -> Value {
+fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn compact(json: &str) -> String {
 #[test]
 fn the_worked_example_is_true() {
     let texts = blocks();
-    let blocks: Vec<Value> = texts.iter().map(parsed).collect();
+    let blocks: Vec<Value> = texts.iter().map(|text| parsed(text)).collect();
     let [report, definition, instances, search, answer, _] = &blocks[..] else {
         panic!("the page has {} blocks of JSON", blocks.len());
     };
@@ -62,7 +62,7 @@ fn the_worked_example_is_true() {
         })
         .map(|event| serde_json::from_str(event["body"].as_str().unwrap()).unwrap())
         .collect();
-    assert_eq!(sent, [search.clone()]);
+    assert_eq!(sent, std::slice::from_ref(search));
 
     let path = format!("/{}-process-instance-invoice/_search", optimize.prefix);
     let got = optimize.post(&path, search);
