@@ -109,12 +109,18 @@ impl VariableBuckets<'_> {
                 buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
             }
             VariableType::Object | VariableType::Json => None,
-            number => NumberBuckets::new(number, self.custom_bucket, range)?.map(|buckets| {
-                let limit = self
-                    .leaves_out_smaller
-                    .then(|| buckets.limiting_clause(field));
-                (buckets.aggregation(field), limit)
-            }),
+            VariableType::Short
+            | VariableType::Integer
+            | VariableType::Long
+            | VariableType::Double => {
+                let buckets = NumberBuckets::new(self.variable_type, self.custom_bucket, range)?;
+                buckets.map(|buckets| {
+                    let limit = self
+                        .leaves_out_smaller
+                        .then(|| buckets.limiting_clause(field));
+                    (buckets.aggregation(field), limit)
+                })
+            }
         })
     }
 

@@ -41,12 +41,24 @@ fn is_filtered_out(element: &ModelElement, context: &PlanContext<'_>) -> bool {
         .filters
         .iter()
         .any(|filter| match &filter.kind {
-            ProcessFilterKind::ExecutedFlowNodes(nodes) if filter.level == FilterLevel::View => {
+            ProcessFilterKind::ExecutedFlowNodes(nodes) => {
                 let is_listed = nodes.flow_node_ids.contains(&element.id);
-                is_listed == (nodes.operator == MembershipOperator::NotIn)
+                filter.level == FilterLevel::View
+                    && is_listed == (nodes.operator == MembershipOperator::NotIn)
             }
             ProcessFilterKind::Identity(..) => !element.is_user_task(),
-            _ => false,
+            ProcessFilterKind::InstanceDate(..)
+            | ProcessFilterKind::FlowNodeDate(..)
+            | ProcessFilterKind::InstanceDuration(_)
+            | ProcessFilterKind::FlowNodeDuration(_)
+            | ProcessFilterKind::Variable(_)
+            | ProcessFilterKind::MultipleVariable(_)
+            | ProcessFilterKind::ExecutingFlowNodes(_)
+            | ProcessFilterKind::CanceledFlowNodes(_)
+            | ProcessFilterKind::InstanceState(_)
+            | ProcessFilterKind::Incident(_)
+            | ProcessFilterKind::FlowNodeStatus(_)
+            | ProcessFilterKind::HasAgentInstances => false,
         })
 }
 

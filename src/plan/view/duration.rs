@@ -23,7 +23,10 @@ impl DurationView {
             script: match entity {
                 ViewEntity::Incident => DurationScript::of_incidents(now),
                 ViewEntity::FlowNode => DurationScript::of_flow_nodes(now),
-                _ => DurationScript::of_process_instances(now),
+                ViewEntity::ProcessInstance
+                | ViewEntity::UserTask
+                | ViewEntity::Variable
+                | ViewEntity::AgentInstance => DurationScript::of_process_instances(now),
             },
             metrics: Metrics::new("duration", aggregations),
         }

@@ -29,7 +29,16 @@ impl VariableView {
         let properties = &report.view.properties;
         let variable = properties.iter().find_map(|property| match property {
             ViewProperty::Variable(variable) => Some(variable.clone()),
-            _ => None,
+            ViewProperty::Frequency
+            | ViewProperty::Duration
+            | ViewProperty::Percentage
+            | ViewProperty::RawData
+            | ViewProperty::AutomationRate
+            | ViewProperty::InputTokens
+            | ViewProperty::OutputTokens
+            | ViewProperty::TotalTokens
+            | ViewProperty::ToolCalls
+            | ViewProperty::Unknown(_) => None,
         });
         let variable = variable
             .ok_or_else(|| wrong("No variable view property found in report configuration"))?;
