@@ -5,7 +5,7 @@
 use crate::filter::FilterContext;
 use crate::plan::PlanError;
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{
     Aggregation, AggregationType, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
@@ -48,7 +48,10 @@ pub trait View: Send + Sync {
     fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations;
 
     /// Its measures of a bucket.
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure>;
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation>;
 
     /// Its measures where Optimize fills up what Elasticsearch has no bucket for.
     fn measures_of_nothing(&self) -> Vec<Measure> {
@@ -156,11 +159,14 @@ fn evaluated(report: &ProcessReportData) -> usize {
 ///
 /// Averages are weighted by the documents of their buckets, those without a value included, as Optimize does it. Of
 /// percentiles nothing can be said.
-pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
-    let measured: Vec<(f64, Vec<Measure>)> = buckets
-        .iter()
-        .map(|bucket| (count(bucket.doc_count()), view.measures(*bucket)))
-        .collect();
+///
+/// # Errors
+/// The answer lacks what was asked for.
+pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Result<Vec<Measure>, AbsentAggregation> {
+    let mut measured: Vec<(f64, Vec<Measure>)> = Vec::with_capacity(buckets.len());
+    for bucket in buckets {
+        measured.push((count(bucket.doc_count()?), view.measures(*bucket)?));
+    }
     let merged = view
         .kinds()
         .into_iter()
@@ -188,7 +194,7 @@ pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
                 MeasureKind::Aggregated(AggregationType::Percentile) => None,
             }
         });
-    merged.collect()
+    Ok(merged.collect())
 }
 
 /// Turns sums of zero into no data, for documents that stand for "nobody" (fact file D2, sections 1.11 and 3.3).

@@ -87,21 +87,20 @@ impl Distribution for ByModelElement {
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        _: Range,
         group: Bucket<'_>,
         _: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        let buckets = group.sub(NAME).map(|elements| elements.buckets());
-        let with_data = buckets
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|bucket| {
-                Some(Part {
-                    key: key_of(self.element(context, &bucket.key()?)?),
-                    measures: view.measures(bucket),
-                })
-            });
-        let mut parts: Vec<Part> = with_data.collect();
+    ) -> Result<Vec<Part>, PlanError> {
+        let mut parts = Vec::new();
+        for bucket in group.sub(NAME)?.buckets()? {
+            if let Some(element) = self.element(context, &bucket.key()?) {
+                parts.push(Part {
+                    key: key_of(element),
+                    measures: view.measures(bucket)?,
+                });
+            }
+        }
         let has_data: std::collections::HashSet<String> =
             parts.iter().map(|part| part.key.key.clone()).collect();
         let without_data = context.models.flow_nodes.iter().filter(|element| {
@@ -113,6 +112,6 @@ impl Distribution for ByModelElement {
             key: key_of(element),
             measures: view.measures_of_nothing(),
         }));
-        parts
+        Ok(parts)
     }
 }
