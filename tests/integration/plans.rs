@@ -30,6 +30,7 @@ mod distributions;
 mod durations;
 mod flow_nodes;
 mod user_tasks;
+mod values;
 mod variables;
 mod views;
 
