@@ -100,8 +100,10 @@ fn process_instance(line: &Line) -> (&'static str, Value) {
         line.text("definition"),
         line.text("version"),
     );
-    let of_definition =
-        json!({"definitionKey": key, "definitionVersion": version, "tenantId": null});
+    let of_definition = |line: &Line| {
+        let key = line.present("definition").unwrap_or(key);
+        json!({"definitionKey": key, "definitionVersion": version, "tenantId": null})
+    };
     let executions = of_instance("Executions of flow nodes", id);
     let executions = executions.iter().enumerate().map(|(number, line)| {
         let flow_node = line.text("flow node");
@@ -119,18 +121,18 @@ fn process_instance(line: &Line) -> (&'static str, Value) {
             "candidateGroups": line.list("candidate groups"),
             "canceled": false,
         });
-        with(execution, of_definition.clone())
+        with(execution, of_definition(line))
     });
     let incidents = of_instance("Incidents", id);
     let incidents = incidents.iter().enumerate().map(|(number, incident)| {
-        let incident = json!({
+        let document = json!({
             "id": format!("{id}-{number}"),
             "activityId": incident.text("flow node"),
             "incidentStatus": incident.text("status"),
             "createTime": line.moment("start"),
             "durationInMs": incident.number("duration"),
         });
-        with(incident, of_definition.clone())
+        with(document, of_definition(incident))
     });
     let variables = [
         variable("color", "String", line.present("color")),
@@ -146,6 +148,7 @@ fn process_instance(line: &Line) -> (&'static str, Value) {
             "startDate": line.moment("start"),
             "endDate": line.moment("end"),
             "duration": line.number("duration"),
+            "tenantId": line.text_or_null("tenant"),
             "state": if is_running { "ACTIVE" } else { "COMPLETED" },
             "flowNodeInstances": executions.collect::<Vec<_>>(),
             "incidents": incidents.collect::<Vec<_>>(),
