@@ -15,7 +15,7 @@ use crate::plan::answer::Answer;
 use crate::plan::context::{PlanContext, ProcessModels};
 use crate::plan::decision::{DecisionContext, DecisionPlan};
 use crate::plan::evaluation::Evaluation;
-use crate::plan::{Plan, PlanError, ProcessEvaluation, Room};
+use crate::plan::{Plan, PlanError, ProcessEvaluation, Ranges, Room};
 use crate::raw_data::dates;
 use crate::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
 use crate::result::ReportResult;
@@ -144,23 +144,23 @@ impl Exporter {
         if until == Until::Shape || scope.is_known_to_be_empty() {
             return Ok(without_index(share));
         }
-        let mut statistics = None;
+        let mut ranges = Ranges::default();
+        let mut many = 0;
         if let Some(search) = evaluation.statistics() {
             let search = Bytes::from(search.to_string());
-            statistics = self.search(scope, search, &share).await?;
-            if statistics.is_none() {
+            let Some(statistics) = self.search(scope, search, &share).await? else {
                 return Ok(without_index(share));
-            }
+            };
+            ranges = evaluation.ranges(&statistics)?;
+            // What had to know its range first may have very many buckets.
+            many = usize::MAX;
             share.shrink_to(0);
         }
-        // What had to know its range first may have very many buckets.
-        let many = statistics.as_ref().map_or(0, |_| usize::MAX);
         let search = with_room(&share, many, |room| {
-            let search = evaluation.search(statistics.as_ref(), room)?;
+            let search = evaluation.search(ranges, room)?;
             Ok(Bytes::from(search.into_text()))
         });
         let search = search.await?;
-        drop(statistics);
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
         let batches = &self.0.batches;
@@ -180,7 +180,9 @@ impl Exporter {
         batches.learn_result(report_id, Some(bytes));
         drop(permit);
         share.shrink_to(bytes);
-        let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
+        let result = with_room(&share, bytes, |room| {
+            evaluation.result(ranges, &answer, room)
+        });
         let result = result.await?;
         drop(answer);
         Ok(evaluated(result, bytes, share))
@@ -289,6 +291,7 @@ impl From<PlanError> for ExportError {
             PlanError::Definition(error) => error.into(),
             PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
             PlanError::NoMemory(error) => error.into(),
+            PlanError::Absent(_) => Self::Internal(error.to_string()),
         }
     }
 }
