@@ -16,7 +16,7 @@ use optimize::plan::answer::Answer;
 use optimize::plan::context::{PlanContext, ProcessModels};
 use optimize::plan::decision::{DecisionContext, DecisionPlan};
 use optimize::plan::evaluation::Evaluation;
-use optimize::plan::{Plan, PlanError, ProcessEvaluation, Room};
+use optimize::plan::{Plan, PlanError, ProcessEvaluation, Ranges, Room};
 use optimize::report::definition::{AggregationType, DecisionReportData, ProcessReportData};
 use optimize::result::ReportResult;
 use optimize::scope::Scope;
@@ -144,23 +144,23 @@ impl Exporter {
         if until == Until::Shape || scope.is_known_to_be_empty() {
             return Ok(without_index(share));
         }
-        let mut statistics = None;
+        let mut ranges = Ranges::default();
+        let mut many = 0;
         if let Some(search) = evaluation.statistics() {
             let search = Bytes::from(search.to_string());
-            statistics = self.search(scope, search, &share).await?;
-            if statistics.is_none() {
+            let Some(statistics) = self.search(scope, search, &share).await? else {
                 return Ok(without_index(share));
-            }
+            };
+            ranges = evaluation.ranges(&statistics)?;
+            // What had to know its range first may have very many buckets.
+            many = usize::MAX;
             share.shrink_to(0);
         }
-        // What had to know its range first may have very many buckets.
-        let many = statistics.as_ref().map_or(0, |_| usize::MAX);
         let search = with_room(&share, many, |room| {
-            let search = evaluation.search(statistics.as_ref(), room)?;
+            let search = evaluation.search(ranges, room)?;
             Ok(Bytes::from(search.into_text()))
         });
         let search = search.await?;
-        drop(statistics);
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
         let batches = &self.0.batches;
@@ -180,7 +180,9 @@ impl Exporter {
         batches.learn_result(report_id, Some(bytes));
         drop(permit);
         share.shrink_to(bytes);
-        let result = with_room(&share, bytes, |room| evaluation.result(&answer, room));
+        let result = with_room(&share, bytes, |room| {
+            evaluation.result(ranges, &answer, room)
+        });
         let result = result.await?;
         drop(answer);
         Ok(evaluated(result, bytes, share))
@@ -299,6 +301,7 @@ impl From<PlanError> for ExportError {
             PlanError::Definition(error) => error.into(),
             PlanError::TooManyBuckets(reason) => Self::TooManyBuckets(reason),
             PlanError::NoMemory => NoMemory::Busy.into(),
+            PlanError::Absent(_) => Self::Internal(error.to_string()),
         }
     }
 }

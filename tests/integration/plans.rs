@@ -31,6 +31,7 @@ mod distributions;
 mod durations;
 mod flow_nodes;
 mod user_tasks;
+mod values;
 mod variables;
 mod views;
 
@@ -136,7 +137,10 @@ impl World {
         };
         let plan = Plan::of(&report, &filter).unwrap();
         let statistics = plan.statistics(&context);
-        let ranges = statistics.map(|body| plan.ranges(&self.ask(&scope.indices, &body)));
+        let ranges = statistics.map(|body| {
+            let answer = self.ask(&scope.indices, &body);
+            plan.ranges(&context, &answer).unwrap()
+        });
         let room = Room::unlimited();
         let ranges = ranges.unwrap_or_default();
         let search = plan.search(&context, ranges, &room).unwrap();
@@ -144,7 +148,7 @@ impl World {
             &scope.indices,
             &serde_json::from_str(&search.into_text()).unwrap(),
         );
-        plan.result(&context, &answer, &room).unwrap()
+        plan.result(&context, ranges, &answer, &room).unwrap()
     }
 
     /// Checks reports; all differences are shown together.

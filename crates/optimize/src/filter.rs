@@ -74,7 +74,14 @@ impl ImplicitFilter {
                 Self::CompletedInstancesOnly
             }
             Some(ViewEntity::UserTask) => Self::UserTasksOnly,
-            _ => Self::None,
+            None
+            | Some(
+                ViewEntity::ProcessInstance
+                | ViewEntity::FlowNode
+                | ViewEntity::Variable
+                | ViewEntity::Incident
+                | ViewEntity::AgentInstance,
+            ) => Self::None,
         }
     }
 
@@ -121,7 +128,17 @@ pub fn baseline_narrowing(
         ProcessFilterKind::InstanceDate(..) | ProcessFilterKind::FlowNodeDate(..) => true,
         ProcessFilterKind::InstanceState(InstanceState::Completed)
         | ProcessFilterKind::HasAgentInstances => is_about_agents,
-        _ => false,
+        ProcessFilterKind::InstanceDuration(_)
+        | ProcessFilterKind::FlowNodeDuration(_)
+        | ProcessFilterKind::Variable(_)
+        | ProcessFilterKind::MultipleVariable(_)
+        | ProcessFilterKind::ExecutedFlowNodes(_)
+        | ProcessFilterKind::ExecutingFlowNodes(_)
+        | ProcessFilterKind::CanceledFlowNodes(_)
+        | ProcessFilterKind::InstanceState(_)
+        | ProcessFilterKind::Identity(..)
+        | ProcessFilterKind::Incident(_)
+        | ProcessFilterKind::FlowNodeStatus(_) => false,
     };
     by_definition(filters, definitions, |applied| {
         let applied = applied

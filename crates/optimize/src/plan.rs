@@ -36,7 +36,7 @@ mod variable_buckets;
 pub mod view;
 
 use aggregations::{Aggregations, filter as keep, with};
-use answer::Answer;
+use answer::{AbsentAggregation, Answer};
 use context::PlanContext;
 use distributed_by::Distribution;
 use evaluation::Evaluation;
@@ -59,6 +59,9 @@ pub enum PlanError {
     /// There is no memory for the search, or for the result; who was asked for it knows why.
     #[error("there is no memory for it")]
     NoMemory,
+    /// The answer is not one to the request.
+    #[error(transparent)]
+    Absent(#[from] AbsentAggregation),
 }
 
 /// What kind of result a report has (crates/optimize/docs/plans.md, "Result types").
@@ -152,13 +155,26 @@ impl Plan {
     }
 
     /// Reads the answer to [`Plan::statistics`].
-    pub fn ranges(&self, statistics: &Answer) -> Ranges {
-        let root = statistics.root();
-        let of = |name| root.sub(name).map_or_else(Range::default, Range::read);
-        Ranges {
-            grouping: of(OF_GROUPING),
-            distribution: of(OF_DISTRIBUTION),
+    ///
+    /// # Errors
+    /// It lacks what was asked for.
+    pub fn ranges(
+        &self,
+        context: &PlanContext<'_>,
+        statistics: &Answer,
+    ) -> Result<Ranges, PlanError> {
+        let mut ranges = Ranges::default();
+        if !statistics.has_aggregations() {
+            return Ok(ranges);
         }
+        let root = statistics.root();
+        if self.grouping.statistics(context).is_some() {
+            ranges.grouping = self.grouping.range(root.sub(OF_GROUPING)?)?;
+        }
+        if self.distribution.statistics(context).is_some() {
+            ranges.distribution = Range::read(root.sub(OF_DISTRIBUTION)?)?;
+        }
+        Ok(ranges)
     }
 
     fn inner<'a>(
@@ -197,21 +213,27 @@ impl Plan {
         })
     }
 
-    /// The result: of the measures, the first.
+    /// The result: of the measures, the first. The ranges are those of the search.
     ///
     /// # Errors
-    /// There is no room for it.
+    /// There is no room for it, or the answer lacks what was asked for.
     pub fn result(
         &self,
         context: &PlanContext<'_>,
+        ranges: Ranges,
         answer: &Answer,
         room: &Room<'_>,
     ) -> Result<ReportResult, PlanError> {
-        let inner = self.inner(context, Ranges::default(), room);
+        let inner = self.inner(context, ranges, room);
         if self.view.kinds().is_empty() {
             return Ok(ReportResult::Number(None));
         }
-        let groups = self.grouping.groups(answer.root(), &inner);
+        let groups = if answer.has_aggregations() {
+            self.grouping.groups(answer.root(), &inner)?
+        } else {
+            self.grouping
+                .groups_without_aggregations(answer.root(), &inner)?
+        };
         room.check()?;
         Ok(match self.kind {
             ResultKind::Number => ReportResult::Number(number(&groups)),
@@ -264,13 +286,21 @@ impl Evaluation for ProcessEvaluation<'_> {
         self.plan.statistics(&self.context)
     }
 
-    fn search(&self, statistics: Option<&Answer>, room: &Room<'_>) -> Result<Search, PlanError> {
-        let ranges = statistics.map_or_else(Ranges::default, |answer| self.plan.ranges(answer));
+    fn ranges(&self, statistics: &Answer) -> Result<Ranges, PlanError> {
+        self.plan.ranges(&self.context, statistics)
+    }
+
+    fn search(&self, ranges: Ranges, room: &Room<'_>) -> Result<Search, PlanError> {
         self.plan.search(&self.context, ranges, room)
     }
 
-    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError> {
-        self.plan.result(&self.context, answer, room)
+    fn result(
+        &self,
+        ranges: Ranges,
+        answer: &Answer,
+        room: &Room<'_>,
+    ) -> Result<ReportResult, PlanError> {
+        self.plan.result(&self.context, ranges, answer, room)
     }
 
     fn result_without_index(&self) -> ReportResult {

@@ -244,12 +244,23 @@ pub fn instance_date_histogram_limits(
 ) -> DateHistogramLimits {
     let on = |wanted: DateField| -> Vec<&DateFilter> {
         let date_filters = filters.iter().filter_map(|filter| match &filter.kind {
-            ProcessFilterKind::InstanceDate(field, date)
-                if *field == wanted && filter.level == FilterLevel::Instance =>
-            {
-                Some(date)
+            ProcessFilterKind::InstanceDate(field, date) => {
+                let counts = *field == wanted && filter.level == FilterLevel::Instance;
+                counts.then_some(date)
             }
-            _ => None,
+            ProcessFilterKind::FlowNodeDate(..)
+            | ProcessFilterKind::InstanceDuration(_)
+            | ProcessFilterKind::FlowNodeDuration(_)
+            | ProcessFilterKind::Variable(_)
+            | ProcessFilterKind::MultipleVariable(_)
+            | ProcessFilterKind::ExecutedFlowNodes(_)
+            | ProcessFilterKind::ExecutingFlowNodes(_)
+            | ProcessFilterKind::CanceledFlowNodes(_)
+            | ProcessFilterKind::InstanceState(_)
+            | ProcessFilterKind::Identity(..)
+            | ProcessFilterKind::Incident(_)
+            | ProcessFilterKind::FlowNodeStatus(_)
+            | ProcessFilterKind::HasAgentInstances => None,
         });
         date_filters.collect()
     };
@@ -278,7 +289,7 @@ pub fn evaluation_date_histogram_limits(
 ) -> DateHistogramLimits {
     let on_date = filters.iter().filter_map(|filter| match filter {
         DecisionFilter::EvaluationDateTime(date) => Some(date),
-        _ => None,
+        DecisionFilter::InputVariable(_) | DecisionFilter::OutputVariable(_) => None,
     });
     let on_date: Vec<&DateFilter> = on_date.collect();
     DateHistogramLimits {

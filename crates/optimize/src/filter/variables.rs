@@ -90,7 +90,10 @@ impl VariableQueries {
             }
             VariableType::Double => format!("{field}.double"),
             VariableType::Date => format!("{field}.date"),
-            _ => field,
+            VariableType::String
+            | VariableType::Boolean
+            | VariableType::Object
+            | VariableType::Json => field,
         }
     }
 

@@ -126,7 +126,15 @@ fn add_to_flow_node(kind: &ProcessFilterKind, context: &FilterContext, query: &m
                 .extend(flow_nodes::date_range(*field, filter, context));
         }
         ProcessFilterKind::Identity(field, filter) => identities::add(*field, filter, query),
-        _ => return false,
+        ProcessFilterKind::InstanceDate(..)
+        | ProcessFilterKind::InstanceDuration(_)
+        | ProcessFilterKind::Variable(_)
+        | ProcessFilterKind::MultipleVariable(_)
+        | ProcessFilterKind::ExecutingFlowNodes(_)
+        | ProcessFilterKind::CanceledFlowNodes(_)
+        | ProcessFilterKind::InstanceState(_)
+        | ProcessFilterKind::Incident(_)
+        | ProcessFilterKind::HasAgentInstances => return false,
     }
     true
 }
@@ -134,7 +142,19 @@ fn add_to_flow_node(kind: &ProcessFilterKind, context: &FilterContext, query: &m
 fn incident_status(kind: &ProcessFilterKind) -> Option<Value> {
     match kind {
         ProcessFilterKind::Incident(condition) => incidents::status(*condition),
-        _ => None,
+        ProcessFilterKind::InstanceDate(..)
+        | ProcessFilterKind::FlowNodeDate(..)
+        | ProcessFilterKind::InstanceDuration(_)
+        | ProcessFilterKind::FlowNodeDuration(_)
+        | ProcessFilterKind::Variable(_)
+        | ProcessFilterKind::MultipleVariable(_)
+        | ProcessFilterKind::ExecutedFlowNodes(_)
+        | ProcessFilterKind::ExecutingFlowNodes(_)
+        | ProcessFilterKind::CanceledFlowNodes(_)
+        | ProcessFilterKind::InstanceState(_)
+        | ProcessFilterKind::Identity(..)
+        | ProcessFilterKind::FlowNodeStatus(_)
+        | ProcessFilterKind::HasAgentInstances => None,
     }
 }
 
@@ -146,6 +166,18 @@ fn incident_clause(kind: &ProcessFilterKind) -> Option<Value> {
             flow_nodes::add_ids(filter, INCIDENT_FLOW_NODE_ID, &mut query);
             Some(query.into())
         }
-        _ => incident_status(kind),
+        ProcessFilterKind::InstanceDate(..)
+        | ProcessFilterKind::FlowNodeDate(..)
+        | ProcessFilterKind::InstanceDuration(_)
+        | ProcessFilterKind::FlowNodeDuration(_)
+        | ProcessFilterKind::Variable(_)
+        | ProcessFilterKind::MultipleVariable(_)
+        | ProcessFilterKind::ExecutingFlowNodes(_)
+        | ProcessFilterKind::CanceledFlowNodes(_)
+        | ProcessFilterKind::InstanceState(_)
+        | ProcessFilterKind::Identity(..)
+        | ProcessFilterKind::Incident(_)
+        | ProcessFilterKind::FlowNodeStatus(_)
+        | ProcessFilterKind::HasAgentInstances => incident_status(kind),
     }
 }

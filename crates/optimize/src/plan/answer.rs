@@ -1,7 +1,9 @@
 //! Reading the aggregations of an answer.
 //!
-//! Everything is read tolerantly: what is not there is `None` or empty, as where an aggregation was left out of the
-//! request because there was nothing to aggregate.
+//! What is read was asked for, so where it is absent the request and its reader don't agree, and there is no result
+//! ([`AbsentAggregation`]). Who has left something out of the request, because there was nothing to aggregate, does not read
+//! it. Only an answer without any aggregations is none of that: Elasticsearch gives it where no index was searched
+//! ([`Answer::has_aggregations`]).
 //!
 //! An answer may have tens of thousands of buckets, so it is kept as small as its text: one list of nodes of eight bytes, one
 //! text for all keys. What nobody asks for is not kept.
@@ -14,6 +16,17 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::aggregations::LEVEL;
+
+/// The name of something that was asked for and is not in the answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Elasticsearch's answer has no `{0}`, which was asked for")]
+pub struct AbsentAggregation(String);
+
+impl AbsentAggregation {
+    fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
 
 /// An answer to a search for aggregations.
 #[derive(Debug, Deserialize)]
@@ -42,6 +55,12 @@ impl Answer {
             name: None,
             doc_count: Some(self.hits.total.value),
         }
+    }
+
+    /// Whether it has any aggregations: it has none where nothing was asked for, or no index was there to be asked.
+    pub fn has_aggregations(&self) -> bool {
+        let mut aggregations = self.aggregations.children(0, Kind::Object);
+        aggregations.next().is_some()
     }
 
     /// How much memory it takes.
@@ -73,6 +92,8 @@ const NOBODY_READS: [&str; 8] = [
 ];
 /// Where buckets are; they may have any names.
 const BUCKETS: &str = "buckets";
+/// What tells a bucket from the others.
+const KEY: &str = "key";
 
 /// The values of an answer, each before those that are in it. The first one is the object of all aggregations.
 #[derive(Debug, Default)]
@@ -168,7 +189,9 @@ impl Tree {
             let node = self.node(*at)?;
             let next = match node.kind() {
                 Kind::List | Kind::Object => node.value,
-                _ => at + 1,
+                Kind::Null | Kind::False | Kind::True | Kind::Small | Kind::Number | Kind::Text => {
+                    at + 1
+                }
             };
             (next < end).then_some(next)
         })
@@ -186,7 +209,7 @@ impl Tree {
         match node.kind() {
             Kind::Small => Some(Number::Unsigned(u64::from(node.value))),
             Kind::Number => self.numbers.get(node.value as usize).copied(),
-            _ => None,
+            Kind::Null | Kind::False | Kind::True | Kind::Text | Kind::List | Kind::Object => None,
         }
     }
 
@@ -411,22 +434,41 @@ impl<'a> Bucket<'a> {
         self.tree.member(self.at, name)
     }
 
+    fn present(&self, name: &str) -> Result<u32, AbsentAggregation> {
+        let absent = || AbsentAggregation::named(name);
+        self.member(name).ok_or_else(absent)
+    }
+
     /// How many documents it has.
-    pub fn doc_count(&self) -> u64 {
-        let counted = || match self.tree.number(self.member("doc_count")?)? {
-            Number::Unsigned(number) => Some(number),
-            _ => None,
-        };
-        self.doc_count.or_else(counted).unwrap_or(0)
+    ///
+    /// # Errors
+    /// It is no bucket.
+    pub fn doc_count(&self) -> Result<u64, AbsentAggregation> {
+        const NAME: &str = "doc_count";
+        if let Some(found) = self.doc_count {
+            return Ok(found);
+        }
+        match self.tree.number(self.present(NAME)?) {
+            Some(Number::Unsigned(number)) => Ok(number),
+            Some(Number::Signed(_) | Number::Float(_)) | None => {
+                Err(AbsentAggregation::named(NAME))
+            }
+        }
     }
 
     /// An aggregation in it.
-    pub fn sub(&self, name: &str) -> Option<Self> {
-        self.member(name).map(|at| self.of(None, at))
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn sub(&self, name: &str) -> Result<Self, AbsentAggregation> {
+        Ok(self.of(None, self.present(name)?))
     }
 
     /// What is inside of so many aggregations named [`LEVEL`].
-    pub fn level(&self, depth: usize) -> Option<Self> {
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub fn level(&self, depth: usize) -> Result<Self, AbsentAggregation> {
         (0..depth).try_fold(*self, |bucket, _| bucket.sub(LEVEL))
     }
 
@@ -437,27 +479,32 @@ impl<'a> Bucket<'a> {
     }
 
     /// The buckets of this aggregation, listed, or by name in the order of the names.
-    pub fn buckets(&self) -> Vec<Self> {
-        let Some(buckets) = self.member(BUCKETS) else {
-            return Vec::new();
-        };
+    ///
+    /// # Errors
+    /// It has no buckets, not even an empty list of them.
+    pub fn buckets(&self) -> Result<Vec<Self>, AbsentAggregation> {
+        let buckets = self.present(BUCKETS)?;
         let listed = self.tree.children(buckets, Kind::List);
         let by_name = self.tree.children(buckets, Kind::Object);
         let by_name: BTreeMap<_, u32> = by_name.map(|at| (self.tree.name(at), at)).collect();
         let listed = listed.map(|at| (None, at));
         let all = listed.chain(by_name);
-        all.map(|(name, at)| self.of(name, at)).collect()
+        Ok(all.map(|(name, at)| self.of(name, at)).collect())
     }
 
     /// Its key as text: its name, else the key as Elasticsearch formats it, else the key itself.
-    pub fn key(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// It has no key.
+    pub fn key(&self) -> Result<String, AbsentAggregation> {
         if let Some(name) = self.name {
-            return Some(name.to_owned());
+            return Ok(name.to_owned());
         }
-        let at = self
-            .member("key_as_string")
-            .or_else(|| self.member("key"))?;
-        self.json(at)
+        let at = match self.member("key_as_string") {
+            Some(at) => at,
+            None => self.present(KEY)?,
+        };
+        self.json(at).ok_or_else(|| AbsentAggregation::named(KEY))
     }
 
     /// A value as text: that of a text itself, else its JSON.
@@ -479,21 +526,33 @@ impl<'a> Bucket<'a> {
         })
     }
 
-    /// Its key as a number.
-    pub fn numeric_key(&self) -> Option<f64> {
-        self.number("key")
+    /// Its key as a number; `None` where it is a text.
+    ///
+    /// # Errors
+    /// It has no key.
+    pub fn numeric_key(&self) -> Result<Option<f64>, AbsentAggregation> {
+        self.number(KEY)
     }
 
-    /// A number in it; `None` also for one that is not finite.
-    pub fn number(&self, name: &str) -> Option<f64> {
-        self.tree.finite(self.member(name)?)
+    /// A number in it; `None` where there is no data, also for one that is not finite.
+    ///
+    /// # Errors
+    /// It is not there, not even as `null`.
+    pub fn number(&self, name: &str) -> Result<Option<f64>, AbsentAggregation> {
+        Ok(self.tree.finite(self.present(name)?))
     }
 
-    /// The value of the one percentile that was asked for.
-    pub fn percentile(&self) -> Option<f64> {
-        let values = self.member("values")?;
-        let first = self.tree.children(values, Kind::List).next()?;
-        self.tree.finite(self.tree.member(first, "value")?)
+    /// The value of the one percentile that was asked for; `None` where there is no data.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn percentile(&self) -> Result<Option<f64>, AbsentAggregation> {
+        const NAME: &str = "values";
+        let values = self.present(NAME)?;
+        let first = self.tree.children(values, Kind::List).next();
+        let value = first.and_then(|first| self.tree.member(first, "value"));
+        let value = value.ok_or_else(|| AbsentAggregation::named(NAME))?;
+        Ok(self.tree.finite(value))
     }
 }
 
@@ -516,23 +575,71 @@ mod tests {
                 "p": {"values": [{"key": 50.0, "value": 12.5}]}}}))
         .unwrap();
         let root = answer.root();
-        assert_eq!(root.doc_count(), 7);
+        assert_eq!(root.doc_count(), Ok(7));
         let inner = root.level(2).unwrap();
-        assert_eq!(inner.doc_count(), 2);
-        assert_eq!(root.innermost_level().doc_count(), 2);
-        assert!(root.level(3).is_none());
-        let listed = inner.sub("listed").unwrap().buckets();
+        assert_eq!(inner.doc_count(), Ok(2));
+        assert_eq!(root.innermost_level().doc_count(), Ok(2));
+        let listed = inner.sub("listed").unwrap().buckets().unwrap();
         let keys: Vec<_> = listed.iter().map(|b| b.key().unwrap()).collect();
         assert_eq!(keys, ["1.5", "1000.00"]);
-        assert_eq!(listed[1].numeric_key(), Some(1000.0));
-        assert_eq!(listed[0].sub("m").unwrap().number("value"), Some(2.0));
-        assert_eq!(listed[1].sub("m").unwrap().number("value"), None);
-        let by_name = root.sub("by_name").unwrap().buckets();
-        assert_eq!(by_name[0].key().as_deref(), Some("a"));
-        assert_eq!(by_name[0].doc_count(), 5);
-        assert_eq!(root.sub("p").unwrap().percentile(), Some(12.5));
-        assert!(root.sub("nothing").is_none());
-        assert!(root.buckets().is_empty());
+        assert_eq!(listed[1].numeric_key(), Ok(Some(1000.0)));
+        assert_eq!(listed[0].sub("m").unwrap().number("value"), Ok(Some(2.0)));
+        assert_eq!(listed[1].sub("m").unwrap().number("value"), Ok(None));
+        let by_name = root.sub("by_name").unwrap().buckets().unwrap();
+        assert_eq!(by_name[0].key().as_deref(), Ok("a"));
+        assert_eq!(by_name[0].doc_count(), Ok(5));
+        assert_eq!(root.sub("p").unwrap().percentile(), Ok(Some(12.5)));
+    }
+
+    #[test]
+    fn what_is_read_and_not_there_is_an_error_with_its_name() {
+        let answer: Answer = serde_json::from_value(json!({
+            "hits": {"total": {"value": 7}},
+            "aggregations": {
+                "level": {"doc_count": 3, "level": {"doc_count": 2}},
+                "odd": {"buckets": [{"doc_count": 1.5}, {"doc_count": null, "key": ["a", 1]}]},
+                "empty": {"values": []}, "lame": {"values": [{"key": 50.0}]}}}))
+        .unwrap();
+        fn absent<T>(name: &str) -> Result<T, AbsentAggregation> {
+            Err(AbsentAggregation(name.to_owned()))
+        }
+        let root = answer.root();
+        assert_eq!(root.sub("levels").map(drop), absent("levels"));
+        assert_eq!(root.level(2).unwrap().doc_count(), Ok(2));
+        assert_eq!(root.level(3).map(drop), absent("level"));
+        assert_eq!(
+            root.level(1).unwrap().buckets().map(drop),
+            absent("buckets")
+        );
+        assert_eq!(root.level(1).unwrap().key(), absent("key"));
+        assert_eq!(root.level(1).unwrap().numeric_key(), absent("key"));
+        assert_eq!(root.level(1).unwrap().number("value"), absent("value"));
+        assert_eq!(root.level(1).unwrap().percentile(), absent("values"));
+        let odd = root.sub("odd").unwrap();
+        assert_eq!(odd.doc_count(), absent("doc_count"));
+        for bucket in odd.buckets().unwrap() {
+            assert_eq!(bucket.doc_count(), absent("doc_count"));
+            assert_eq!(bucket.key(), absent("key"));
+        }
+        for name in ["empty", "lame"] {
+            assert_eq!(root.sub(name).unwrap().percentile(), absent("values"));
+        }
+        assert_eq!(
+            AbsentAggregation("level".to_owned()).to_string(),
+            "Elasticsearch's answer has no `level`, which was asked for"
+        );
+    }
+
+    #[test]
+    fn an_answer_may_have_no_aggregations() {
+        let has = |mut answer: Value| {
+            answer["hits"] = json!({"total": {"value": 0}});
+            let answer: Answer = serde_json::from_value(answer).unwrap();
+            answer.has_aggregations()
+        };
+        assert!(!has(json!({})));
+        assert!(!has(json!({"aggregations": {}})));
+        assert!(has(json!({"aggregations": {"a": {"buckets": []}}})));
     }
 
     #[test]
@@ -540,10 +647,10 @@ mod tests {
         let answer: Answer = serde_json::from_value(json!({"hits": {"total": {"value": 0}}, "aggregations": {
             "a": {"meta": {"x": 1}, "buckets": {"meta": {"doc_count": 2}, "to": {"doc_count": 3, "to": 9}}}}}))
         .unwrap();
-        let buckets = answer.root().sub("a").unwrap().buckets();
+        let buckets = answer.root().sub("a").unwrap().buckets().unwrap();
         let found: Vec<_> = buckets
             .iter()
-            .map(|b| (b.key().unwrap(), b.doc_count()))
+            .map(|b| (b.key().unwrap(), b.doc_count().unwrap()))
             .collect();
         assert_eq!(found, [("meta".to_owned(), 2), ("to".to_owned(), 3)]);
     }
@@ -573,15 +680,15 @@ mod tests {
             self.1.as_object()?.get(name)
         }
 
-        fn buckets(self) -> Vec<Self> {
-            match self.member("buckets") {
-                Some(Value::Array(list)) => list.iter().map(|value| Plain(None, value)).collect(),
-                Some(Value::Object(by_name)) => by_name
+        fn buckets(self) -> Option<Vec<Self>> {
+            Some(match self.member("buckets")? {
+                Value::Array(list) => list.iter().map(|value| Plain(None, value)).collect(),
+                Value::Object(by_name) => by_name
                     .iter()
                     .map(|(name, value)| Plain(Some(name), value))
                     .collect(),
                 _ => Vec::new(),
-            }
+            })
         }
 
         fn key(self) -> Option<String> {
@@ -597,30 +704,34 @@ mod tests {
             })
         }
 
-        fn number(self, name: &str) -> Option<f64> {
-            self.member(name)?.as_f64()
+        fn number(self, name: &str) -> Option<Option<f64>> {
+            Some(self.member(name)?.as_f64())
         }
 
-        fn percentile(self) -> Option<f64> {
-            self.member("values")?.get(0)?.get("value")?.as_f64()
+        fn percentile(self) -> Option<Option<f64>> {
+            Some(self.member("values")?.get(0)?.get("value")?.as_f64())
         }
     }
 
     fn same(bucket: Bucket<'_>, plain: Plain<'_>, names: &[&str]) {
         let count = plain.member("doc_count").and_then(Value::as_u64);
-        assert_eq!(bucket.doc_count(), count.unwrap_or(0));
-        assert_eq!(bucket.key(), plain.key());
-        assert_eq!(bucket.percentile(), plain.percentile());
+        assert_eq!(bucket.doc_count().ok(), count);
+        assert_eq!(bucket.key().ok(), plain.key());
+        assert_eq!(bucket.percentile().ok(), plain.percentile());
         for name in names {
-            assert_eq!(bucket.number(name), plain.number(name), "{name}");
-            match (bucket.sub(name), plain.member(name)) {
+            assert_eq!(bucket.number(name).ok(), plain.number(name), "{name}");
+            match (bucket.sub(name).ok(), plain.member(name)) {
                 (Some(bucket), Some(value)) => same(bucket, Plain(None, value), names),
                 (bucket, value) => assert_eq!(bucket.is_some(), value.is_some(), "{name}"),
             }
         }
-        let (buckets, plain) = (bucket.buckets(), plain.buckets());
-        assert_eq!(buckets.len(), plain.len());
-        for (bucket, plain) in buckets.into_iter().zip(plain) {
+        let (buckets, plain) = (bucket.buckets().ok(), plain.buckets());
+        assert_eq!(buckets.as_ref().map(Vec::len), plain.as_ref().map(Vec::len));
+        for (bucket, plain) in buckets
+            .into_iter()
+            .flatten()
+            .zip(plain.into_iter().flatten())
+        {
             same(bucket, plain, names);
         }
     }
@@ -671,9 +782,9 @@ mod tests {
             let aggregations = serde_json::from_str::<Value>(&text).unwrap()["aggregations"].take();
             let answer: Answer = serde_json::from_str(&text).unwrap();
             // The root counts what was found.
-            prop_assert_eq!(answer.root().doc_count(), 3);
+            prop_assert_eq!(answer.root().doc_count(), Ok(3));
             for name in NAMES {
-                match (answer.root().sub(name), aggregations.get(name)) {
+                match (answer.root().sub(name).ok(), aggregations.get(name)) {
                     (Some(bucket), Some(value)) => same(bucket, Plain(None, value), &NAMES),
                     (bucket, value) => prop_assert_eq!(bucket.is_some(), value.is_some()),
                 }

@@ -339,7 +339,13 @@ fn check_decision_variable(data: &DecisionReportData) -> Result<(), DefinitionEr
                 "is {unsupported}; such values can't be grouped by, expected a text, a number, a date or a boolean"
             ),
         )),
-        _ => Ok(()),
+        VariableType::String
+        | VariableType::Short
+        | VariableType::Integer
+        | VariableType::Long
+        | VariableType::Double
+        | VariableType::Boolean
+        | VariableType::Date => Ok(()),
     }
 }
 

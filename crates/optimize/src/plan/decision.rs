@@ -16,7 +16,7 @@ use super::search::Search;
 use super::statistics::Range;
 use super::variable_buckets::BucketSettings;
 use super::view::count;
-use super::{PlanError, Room};
+use super::{PlanError, Ranges, Room};
 use crate::filter::{self, FilterContext};
 use crate::report::definition::{Configuration, DecisionGroupBy, DecisionReportData};
 use crate::result::{Entry, Order, ReportResult};
@@ -71,11 +71,14 @@ trait DecisionGrouping: Send + Sync {
 
     /// The groups of an answer by their keys, in the order that decides between equal ones; each is the bucket of its
     /// decision instances.
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
     fn groups<'a>(
         &self,
         context: &DecisionContext<'_>,
         answer: Bucket<'a>,
-    ) -> Vec<(String, Bucket<'a>)>;
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError>;
 
     /// The order of the groups.
     fn order(&self, context: &DecisionContext<'_>) -> Order {
@@ -137,10 +140,17 @@ impl Evaluation for DecisionPlan<'_> {
         }))
     }
 
-    fn search(&self, statistics: Option<&Answer>, _: &Room<'_>) -> Result<Search, PlanError> {
-        let range = statistics.map_or_else(Range::default, |answer| Range::read(answer.root()));
+    fn ranges(&self, statistics: &Answer) -> Result<Ranges, PlanError> {
+        let mut ranges = Ranges::default();
+        if statistics.has_aggregations() {
+            ranges.grouping = Range::read(statistics.root())?;
+        }
+        Ok(ranges)
+    }
+
+    fn search(&self, ranges: Ranges, _: &Room<'_>) -> Result<Search, PlanError> {
         let aggregations = match &self.grouping {
-            Some(grouping) => grouping.aggregations(&self.context, range)?,
+            Some(grouping) => grouping.aggregations(&self.context, ranges.grouping)?,
             None => Aggregations::new(),
         };
         Ok(Search {
@@ -149,18 +159,28 @@ impl Evaluation for DecisionPlan<'_> {
         })
     }
 
-    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError> {
+    fn result(
+        &self,
+        _: Ranges,
+        answer: &Answer,
+        room: &Room<'_>,
+    ) -> Result<ReportResult, PlanError> {
         let all = answer.root();
         let Some(grouping) = &self.grouping else {
-            return Ok(ReportResult::Number(Some(count(all.doc_count()))));
+            return Ok(ReportResult::Number(Some(count(all.doc_count()?))));
         };
-        let groups = grouping.groups(&self.context, all);
+        let groups = if answer.has_aggregations() {
+            grouping.groups(&self.context, all)?
+        } else {
+            Vec::new()
+        };
         room.take_groups(groups.iter().map(|(key, _)| key.as_str()));
         room.check()?;
-        let mut entries: Vec<_> = groups
-            .into_iter()
-            .map(|(key, group)| Entry::new(key, None, Some(count(group.doc_count()))))
-            .collect();
+        let mut entries = Vec::with_capacity(groups.len());
+        for (key, group) in groups {
+            let instances = count(group.doc_count()?);
+            entries.push(Entry::new(key, None, Some(instances)));
+        }
         grouping.order(&self.context).sort_map(&mut entries);
         Ok(ReportResult::Map(entries))
     }
@@ -223,7 +243,7 @@ mod tests {
 
     fn aggregations(group_by: Value) -> Value {
         with_plan(group_by, |plan| {
-            let search = plan.search(None, &Room::unlimited()).unwrap();
+            let search = plan.search(Ranges::default(), &Room::unlimited()).unwrap();
             let mut text: Value = serde_json::from_str(&search.into_text()).unwrap();
             text["aggs"].take()
         })
@@ -281,6 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_asked_for_has_to_be_there() {
+        let value = |kind: &str| json!({"id": "c", "type": kind});
+        for group_by in [
+            json!({"type": "none"}),
+            json!({"type": "evaluationDateTime", "value": {"unit": "day"}}),
+            json!({"type": "inputVariable", "value": value("String")}),
+            json!({"type": "inputVariable", "value": value("Integer")}),
+            json!({"type": "outputVariable", "value": value("Date")}),
+            json!({"type": "matchedRule"}),
+        ] {
+            with_plan(group_by, |plan| {
+                crate::plan::tests::absent::whatever_is_asked_for_has_to_be_there(plan);
+            });
+        }
+    }
+
+    #[test]
     fn without_a_range_there_is_nothing_to_group() {
         let by_date = json!({"type": "evaluationDateTime", "value": {"unit": "day"}});
         assert_eq!(aggregations(by_date.clone()), json!({}));
@@ -288,14 +325,14 @@ mod tests {
             serde_json::from_value(json!({"hits": {"total": {"value": 5}}})).unwrap();
         with_plan(by_date, |plan| {
             assert_eq!(
-                plan.result(&answer, &Room::unlimited()),
+                plan.result(Ranges::default(), &answer, &Room::unlimited()),
                 Ok(ReportResult::Map(Vec::new()))
             );
             assert_eq!(plan.result_without_index(), ReportResult::Map(Vec::new()));
         });
         with_plan(json!({"type": "none"}), |plan| {
             assert_eq!(
-                plan.result(&answer, &Room::unlimited()),
+                plan.result(Ranges::default(), &answer, &Room::unlimited()),
                 Ok(ReportResult::Number(Some(5.0)))
             );
             assert_eq!(plan.result_without_index(), ReportResult::Number(Some(0.0)));

@@ -65,19 +65,31 @@ pub trait Distribution: Send + Sync {
         false
     }
 
-    /// The parts that all groups together have.
-    fn all_parts(&self, _: &PlanContext<'_>, _all: Bucket<'_>) -> Vec<Key> {
-        Vec::new()
+    /// The parts that all groups together have, where each is to show them.
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    fn all_parts(
+        &self,
+        _: &PlanContext<'_>,
+        _: Range,
+        _all: Bucket<'_>,
+    ) -> Result<Vec<Key>, PlanError> {
+        Ok(Vec::new())
     }
 
     /// The parts of a group; `expected` are those that all groups together have.
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        range: Range,
         group: Bucket<'_>,
         expected: &[Key],
         view: &dyn View,
-    ) -> Vec<Part>;
+    ) -> Result<Vec<Part>, PlanError>;
 
     /// The parts of a group that Elasticsearch has no bucket for.
     fn parts_of_nothing(

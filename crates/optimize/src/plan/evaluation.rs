@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::search::Search;
-use super::{PlanError, Room};
+use super::{PlanError, Ranges, Room};
 use crate::result::ReportResult;
 use crate::scope::Scope;
 
@@ -16,17 +16,28 @@ pub trait Evaluation {
     /// The search for what has to be known before buckets can be made; `None` where nothing has.
     fn statistics(&self) -> Option<Value>;
 
-    /// The search whose answer is the result; `statistics` is the answer to [`Evaluation::statistics`].
+    /// Reads the answer to [`Evaluation::statistics`].
+    ///
+    /// # Errors
+    /// It lacks what was asked for.
+    fn ranges(&self, statistics: &Answer) -> Result<Ranges, PlanError>;
+
+    /// The search whose answer is the result.
     ///
     /// # Errors
     /// The report asks for impossible buckets, or for more than there is room for.
-    fn search(&self, statistics: Option<&Answer>, room: &Room<'_>) -> Result<Search, PlanError>;
+    fn search(&self, ranges: Ranges, room: &Room<'_>) -> Result<Search, PlanError>;
 
-    /// The result.
+    /// The result; the ranges are those of the search.
     ///
     /// # Errors
-    /// There is no room for it.
-    fn result(&self, answer: &Answer, room: &Room<'_>) -> Result<ReportResult, PlanError>;
+    /// There is no room for it, or the answer lacks what was asked for.
+    fn result(
+        &self,
+        ranges: Ranges,
+        answer: &Answer,
+        room: &Room<'_>,
+    ) -> Result<ReportResult, PlanError>;
 
     /// The result where there is no index of instances.
     fn result_without_index(&self) -> ReportResult;

@@ -72,6 +72,14 @@ pub trait Grouping: Send + Sync {
         None
     }
 
+    /// The range in the answer to its statistics.
+    ///
+    /// # Errors
+    /// The answer lacks them.
+    fn range(&self, statistics: Bucket<'_>) -> Result<Range, PlanError> {
+        Ok(Range::read(statistics)?)
+    }
+
     /// Queries that an instance has to satisfy beside those of the report.
     fn clauses(&self) -> Vec<serde_json::Value> {
         Vec::new()
@@ -84,7 +92,22 @@ pub trait Grouping: Send + Sync {
     fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError>;
 
     /// The groups of an answer, in the order that decides between equal ones.
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group>;
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError>;
+
+    /// The groups of an answer without aggregations: there was nothing to group, or no index to ask.
+    ///
+    /// # Errors
+    /// As [`Grouping::groups`].
+    fn groups_without_aggregations(
+        &self,
+        _: Bucket<'_>,
+        _: &Inner<'_>,
+    ) -> Result<Vec<Group>, PlanError> {
+        Ok(Vec::new())
+    }
 
     /// The order of the groups.
     fn order(&self, context: &PlanContext<'_>) -> Order {

@@ -50,24 +50,42 @@ impl Inner<'_> {
     }
 
     /// The parts that all groups together have.
-    pub fn all_parts(&self, all: Option<Bucket<'_>>) -> Vec<Key> {
-        all.map_or_else(Vec::new, |all| {
-            self.distribution.all_parts(self.context, all)
-        })
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn all_parts(&self, all: Bucket<'_>) -> Result<Vec<Key>, PlanError> {
+        if !self.distribution.shows_parts_of_all_groups() {
+            return Ok(Vec::new());
+        }
+        self.distribution.all_parts(self.context, self.range, all)
     }
 
     /// The parts of a group, with all their measures.
-    pub fn measured_parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Part> {
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn measured_parts(
+        &self,
+        group: Bucket<'_>,
+        expected: &[Key],
+    ) -> Result<Vec<Part>, PlanError> {
         if self.room.is_used_up() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         self.distribution
-            .parts(self.context, group, expected, self.view)
+            .parts(self.context, self.range, group, expected, self.view)
     }
 
     /// The parts of a group as the result has them.
-    pub fn parts(&self, group: Bucket<'_>, expected: &[Key]) -> Vec<Entry<Measure>> {
-        self.room.keep(self.measured_parts(group, expected))
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn parts(
+        &self,
+        group: Bucket<'_>,
+        expected: &[Key],
+    ) -> Result<Vec<Entry<Measure>>, PlanError> {
+        Ok(self.room.keep(self.measured_parts(group, expected)?))
     }
 
     /// The parts of a group that Elasticsearch has no bucket for.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::PlanError;
 use super::answer::Bucket;
 use super::context::ModelElements;
 use super::distributed_by::Key;
@@ -36,12 +37,20 @@ impl<'a> ModelGroups<'a> {
     }
 
     /// Adds a group of the element with this id, if the model has it, and it has no group yet.
-    pub fn add(&mut self, id: Option<String>, parts: impl FnOnce() -> Vec<Entry<Measure>>) {
-        if let Some(element) = id.and_then(|id| self.elements.get(&id))
+    ///
+    /// # Errors
+    /// Its parts can't be told.
+    pub fn add(
+        &mut self,
+        id: &str,
+        parts: impl FnOnce() -> Result<Vec<Entry<Measure>>, PlanError>,
+    ) -> Result<(), PlanError> {
+        if let Some(element) = self.elements.get(id)
             && self.known.insert(&element.id)
         {
-            self.groups.push(group(element, parts()));
+            self.groups.push(group(element, parts()?));
         }
+        Ok(())
     }
 
     /// These groups, then the elements that have none; without the latter where a filter of the view level says which
@@ -60,20 +69,20 @@ impl<'a> ModelGroups<'a> {
 
 /// The groups of those buckets whose element the model has, then the elements without a bucket; without the latter
 /// where a filter of the view level says which elements matter.
+///
+/// # Errors
+/// The answer lacks what was asked for.
 pub fn groups(
-    buckets: Option<Bucket<'_>>,
+    buckets: Bucket<'_>,
     elements: &ModelElements,
     expected: &[Key],
     inner: &Inner<'_>,
-) -> Vec<Group> {
-    let Some(buckets) = buckets else {
-        return Vec::new();
-    };
+) -> Result<Vec<Group>, PlanError> {
     let mut groups = ModelGroups::new(elements, inner, expected);
-    for bucket in buckets.buckets() {
-        groups.add(bucket.key(), || inner.parts(bucket, expected));
+    for bucket in buckets.buckets()? {
+        groups.add(&bucket.key()?, || inner.parts(bucket, expected))?;
     }
-    groups.with_all_elements()
+    Ok(groups.with_all_elements())
 }
 
 fn group(element: &ModelElement, parts: Vec<Entry<Measure>>) -> Group {

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::aggregations::{Aggregations, named};
-use super::answer::Bucket;
+use super::answer::{AbsentAggregation, Bucket};
 
 const FIRST: &str = "statistics";
 const SECOND: &str = "statisticsOfSecondField";
@@ -32,17 +32,35 @@ pub struct Range {
 }
 
 impl Range {
-    /// Reads the answer to what [`statistics_of`] or [`statistics_of_fields`] asked, within whatever levels.
-    pub fn read(answer: Bucket<'_>) -> Self {
-        let answer = answer.innermost_level();
-        let of = |name: &str, which: fn(f64, f64) -> f64| {
-            let numbers = [FIRST, SECOND].map(|field| answer.sub(field)?.number(name));
-            numbers.into_iter().flatten().reduce(which)
+    /// Reads the answer to what [`statistics_of`] asked, within whatever levels.
+    ///
+    /// # Errors
+    /// There is no such answer.
+    pub fn read(answer: Bucket<'_>) -> Result<Self, AbsentAggregation> {
+        Self::of_statistics(answer.innermost_level().sub(FIRST)?)
+    }
+
+    /// Reads the answer to what [`statistics_of_fields`] asked: the range of both.
+    ///
+    /// # Errors
+    /// There is no such answer.
+    pub fn read_of_fields(answer: Bucket<'_>) -> Result<Self, AbsentAggregation> {
+        let first = Self::of_statistics(answer.sub(FIRST)?)?;
+        let second = Self::of_statistics(answer.sub(SECOND)?)?;
+        let of = |values: [Option<f64>; 2], which: fn(f64, f64) -> f64| {
+            values.into_iter().flatten().reduce(which)
         };
-        Self {
-            min: of("min", f64::min),
-            max: of("max", f64::max),
-        }
+        Ok(Self {
+            min: of([first.min, second.min], f64::min),
+            max: of([first.max, second.max], f64::max),
+        })
+    }
+
+    fn of_statistics(statistics: Bucket<'_>) -> Result<Self, AbsentAggregation> {
+        Ok(Self {
+            min: statistics.number("min")?,
+            max: statistics.number("max")?,
+        })
     }
 
     /// Both ends, if there are values.
@@ -66,31 +84,54 @@ mod tests {
     use super::super::answer::Answer;
     use super::*;
 
-    fn range(aggregations: Value) -> Range {
+    fn read(
+        aggregations: Value,
+        read: fn(Bucket<'_>) -> Result<Range, AbsentAggregation>,
+    ) -> Result<Range, String> {
         let answer: Answer = serde_json::from_value(
             json!({"hits": {"total": {"value": 0}}, "aggregations": aggregations}),
         )
         .unwrap();
-        Range::read(answer.root())
+        read(answer.root()).map_err(|error| error.to_string())
     }
 
     #[test]
     fn two_fields_have_one_range() {
-        let both = range(json!({
-            "statistics": {"count": 2, "min": 5.0, "max": 7.0},
-            "statisticsOfSecondField": {"count": 1, "min": 6.0, "max": 9.0}}));
-        assert_eq!(both.ends(), Some((5.0, 9.0)));
-        let running = range(json!({
-            "statistics": {"count": 2, "min": 5.0, "max": 7.0},
-            "statisticsOfSecondField": {"count": 0, "min": null, "max": null}}));
-        assert_eq!(running.ends(), Some((5.0, 7.0)));
+        let range = |second: Value| {
+            let first = json!({"count": 2, "min": 5.0, "max": 7.0});
+            let both = json!({"statistics": first, "statisticsOfSecondField": second});
+            read(both, Range::read_of_fields).map(|range| range.ends())
+        };
+        let later = json!({"count": 1, "min": 6.0, "max": 9.0});
+        assert_eq!(range(later), Ok(Some((5.0, 9.0))));
+        let running = json!({"count": 0, "min": null, "max": null});
+        assert_eq!(range(running), Ok(Some((5.0, 7.0))));
     }
 
     #[test]
     fn statistics_are_found_in_their_levels() {
-        let found = range(json!({"level": {"doc_count": 1, "level": {"doc_count": 1,
-            "statistics": {"count": 1, "min": 1.0, "max": 1.0}}}}));
-        assert_eq!(found.ends(), Some((1.0, 1.0)));
-        assert_eq!(range(json!({})), Range::default());
+        let statistics = json!({"statistics": {"count": 1, "min": 1.0, "max": 1.0}});
+        let found = read(json!({"level": {"level": statistics}}), Range::read);
+        assert_eq!(found.map(|range| range.ends()), Ok(Some((1.0, 1.0))));
+    }
+
+    #[test]
+    fn statistics_that_are_not_there_are_no_empty_range() {
+        let absent = |name: &str| {
+            Err(format!(
+                "Elasticsearch's answer has no `{name}`, which was asked for"
+            ))
+        };
+        assert_eq!(
+            read(json!({"level": {"doc_count": 1}}), Range::read),
+            absent("statistics")
+        );
+        let half = json!({"statistics": {"count": 1, "min": 1.0}});
+        assert_eq!(read(half, Range::read), absent("max"));
+        let first = json!({"statistics": {"count": 1, "min": 1.0, "max": 1.0}});
+        assert_eq!(
+            read(first, Range::read_of_fields),
+            absent("statisticsOfSecondField")
+        );
     }
 }

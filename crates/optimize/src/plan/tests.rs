@@ -9,6 +9,8 @@ use crate::plan::context::ProcessModels;
 use crate::report::definition::StoredReport;
 use crate::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 
+pub mod absent;
+
 /// Calls `test` with the plan of a report on all versions of the process `p`.
 fn with_plan(data: &Value, test: impl FnOnce(&Plan, &PlanContext<'_>)) {
     with_plan_on(&ProcessModels::default(), data, test);
@@ -70,10 +72,11 @@ fn a_grouping_a_distribution_and_a_view_are_nested() {
             statistics["aggs"],
             json!({"grouping": {"filter": {"match_all": {}}, "aggs": {"statistics": {"stats": {"field": "startDate"}}}}})
         );
-        let ranges = plan.ranges(&answer(
+        let statistics = answer(
             2,
             json!({"grouping": {"statistics": {"min": 0.0, "max": 1000.0}}}),
-        ));
+        );
+        let ranges = plan.ranges(context, &statistics).unwrap();
         let search = asked(plan, context, ranges);
         assert_eq!(
             search["query"]["bool"]["filter"][1],
@@ -114,7 +117,7 @@ fn a_grouping_a_distribution_and_a_view_are_nested() {
         };
         let group = |day: &str, value| Entry::new(day.to_owned(), None, part(value));
         assert_eq!(
-            plan.result(context, &found, &Room::unlimited()),
+            plan.result(context, ranges, &found, &Room::unlimited()),
             Ok(ReportResult::HyperMap(vec![
                 group("1970-01-01T00:00:00.000+0000", Some(3.0)),
                 group("1970-01-02T00:00:00.000+0000", None),
@@ -134,9 +137,10 @@ fn without_values_nothing_is_grouped() {
             0,
             json!({"grouping": {"statistics": {"min": null, "max": null}}}),
         );
-        let search = asked(plan, context, plan.ranges(&nothing));
+        let ranges = plan.ranges(context, &nothing).unwrap();
+        let search = asked(plan, context, ranges);
         assert_eq!(search["aggs"], json!({}));
-        let result = plan.result(context, &answer(0, json!({})), &Room::unlimited());
+        let result = plan.result(context, ranges, &answer(0, json!({})), &Room::unlimited());
         assert_eq!(result, Ok(ReportResult::Map(Vec::new())));
     });
 }
@@ -180,10 +184,9 @@ fn intervals_in_which_something_ran_are_asked_for_by_their_starts() {
         "distributedBy": {"type": "process", "value": null},
     });
     with_plan(&data, |plan, context| {
-        let ranges = plan.ranges(&answer(
-            1,
-            json!({"grouping": {"statistics": {"min": 0.0, "max": 3_600_000.0}}}),
-        ));
+        let ends = json!({"min": 0.0, "max": 3_600_000.0});
+        let statistics = json!({"grouping": {"statistics": ends, "statisticsOfSecondField": ends}});
+        let ranges = plan.ranges(context, &answer(1, statistics)).unwrap();
         let search = asked(plan, context, ranges);
         let dates = &search["aggs"]["runningDates"];
         let date = |hour: u8| format!("1970-01-01T0{hour}:00:00.000+0000");
@@ -220,11 +223,11 @@ fn a_result_that_has_no_room_is_an_error() {
         );
         let room = Room::new(|_| Err(PlanError::NoMemory));
         assert_eq!(
-            plan.result(context, &found, &room),
+            plan.result(context, Ranges::default(), &found, &room),
             Err(PlanError::NoMemory)
         );
         assert_eq!(
-            plan.result(context, &found, &Room::unlimited())
+            plan.result(context, Ranges::default(), &found, &Room::unlimited())
                 .map(|result| result.records()),
             Ok(1_000)
         );
@@ -262,7 +265,7 @@ fn tokens_are_asked_of_instances_with_agents_and_told_by_name() {
                 {"key": "p", "doc_count": 2, "level": {"doc_count": 1, "tokens0": {"value": 12.5}}}]}}),
         );
         assert_eq!(
-            plan.result(context, &found, &Room::unlimited()),
+            plan.result(context, Ranges::default(), &found, &Room::unlimited()),
             Ok(ReportResult::Map(vec![
                 Entry::new("p".to_owned(), Some("Process".to_owned()), Some(12.5)),
                 Entry::new("Q".to_owned(), None, Some(0.0)),
@@ -302,7 +305,7 @@ fn shares_of_versions_are_told_by_two_lists_of_them() {
         );
         let group = |key: &str, value| Entry::new(key.to_owned(), None, value);
         assert_eq!(
-            plan.result(context, &found, &Room::unlimited()),
+            plan.result(context, Ranges::default(), &found, &Room::unlimited()),
             Ok(ReportResult::Map(vec![
                 group("2", Some(2.0 / 3.0 * 100.0)),
                 group("3", None),

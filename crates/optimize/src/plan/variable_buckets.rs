@@ -93,6 +93,15 @@ impl VariableBuckets<'_> {
         Ok(Some(aggregations))
     }
 
+    /// Whether there are values that can be divided: without them nothing is asked for.
+    ///
+    /// # Errors
+    /// As [`VariableBuckets::aggregations`].
+    pub fn can_be_made(&self, range: Range) -> Result<bool, PlanError> {
+        let field = self.queries.value_field(self.variable_type);
+        Ok(self.buckets(range, &field)?.is_some())
+    }
+
     /// The aggregation that makes the buckets, and what limits the values to them.
     fn buckets(
         &self,
@@ -109,32 +118,36 @@ impl VariableBuckets<'_> {
                 buckets.map(|buckets| (buckets.aggregation(field, zone, None), None))
             }
             VariableType::Object | VariableType::Json => None,
-            number => NumberBuckets::new(number, self.custom_bucket, range)?.map(|buckets| {
-                let limit = self
-                    .leaves_out_smaller
-                    .then(|| buckets.limiting_clause(field));
-                (buckets.aggregation(field), limit)
-            }),
+            VariableType::Short
+            | VariableType::Integer
+            | VariableType::Long
+            | VariableType::Double => {
+                let buckets = NumberBuckets::new(self.variable_type, self.custom_bucket, range)?;
+                buckets.map(|buckets| {
+                    let limit = self
+                        .leaves_out_smaller
+                        .then(|| buckets.limiting_clause(field));
+                    (buckets.aggregation(field), limit)
+                })
+            }
         })
     }
 
     /// The buckets of an answer with their keys, each the bucket of its process instances. Of several numbers with the
     /// same text only the first has one.
-    pub fn read<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
-        let Some(values) = answer.level(2).and_then(|values| values.sub(VALUES)) else {
-            return Vec::new();
-        };
+    fn read<'a>(&self, answer: Bucket<'a>) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let values = answer.level(2)?.sub(VALUES)?;
         let buckets = if self.variable_type == VariableType::Date {
-            buckets_by_key(values, self.settings.time_zone)
+            buckets_by_key(values, self.settings.time_zone)?
         } else {
-            let buckets = values.buckets().into_iter();
-            let buckets = buckets.filter_map(|bucket| Some((bucket.key()?, bucket)));
-            let buckets = first_of_each_key(buckets.collect());
+            let buckets = values.buckets()?.into_iter();
+            let buckets = buckets.map(|bucket| Ok((bucket.key()?, bucket)));
+            let buckets = first_of_each_key(buckets.collect::<Result<_, PlanError>>()?);
             hash_map_order(buckets, |(key, _)| key.as_str())
         };
         let instances = buckets
             .into_iter()
-            .filter_map(|(key, bucket)| Some((key, bucket.sub(INSTANCES)?)));
+            .map(|(key, bucket)| Ok((key, bucket.sub(INSTANCES)?)));
         instances.collect()
     }
 
@@ -143,34 +156,36 @@ impl VariableBuckets<'_> {
     /// Instances that have a value which is in no bucket count as missing too, although the bucket of the missing ones
     /// is then empty; Optimize compares the totals alone. Where a value is spelled like the key of the missing ones, it has
     /// that key.
-    pub fn read_with_missing<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
-        let mut buckets = self.read(answer);
-        if let Some(missing) = self.missing(answer)
-            && answer.doc_count() > self.instances_with_value(answer)
-        {
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn read_with_missing<'a>(
+        &self,
+        answer: Bucket<'a>,
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let mut buckets = self.read(answer)?;
+        let missing = answer.sub(MISSING)?;
+        let with_value = answer.level(2)?.sub(INSTANCES)?;
+        if answer.doc_count()? > with_value.doc_count()? {
             buckets.push((MISSING_KEY.to_owned(), missing));
         }
-        first_of_each_key(buckets)
+        Ok(first_of_each_key(buckets))
     }
 
     /// The buckets of an answer with their keys, and one of the instances that lack the variable if there are such.
-    pub fn read_with_missing_if_any<'a>(&self, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
-        let mut buckets = self.read(answer);
-        let missing = self.missing(answer);
-        let missing = missing.filter(|missing| missing.doc_count() > 0);
-        buckets.extend(missing.map(|missing| (MISSING_KEY.to_owned(), missing)));
-        first_of_each_key(buckets)
-    }
-
-    /// The process instances that lack the variable.
-    fn missing<'a>(&self, answer: Bucket<'a>) -> Option<Bucket<'a>> {
-        answer.sub(MISSING)
-    }
-
-    /// How many process instances have a value in a bucket.
-    fn instances_with_value(&self, answer: Bucket<'_>) -> u64 {
-        let instances = answer.level(2).and_then(|values| values.sub(INSTANCES));
-        instances.map_or(0, |instances| instances.doc_count())
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn read_with_missing_if_any<'a>(
+        &self,
+        answer: Bucket<'a>,
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let mut buckets = self.read(answer)?;
+        let missing = answer.sub(MISSING)?;
+        if missing.doc_count()? > 0 {
+            buckets.push((MISSING_KEY.to_owned(), missing));
+        }
+        Ok(first_of_each_key(buckets))
     }
 }
 
@@ -215,9 +230,10 @@ mod tests {
                         INSTANCES: {"doc_count": 15},
                         VALUES: {"buckets": [bucket(first, 10), bucket(second, 5)]}}}}})).unwrap();
             for found in [buckets.read_with_missing(answer.root()), buckets.read_with_missing_if_any(answer.root())] {
+                let found = found.unwrap();
                 let count = |wanted: &str| {
                     let counts = found.iter().filter(|(key, _)| key == wanted);
-                    counts.map(|(_, bucket)| bucket.doc_count()).collect::<Vec<_>>()
+                    counts.map(|(_, bucket)| bucket.doc_count().unwrap()).collect::<Vec<_>>()
                 };
                 prop_assert_eq!(count(first), [10]);
                 if second != first {

@@ -5,7 +5,7 @@
 use crate::filter::FilterContext;
 use crate::plan::PlanError;
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{
     Aggregation, AggregationType, GroupBy, ProcessReportData, ViewEntity, ViewProperty,
@@ -48,7 +48,10 @@ pub trait View: Send + Sync {
     fn aggregations(&self, context: &PlanContext<'_>) -> Aggregations;
 
     /// Its measures of a bucket.
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure>;
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation>;
 
     /// Its measures where Optimize fills up what Elasticsearch has no bucket for.
     fn measures_of_nothing(&self) -> Vec<Measure> {
@@ -67,45 +70,62 @@ pub trait View: Send + Sync {
 /// Its aggregation can't be calculated.
 pub fn of(report: &ProcessReportData, filter: &FilterContext) -> Result<Box<dyn View>, PlanError> {
     let aggregations = evaluated_aggregations(report);
+    let entity = report.view.entity;
+    if entity == Some(ViewEntity::Variable) {
+        return Ok(Box::new(variable::VariableView::new(report, aggregations)?));
+    }
+    let Some(property) = report.view.properties.first() else {
+        return Ok(Box::new(frequency::FrequencyView::new(entity)));
+    };
+    Ok(match property {
+        ViewProperty::Percentage => Box::new(percentage::PercentageView::default()),
+        ViewProperty::AutomationRate => Box::new(automation_rate::AutomationRateView),
+        ViewProperty::InputTokens => {
+            Box::new(agent_metric::AgentMetricView::input_tokens(aggregations))
+        }
+        ViewProperty::OutputTokens => {
+            Box::new(agent_metric::AgentMetricView::output_tokens(aggregations))
+        }
+        ViewProperty::TotalTokens => {
+            Box::new(agent_total_tokens::AgentTotalTokensView::new(aggregations))
+        }
+        ViewProperty::ToolCalls if entity == Some(ViewEntity::FlowNode) => Box::new(
+            agent_metric::AgentMetricView::tool_calls_of_agent(aggregations),
+        ),
+        ViewProperty::ToolCalls => {
+            Box::new(agent_metric::AgentMetricView::tool_calls(aggregations))
+        }
+        ViewProperty::Duration => duration_view(report, aggregations, filter)?,
+        ViewProperty::Frequency
+        | ViewProperty::RawData
+        | ViewProperty::Variable(_)
+        | ViewProperty::Unknown(_) => Box::new(frequency::FrequencyView::new(entity)),
+    })
+}
+
+/// How long something has lasted that reports have durations of.
+fn duration_view(
+    report: &ProcessReportData,
+    aggregations: Vec<Aggregation>,
+    filter: &FilterContext,
+) -> Result<Box<dyn View>, PlanError> {
     let part = report.configuration.process_part.as_ref();
-    Ok(
-        match (report.view.entity, report.view.properties.first(), part) {
-            (Some(ViewEntity::Variable), _, _) => {
-                Box::new(variable::VariableView::new(report, aggregations)?)
-            }
-            (_, Some(ViewProperty::Percentage), _) => {
-                Box::new(percentage::PercentageView::default())
-            }
-            (_, Some(ViewProperty::AutomationRate), _) => {
-                Box::new(automation_rate::AutomationRateView)
-            }
-            (_, Some(ViewProperty::InputTokens), _) => {
-                Box::new(agent_metric::AgentMetricView::input_tokens(aggregations))
-            }
-            (_, Some(ViewProperty::OutputTokens), _) => {
-                Box::new(agent_metric::AgentMetricView::output_tokens(aggregations))
-            }
-            (_, Some(ViewProperty::TotalTokens), _) => {
-                Box::new(agent_total_tokens::AgentTotalTokensView::new(aggregations))
-            }
-            (Some(ViewEntity::FlowNode), Some(ViewProperty::ToolCalls), _) => Box::new(
-                agent_metric::AgentMetricView::tool_calls_of_agent(aggregations),
-            ),
-            (_, Some(ViewProperty::ToolCalls), _) => {
-                Box::new(agent_metric::AgentMetricView::tool_calls(aggregations))
-            }
-            (Some(ViewEntity::UserTask), Some(ViewProperty::Duration), _) => Box::new(
+    let view: Box<dyn View> =
+        match (report.view.entity, part) {
+            (Some(ViewEntity::UserTask), _) => Box::new(
                 user_task_duration::UserTaskDurationView::new(report, &aggregations, filter.now),
             ),
-            (Some(ViewEntity::ProcessInstance), Some(ViewProperty::Duration), Some(part)) => {
+            (Some(ViewEntity::ProcessInstance), Some(part)) => {
                 Box::new(process_part::ProcessPartView::new(part, aggregations)?)
             }
-            (Some(entity), Some(ViewProperty::Duration), _) => Box::new(
-                duration::DurationView::new(entity, aggregations, filter.now),
-            ),
-            (entity, _, _) => Box::new(frequency::FrequencyView::new(entity)),
-        },
-    )
+            (Some(entity), _) => Box::new(duration::DurationView::new(
+                entity,
+                aggregations,
+                filter.now,
+            )),
+            (None, _) => Box::new(frequency::FrequencyView::new(None)),
+        };
+    Ok(view)
 }
 
 /// The aggregation functions to evaluate: the first, which is exported; all of them where a group is left out when none
@@ -119,7 +139,19 @@ fn evaluated_aggregations(report: &ProcessReportData) -> Vec<Aggregation> {
 fn evaluated(report: &ProcessReportData) -> usize {
     match report.group_by {
         Some(GroupBy::Assignee | GroupBy::CandidateGroup) => usize::MAX,
-        _ => 1,
+        None
+        | Some(
+            GroupBy::None
+            | GroupBy::FlowNodes
+            | GroupBy::UserTasks
+            | GroupBy::StartDate(_)
+            | GroupBy::EndDate(_)
+            | GroupBy::RunningDate(_)
+            | GroupBy::Variable(_)
+            | GroupBy::Duration
+            | GroupBy::ProcessDefinitionKey
+            | GroupBy::ProcessDefinitionVersion,
+        ) => 1,
     }
 }
 
@@ -127,11 +159,14 @@ fn evaluated(report: &ProcessReportData) -> usize {
 ///
 /// Averages are weighted by the documents of their buckets, those without a value included, as Optimize does it. Of
 /// percentiles nothing can be said.
-pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
-    let measured: Vec<(f64, Vec<Measure>)> = buckets
-        .iter()
-        .map(|bucket| (count(bucket.doc_count()), view.measures(*bucket)))
-        .collect();
+///
+/// # Errors
+/// The answer lacks what was asked for.
+pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Result<Vec<Measure>, AbsentAggregation> {
+    let mut measured: Vec<(f64, Vec<Measure>)> = Vec::with_capacity(buckets.len());
+    for bucket in buckets {
+        measured.push((count(bucket.doc_count()?), view.measures(*bucket)?));
+    }
     let merged = view
         .kinds()
         .into_iter()
@@ -159,7 +194,7 @@ pub fn merged(view: &dyn View, buckets: &[Bucket<'_>]) -> Vec<Measure> {
                 MeasureKind::Aggregated(AggregationType::Percentile) => None,
             }
         });
-    merged.collect()
+    Ok(merged.collect())
 }
 
 /// Turns sums of zero into no data, for user tasks without assignee or candidate group

@@ -12,7 +12,7 @@ use super::{AUTOMATIC_BUCKETS, MAX_BUCKETS};
 use crate::filter::dates::DATE_FORMAT;
 use crate::moment::Moment;
 use crate::plan::PlanError;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::statistics::Range;
 use crate::report::definition::{DateUnit, DefinitionError};
 
@@ -228,20 +228,24 @@ fn is_end_lost(interval: &DateInterval) -> bool {
 
 /// The buckets of dates in an answer with their keys, those with the largest key text first: where daylight saving time
 /// ends, an hour comes twice, and Optimize compares the texts.
-pub fn buckets_by_key<'a>(aggregation: Bucket<'a>, zone: &TimeZone) -> Vec<(String, Bucket<'a>)> {
-    let mut buckets: Vec<(String, Bucket<'a>)> = aggregation
-        .buckets()
-        .into_iter()
-        .filter_map(|bucket| Some((key(&bucket, zone)?, bucket)))
-        .collect();
+///
+/// # Errors
+/// There are no such buckets.
+pub fn buckets_by_key<'a>(
+    aggregation: Bucket<'a>,
+    zone: &TimeZone,
+) -> Result<Vec<(String, Bucket<'a>)>, AbsentAggregation> {
+    let buckets = aggregation.buckets()?.into_iter();
+    let buckets = buckets.map(|bucket| Ok((key(&bucket, zone)?, bucket)));
+    let mut buckets = buckets.collect::<Result<Vec<_>, AbsentAggregation>>()?;
     buckets.sort_by(|(a, _), (b, _)| b.cmp(a));
-    buckets
+    Ok(buckets)
 }
 
 /// The start of a bucket. One of a histogram is a number; one of a range is the text that the range was given.
-fn key(bucket: &Bucket<'_>, zone: &TimeZone) -> Option<String> {
+fn key(bucket: &Bucket<'_>, zone: &TimeZone) -> Result<String, AbsentAggregation> {
     let key = bucket.key()?;
-    Some(match (bucket.numeric_key(), key.parse()) {
+    Ok(match (bucket.numeric_key()?, key.parse()) {
         (Some(_), Ok(millis)) => key_of(Moment::from_millis(millis), zone),
         _ => key,
     })

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::java;
 use crate::plan::PlanError;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::statistics::Range;
 use crate::report::definition::{BucketUnit, CustomBucket, DefinitionError};
 
@@ -111,8 +111,14 @@ fn no_width() -> PlanError {
 }
 
 /// The key of a bucket: its start as Java spells it.
-pub fn key(bucket: &Bucket<'_>) -> Option<String> {
-    bucket.numeric_key().map(java::double_to_string)
+///
+/// # Errors
+/// It has no number as key.
+pub fn key(bucket: &Bucket<'_>) -> Result<String, AbsentAggregation> {
+    match bucket.numeric_key()? {
+        Some(start) => Ok(java::double_to_string(start)),
+        None => bucket.key(),
+    }
 }
 
 #[cfg(test)]

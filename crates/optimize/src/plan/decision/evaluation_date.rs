@@ -46,10 +46,9 @@ impl DecisionGrouping for ByEvaluationDate {
         &self,
         context: &DecisionContext<'_>,
         answer: Bucket<'a>,
-    ) -> Vec<(String, Bucket<'a>)> {
-        let dates = answer.level(1).and_then(|limited| limited.sub(DATES));
-        let buckets = dates.map(|dates| buckets_by_key(dates, &context.filter.time_zone));
-        buckets.unwrap_or_default()
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let dates = answer.level(1)?.sub(DATES)?;
+        Ok(buckets_by_key(dates, &context.filter.time_zone)?)
     }
 
     /// The last date first, unless the user wants another order

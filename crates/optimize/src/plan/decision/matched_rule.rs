@@ -20,9 +20,12 @@ impl DecisionGrouping for ByMatchedRule {
         Ok(named(RULES, terms("matchedRules", context.bucket_limit)))
     }
 
-    fn groups<'a>(&self, _: &DecisionContext<'_>, answer: Bucket<'a>) -> Vec<(String, Bucket<'a>)> {
-        let rules = answer.sub(RULES).map(|rules| rules.buckets());
-        let rules = rules.unwrap_or_default().into_iter();
-        rules.filter_map(|rule| Some((rule.key()?, rule))).collect()
+    fn groups<'a>(
+        &self,
+        _: &DecisionContext<'_>,
+        answer: Bucket<'a>,
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let rules = answer.sub(RULES)?.buckets()?.into_iter();
+        rules.map(|rule| Ok((rule.key()?, rule))).collect()
     }
 }

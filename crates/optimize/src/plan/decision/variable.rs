@@ -76,7 +76,7 @@ impl DecisionGrouping for ByVariable {
         &self,
         context: &DecisionContext<'_>,
         answer: Bucket<'a>,
-    ) -> Vec<(String, Bucket<'a>)> {
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
         self.buckets(context).read_with_missing(answer)
     }
 

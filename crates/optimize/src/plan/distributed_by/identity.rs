@@ -18,14 +18,11 @@ const IDENTITIES: &str = "identities";
 pub struct ByIdentity(pub IdentityField);
 
 /// The identities of a group with their buckets.
-fn identities<'a>(group: Bucket<'a>) -> Vec<(Key, Bucket<'a>)> {
-    let found = group
-        .sub(USER_TASKS)
-        .and_then(|tasks| tasks.sub(IDENTITIES));
-    let buckets = found.map(|found| found.buckets()).unwrap_or_default();
+fn identities<'a>(group: Bucket<'a>) -> Result<Vec<(Key, Bucket<'a>)>, PlanError> {
+    let buckets = group.sub(USER_TASKS)?.sub(IDENTITIES)?.buckets()?;
     let keys = buckets
         .into_iter()
-        .filter_map(|bucket| Some((identities::key(bucket.key()?), bucket)));
+        .map(|bucket| Ok((identities::key(bucket.key()?), bucket)));
     keys.collect()
 }
 
@@ -52,31 +49,37 @@ impl Distribution for ByIdentity {
         true
     }
 
-    fn all_parts(&self, _: &PlanContext<'_>, all: Bucket<'_>) -> Vec<Key> {
-        identities(all).into_iter().map(|(key, _)| key).collect()
+    fn all_parts(
+        &self,
+        _: &PlanContext<'_>,
+        _: Range,
+        all: Bucket<'_>,
+    ) -> Result<Vec<Key>, PlanError> {
+        Ok(identities(all)?.into_iter().map(|(key, _)| key).collect())
     }
 
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        _: Range,
         group: Bucket<'_>,
         expected: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        let found = identities(group).into_iter().map(|(key, bucket)| {
-            let mut measures = view.measures(bucket);
+    ) -> Result<Vec<Part>, PlanError> {
+        let mut parts = Vec::new();
+        for (key, bucket) in identities(group)? {
+            let mut measures = view.measures(bucket)?;
             if identities::is_unassigned(&key.key) {
                 without_zero_sums(view, &mut measures);
             }
-            Part { key, measures }
-        });
-        let mut parts: Vec<Part> = found.collect();
+            parts.push(Part { key, measures });
+        }
         let nothing = self.parts_of_nothing(context, expected, view);
         for part in nothing {
             if !parts.iter().any(|found| found.key.key == part.key.key) {
                 parts.push(part);
             }
         }
-        parts
+        Ok(parts)
     }
 }

@@ -53,19 +53,23 @@ impl Distribution for ByInstanceDate {
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        range: Range,
         group: Bucket<'_>,
         _: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        let dates = group.sub(LIMITED).and_then(|limited| limited.sub(DATES));
-        let buckets = dates.map(|dates| buckets_by_key(dates, &context.filter.time_zone));
-        let parts = buckets
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(key, bucket)| Part {
+    ) -> Result<Vec<Part>, PlanError> {
+        if range.whole_ends().is_none() {
+            // Nothing was asked for.
+            return Ok(Vec::new());
+        }
+        let dates = group.sub(LIMITED)?.sub(DATES)?;
+        let buckets = buckets_by_key(dates, &context.filter.time_zone)?;
+        let parts = buckets.into_iter().map(|(key, bucket)| {
+            Ok(Part {
                 key: Key { key, label: None },
-                measures: view.measures(bucket),
-            });
+                measures: view.measures(bucket)?,
+            })
+        });
         parts.collect()
     }
 }

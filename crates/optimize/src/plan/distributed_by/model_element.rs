@@ -43,12 +43,24 @@ fn is_filtered_out(element: &ModelElement, context: &PlanContext<'_>) -> bool {
         .filters
         .iter()
         .any(|filter| match &filter.kind {
-            ProcessFilterKind::ExecutedFlowNodes(nodes) if filter.level == FilterLevel::View => {
+            ProcessFilterKind::ExecutedFlowNodes(nodes) => {
                 let is_listed = nodes.flow_node_ids.contains(&element.id);
-                is_listed == (nodes.operator == MembershipOperator::NotIn)
+                filter.level == FilterLevel::View
+                    && is_listed == (nodes.operator == MembershipOperator::NotIn)
             }
             ProcessFilterKind::Identity(..) => !element.is_user_task(),
-            _ => false,
+            ProcessFilterKind::InstanceDate(..)
+            | ProcessFilterKind::FlowNodeDate(..)
+            | ProcessFilterKind::InstanceDuration(_)
+            | ProcessFilterKind::FlowNodeDuration(_)
+            | ProcessFilterKind::Variable(_)
+            | ProcessFilterKind::MultipleVariable(_)
+            | ProcessFilterKind::ExecutingFlowNodes(_)
+            | ProcessFilterKind::CanceledFlowNodes(_)
+            | ProcessFilterKind::InstanceState(_)
+            | ProcessFilterKind::Incident(_)
+            | ProcessFilterKind::FlowNodeStatus(_)
+            | ProcessFilterKind::HasAgentInstances => false,
         })
 }
 
@@ -77,21 +89,20 @@ impl Distribution for ByModelElement {
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        _: Range,
         group: Bucket<'_>,
         _: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        let buckets = group.sub(NAME).map(|elements| elements.buckets());
-        let with_data = buckets
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|bucket| {
-                Some(Part {
-                    key: key_of(self.element(context, &bucket.key()?)?),
-                    measures: view.measures(bucket),
-                })
-            });
-        let mut parts: Vec<Part> = with_data.collect();
+    ) -> Result<Vec<Part>, PlanError> {
+        let mut parts = Vec::new();
+        for bucket in group.sub(NAME)?.buckets()? {
+            if let Some(element) = self.element(context, &bucket.key()?) {
+                parts.push(Part {
+                    key: key_of(element),
+                    measures: view.measures(bucket)?,
+                });
+            }
+        }
         let has_data: std::collections::HashSet<String> =
             parts.iter().map(|part| part.key.key.clone()).collect();
         let without_data = context.models.flow_nodes.iter().filter(|element| {
@@ -103,6 +114,6 @@ impl Distribution for ByModelElement {
             key: key_of(element),
             measures: view.measures_of_nothing(),
         }));
-        parts
+        Ok(parts)
     }
 }

@@ -34,11 +34,12 @@ impl Distribution for Undistributed {
     fn parts(
         &self,
         _: &PlanContext<'_>,
+        _: Range,
         group: Bucket<'_>,
         _: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        only(view.measures(group))
+    ) -> Result<Vec<Part>, PlanError> {
+        Ok(only(view.measures(group)?))
     }
 
     fn parts_of_nothing(&self, _: &PlanContext<'_>, _: &[Key], view: &dyn View) -> Vec<Part> {

@@ -79,27 +79,25 @@ fn buckets_of<'a>(
     definition: &DefinitionScope,
     group: Bucket<'a>,
     no_tenant: &str,
-) -> Vec<Bucket<'a>> {
+) -> Result<Vec<Bucket<'a>>, PlanError> {
     let chosen = |parent: Bucket<'a>, name: &str, is_chosen: &dyn Fn(&str) -> bool| {
-        let buckets = parent.sub(name).map(|found| found.buckets());
-        let mut buckets = buckets.unwrap_or_default();
-        buckets.retain(|bucket| bucket.key().is_some_and(|key| is_chosen(&key)));
-        buckets
+        let mut chosen = Vec::new();
+        for bucket in parent.sub(name)?.buckets()? {
+            if is_chosen(&bucket.key()?) {
+                chosen.push(bucket);
+            }
+        }
+        Ok::<_, PlanError>(chosen)
     };
-    let versions = chosen(group, KEYS, &|key| key == definition.key)
-        .into_iter()
-        .flat_map(|key| {
-            chosen(key, VERSIONS, &|version| {
-                covers_version(definition, version)
-            })
-        });
-    versions
-        .flat_map(|version| {
-            chosen(version, TENANTS, &|tenant| {
-                covers_tenant(definition, tenant, no_tenant)
-            })
-        })
-        .collect()
+    let covers_version = |version: &str| covers_version(definition, version);
+    let covers_tenant = |tenant: &str| covers_tenant(definition, tenant, no_tenant);
+    let mut found = Vec::new();
+    for key in chosen(group, KEYS, &|key| key == definition.key)? {
+        for version in chosen(key, VERSIONS, &covers_version)? {
+            found.extend(chosen(version, TENANTS, &covers_tenant)?);
+        }
+    }
+    Ok(found)
 }
 
 fn key_of(definition: &DefinitionScope) -> Key {
@@ -139,22 +137,23 @@ impl Distribution for ByProcess {
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        _: Range,
         group: Bucket<'_>,
         _: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
+    ) -> Result<Vec<Part>, PlanError> {
         let no_tenant = no_tenant_key(&context.scope.definitions);
         let definitions = context.scope.definitions.iter();
         let parts = definitions.map(|definition| {
-            let buckets = buckets_of(definition, group, &no_tenant);
-            Part {
+            let buckets = buckets_of(definition, group, &no_tenant)?;
+            Ok(Part {
                 key: key_of(definition),
                 measures: if buckets.is_empty() {
                     view.measures_of_nothing()
                 } else {
-                    merged(view, &buckets)
+                    merged(view, &buckets)?
                 },
-            }
+            })
         });
         parts.collect()
     }

@@ -37,9 +37,16 @@ impl ByVariable {
     fn values<'a>(
         &self,
         context: &PlanContext<'_>,
+        range: Range,
         group: Bucket<'a>,
-    ) -> Vec<(String, Bucket<'a>)> {
-        self.buckets(context).read_with_missing_if_any(group)
+    ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let buckets = self.buckets(context);
+        if buckets.can_be_made(range)? {
+            buckets.read_with_missing_if_any(group)
+        } else {
+            // Nothing was asked for.
+            Ok(Vec::new())
+        }
     }
 }
 
@@ -64,27 +71,34 @@ impl Distribution for ByVariable {
     }
 
     /// Buckets of numbers reach from the smallest to the largest one in every group already.
-    fn all_parts(&self, context: &PlanContext<'_>, all: Bucket<'_>) -> Vec<Key> {
-        let values = self.values(context, all).into_iter();
-        values
+    fn all_parts(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+        all: Bucket<'_>,
+    ) -> Result<Vec<Key>, PlanError> {
+        let values = self.values(context, range, all)?.into_iter();
+        let parts = values
             .filter(|(key, _)| !self.0.variable_type.is_numeric() || key == MISSING_KEY)
-            .map(|(key, _)| Key { key, label: None })
-            .collect()
+            .map(|(key, _)| Key { key, label: None });
+        Ok(parts.collect())
     }
 
     fn parts(
         &self,
         context: &PlanContext<'_>,
+        range: Range,
         group: Bucket<'_>,
         expected: &[Key],
         view: &dyn View,
-    ) -> Vec<Part> {
-        let values = self.values(context, group).into_iter();
-        let values = values.map(|(key, bucket)| Part {
-            key: Key { key, label: None },
-            measures: view.measures(bucket),
-        });
-        let mut parts: Vec<Part> = values.collect();
+    ) -> Result<Vec<Part>, PlanError> {
+        let mut parts = Vec::new();
+        for (key, bucket) in self.values(context, range, group)? {
+            parts.push(Part {
+                key: Key { key, label: None },
+                measures: view.measures(bucket)?,
+            });
+        }
         let known: std::collections::HashSet<String> =
             parts.iter().map(|part| part.key.key.clone()).collect();
         let nothing = self.parts_of_nothing(context, expected, view);
@@ -93,7 +107,7 @@ impl Distribution for ByVariable {
                 .into_iter()
                 .filter(|part| !known.contains(&part.key.key)),
         );
-        parts
+        Ok(parts)
     }
 
     fn order(&self, _: &PlanContext<'_>) -> Order {

@@ -20,9 +20,8 @@ const FLOW_NODES: &str = "flowNodes";
 /// tools, with the number of their calls, whatever is measured. No filter of the view level narrows anything.
 pub struct ByFlowNodeOfAgent;
 
-fn buckets<'a>(answer: Bucket<'a>, name: &str) -> Vec<Bucket<'a>> {
-    let flow_nodes = answer.sub(name).and_then(|level| level.sub(FLOW_NODES));
-    flow_nodes.map(|found| found.buckets()).unwrap_or_default()
+fn buckets<'a>(answer: Bucket<'a>, name: &str) -> Result<Vec<Bucket<'a>>, PlanError> {
+    Ok(answer.sub(name)?.sub(FLOW_NODES)?.buckets()?)
 }
 
 impl Grouping for ByFlowNodeOfAgent {
@@ -51,29 +50,40 @@ impl Grouping for ByFlowNodeOfAgent {
         Ok(aggregations.into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
         let models = inner.context.models;
         let ad_hoc = &models.ad_hoc_sub_processes;
-        let (agents, executed) = (buckets(answer, AGENTS), buckets(answer, TOOLS));
+        let agents = buckets(answer, AGENTS)?;
+        let executed = if ad_hoc.have_tools() {
+            buckets(answer, TOOLS)?
+        } else {
+            Vec::new()
+        };
         if agents.is_empty() && executed.is_empty() {
             // Not even the elements without data, unlike where something was done without agents.
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut groups = ModelGroups::new(&models.flow_nodes, inner, &[]);
         for bucket in agents {
-            let id = bucket.key().filter(|id| !ad_hoc.contain(id));
-            groups.add(id, || inner.parts(bucket, &[]));
+            let id = bucket.key()?;
+            if !ad_hoc.contain(&id) {
+                groups.add(&id, || inner.parts(bucket, &[]))?;
+            }
         }
         for bucket in executed {
-            let id = bucket.key().filter(|id| ad_hoc.have_tool(id));
-            groups.add(id, || {
-                let mut parts = inner.parts_of_nothing(&[]);
-                for part in &mut parts {
-                    part.value = Some(count(bucket.doc_count()));
-                }
-                parts
-            });
+            let id = bucket.key()?;
+            if ad_hoc.have_tool(&id) {
+                groups.add(&id, || {
+                    let executions = Some(count(bucket.doc_count()?));
+                    let mut parts = inner.parts_of_nothing(&[]);
+                    for part in &mut parts {
+                        part.value = executions;
+                    }
+                    Ok(parts)
+                })?;
+            }
         }
-        model_groups::without_hidden(groups.with_all_elements(), inner)
+        let groups = groups.with_all_elements();
+        Ok(model_groups::without_hidden(groups, inner))
     }
 }

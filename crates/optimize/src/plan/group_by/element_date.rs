@@ -64,13 +64,13 @@ impl Grouping for ByElementDate {
         Ok(within([nested(FLOW_NODE_INSTANCES), filter(kind)], all).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let expected = inner.all_parts(answer.level(2));
-        let dates = answer.level(3).and_then(|looked_at| looked_at.sub(DATES));
-        let buckets = dates.map(|dates| buckets_by_key(dates, &inner.context.filter.time_zone));
-        let groups = buckets.unwrap_or_default().into_iter();
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let expected = inner.all_parts(answer.level(2)?)?;
+        let dates = answer.level(3)?.sub(DATES)?;
+        let buckets = buckets_by_key(dates, &inner.context.filter.time_zone)?;
+        let groups = buckets.into_iter();
         groups
-            .map(|(key, bucket)| Group::unlabelled(key, inner.parts(bucket, &expected)))
+            .map(|(key, bucket)| Ok(Group::unlabelled(key, inner.parts(bucket, &expected)?)))
             .collect()
     }
 }

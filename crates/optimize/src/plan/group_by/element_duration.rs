@@ -59,8 +59,8 @@ impl Grouping for ByElementDuration {
         Ok(within([nested(FLOW_NODE_INSTANCES), looked_at], histogram).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        groups_of_histogram(answer.level(3), inner)
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        groups_of_histogram(answer.level(3)?, inner)
     }
 
     fn order(&self, context: &PlanContext<'_>) -> Order {

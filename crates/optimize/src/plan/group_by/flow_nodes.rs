@@ -33,12 +33,10 @@ impl Grouping for ByFlowNode {
         Ok(within(levels, named(FLOW_NODES, flow_nodes)).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let flow_nodes = answer
-            .level(2)
-            .and_then(|looked_at| looked_at.sub(FLOW_NODES));
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let flow_nodes = answer.level(2)?.sub(FLOW_NODES)?;
         let elements = &inner.context.models.flow_nodes;
-        let groups = model_groups::groups(flow_nodes, elements, &[], inner);
-        model_groups::without_hidden(groups, inner)
+        let groups = model_groups::groups(flow_nodes, elements, &[], inner)?;
+        Ok(model_groups::without_hidden(groups, inner))
     }
 }

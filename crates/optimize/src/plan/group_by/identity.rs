@@ -35,25 +35,25 @@ impl Grouping for ByIdentity {
         Ok(within(levels, named(IDENTITIES, identities)).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let found = answer.level(2).and_then(|tasks| tasks.sub(IDENTITIES));
-        let buckets = found.map(|found| found.buckets()).unwrap_or_default();
-        let groups = buckets.into_iter().filter_map(|bucket| {
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let mut groups = Vec::new();
+        for bucket in answer.level(2)?.sub(IDENTITIES)?.buckets()? {
             let key = identities::key(bucket.key()?);
-            let mut parts = inner.measured_parts(bucket, &[]);
+            let mut parts = inner.measured_parts(bucket, &[])?;
             if identities::is_unassigned(&key.key) {
                 for part in &mut parts {
                     without_zero_sums(inner.view, &mut part.measures);
                 }
             }
             let mut measures = parts.iter().flat_map(|part| &part.measures);
-            let tells_something = measures.any(|measure| measure.is_some_and(|value| value != 0.0));
-            tells_something.then(|| Group {
-                key,
-                parts: inner.room.keep(parts),
-            })
-        });
-        groups.collect()
+            if measures.any(|measure| measure.is_some_and(|value| value != 0.0)) {
+                groups.push(Group {
+                    key,
+                    parts: inner.room.keep(parts),
+                });
+            }
+        }
+        Ok(groups)
     }
 
     fn order(&self, context: &PlanContext<'_>) -> Order {

@@ -29,10 +29,8 @@ impl Grouping for ByFlowNodeOfIncident {
         Ok(incidents(inner.context, named(FLOW_NODES, flow_nodes)).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let flow_nodes = answer
-            .level(2)
-            .and_then(|incidents| incidents.sub(FLOW_NODES));
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let flow_nodes = answer.level(2)?.sub(FLOW_NODES)?;
         model_groups::groups(flow_nodes, &inner.context.models.flow_nodes, &[], inner)
     }
 }

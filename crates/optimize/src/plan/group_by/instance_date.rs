@@ -55,14 +55,13 @@ impl Grouping for ByInstanceDate {
         Ok(named(LEVEL, with(filter(limit), limited)).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let limited = answer.level(1);
-        let expected = inner.all_parts(limited);
-        let dates = limited.and_then(|limited| limited.sub(DATES));
-        let buckets = dates.map(|dates| buckets_by_key(dates, &inner.context.filter.time_zone));
-        let groups = buckets.unwrap_or_default().into_iter();
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let limited = answer.level(1)?;
+        let expected = inner.all_parts(limited)?;
+        let buckets = buckets_by_key(limited.sub(DATES)?, &inner.context.filter.time_zone)?;
+        let groups = buckets.into_iter();
         groups
-            .map(|(key, bucket)| Group::unlabelled(key, inner.parts(bucket, &expected)))
+            .map(|(key, bucket)| Ok(Group::unlabelled(key, inner.parts(bucket, &expected)?)))
             .collect()
     }
 }

@@ -37,14 +37,18 @@ pub fn histogram(
 }
 
 /// The groups of such a histogram.
-pub fn groups_of_histogram(long_enough: Option<Bucket<'_>>, inner: &Inner<'_>) -> Vec<Group> {
-    let durations = long_enough.and_then(|found| found.sub(DURATIONS));
-    let buckets = durations.map(|durations| durations.buckets());
-    let groups = buckets.unwrap_or_default().into_iter();
+///
+/// # Errors
+/// It is not there.
+pub fn groups_of_histogram(
+    long_enough: Bucket<'_>,
+    inner: &Inner<'_>,
+) -> Result<Vec<Group>, PlanError> {
+    let groups = long_enough.sub(DURATIONS)?.buckets()?.into_iter();
     groups
-        .filter_map(|bucket| {
+        .map(|bucket| {
             let key = durations::key(&bucket)?;
-            Some(Group::unlabelled(key, inner.parts(bucket, &[])))
+            Ok(Group::unlabelled(key, inner.parts(bucket, &[])?))
         })
         .collect()
 }
@@ -60,8 +64,8 @@ impl Grouping for ByInstanceDuration {
         histogram(&script, range, inner).map(Outermost::from)
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        groups_of_histogram(answer.level(1), inner)
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        groups_of_histogram(answer.level(1)?, inner)
     }
 
     fn order(&self, context: &PlanContext<'_>) -> Order {

@@ -25,8 +25,9 @@ pub fn incidents(context: &PlanContext<'_>, inner: Aggregations) -> Aggregations
     within([nested(INCIDENTS), filter(looked_at)], inner)
 }
 
-fn only_group(all: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-    vec![Group::unlabelled(ALL.to_owned(), inner.parts(all, &[]))]
+fn only_group(all: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+    let parts = inner.parts(all, &[])?;
+    Ok(vec![Group::unlabelled(ALL.to_owned(), parts)])
 }
 
 impl Grouping for Ungrouped {
@@ -34,8 +35,21 @@ impl Grouping for Ungrouped {
         inner.aggregations().map(Outermost::from)
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
         only_group(answer, inner)
+    }
+
+    /// The number of instances can be told without aggregations; of others there is nothing.
+    fn groups_without_aggregations(
+        &self,
+        answer: Bucket<'_>,
+        inner: &Inner<'_>,
+    ) -> Result<Vec<Group>, PlanError> {
+        if inner.aggregations()?.is_empty() {
+            return only_group(answer, inner);
+        }
+        let parts = inner.parts_of_nothing(&[]);
+        Ok(vec![Group::unlabelled(ALL.to_owned(), parts)])
     }
 }
 
@@ -44,9 +58,7 @@ impl Grouping for AllIncidents {
         Ok(incidents(inner.context, inner.aggregations()?).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        answer
-            .level(2)
-            .map_or_else(Vec::new, |incidents| only_group(incidents, inner))
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        only_group(answer.level(2)?, inner)
     }
 }

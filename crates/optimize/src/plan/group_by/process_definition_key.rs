@@ -40,16 +40,15 @@ impl Grouping for ByProcessDefinitionKey {
         Ok(named(KEYS, with(keys, inner.aggregations()?)).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
         let names = &inner.context.models.definition_names;
-        let buckets = answer.sub(KEYS).map(|keys| keys.buckets());
-        let groups = buckets.unwrap_or_default().into_iter();
-        let groups = groups.filter_map(|bucket| {
+        let groups = answer.sub(KEYS)?.buckets()?.into_iter();
+        let groups = groups.map(|bucket| {
             let key = bucket.key()?;
             let label = names.get(&key).filter(|_| self.shows_names).cloned();
-            Some(Group {
+            Ok(Group {
                 key: Key { key, label },
-                parts: inner.parts(bucket, &[]),
+                parts: inner.parts(bucket, &[])?,
             })
         });
         groups.collect()

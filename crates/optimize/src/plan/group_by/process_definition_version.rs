@@ -25,9 +25,12 @@ fn versions(context: &PlanContext<'_>) -> Aggregations {
     named(VERSIONS, versions)
 }
 
-fn buckets(answer: Bucket<'_>) -> Vec<Bucket<'_>> {
-    let versions = answer.sub(VERSIONS);
-    versions.map(|found| found.buckets()).unwrap_or_default()
+/// How many instances each version has.
+fn counts(answer: Bucket<'_>) -> Result<Vec<(String, u64)>, PlanError> {
+    let versions = answer.sub(VERSIONS)?.buckets()?.into_iter();
+    versions
+        .map(|version| Ok((version.key()?, version.doc_count()?)))
+        .collect()
 }
 
 impl Grouping for ByProcessDefinitionVersion {
@@ -38,23 +41,18 @@ impl Grouping for ByProcessDefinitionVersion {
         Ok(aggregations.into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let all = all_instances_in(answer).map(buckets).unwrap_or_default();
-        let all = all.into_iter();
-        let all: HashMap<String, u64> = all
-            .filter_map(|bucket| Some((bucket.key()?, bucket.doc_count())))
-            .collect();
-        let groups = buckets(answer).into_iter().filter_map(|bucket| {
-            let version = bucket.key()?;
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let all: HashMap<String, u64> = counts(all_instances_in(answer)?)?.into_iter().collect();
+        let groups = counts(answer)?.into_iter().map(|(version, found)| {
             // More versions than buckets: what is left out is nothing to be a share of.
             let all = all.get(&version).copied().unwrap_or(0);
             let mut parts = inner.parts_of_nothing(&[]);
             for part in &mut parts {
-                part.value = percent(bucket.doc_count(), all);
+                part.value = percent(found, all);
             }
-            Some(Group::unlabelled(version, parts))
+            Group::unlabelled(version, parts)
         });
-        groups.collect()
+        Ok(groups.collect())
     }
 
     fn order(&self, context: &PlanContext<'_>) -> Order {

@@ -100,6 +100,10 @@ impl Grouping for ByRunningDate {
         Some(statistics_of_fields("startDate", "endDate"))
     }
 
+    fn range(&self, statistics: Bucket<'_>) -> Result<Range, PlanError> {
+        Ok(Range::read_of_fields(statistics)?)
+    }
+
     fn aggregations(&self, range: Range, inner: &Inner<'_>) -> Result<Outermost, PlanError> {
         if !inner
             .room
@@ -115,13 +119,13 @@ impl Grouping for ByRunningDate {
         Ok(written(intervals, zone, inner.aggregations()?))
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let buckets = answer.sub(DATES).map(|dates| dates.buckets());
-        let keyed = buckets.unwrap_or_default().into_iter();
-        let keyed = keyed.filter_map(|bucket| Some((bucket.key()?, bucket)));
-        hash_map_order(keyed.collect(), |(key, _)| key.as_str())
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let buckets = answer.sub(DATES)?.buckets()?.into_iter();
+        let keyed = buckets.map(|bucket| Ok((bucket.key()?, bucket)));
+        let keyed = keyed.collect::<Result<Vec<_>, PlanError>>()?;
+        hash_map_order(keyed, |(key, _)| key.as_str())
             .into_iter()
-            .map(|(key, bucket)| Group::unlabelled(key, inner.parts(bucket, &[])))
+            .map(|(key, bucket)| Ok(Group::unlabelled(key, inner.parts(bucket, &[])?)))
             .collect()
     }
 }

@@ -34,11 +34,11 @@ impl Grouping for ByUserTask {
         Ok(within([nested(FLOW_NODE_INSTANCES), filter(is_user_task())], all).into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
-        let expected = inner.all_parts(answer.level(2));
-        let user_tasks = answer.level(3).and_then(|looked_at| looked_at.sub(GROUPS));
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let expected = inner.all_parts(answer.level(2)?)?;
+        let user_tasks = answer.level(3)?.sub(GROUPS)?;
         let elements = &inner.context.models.user_tasks;
-        let groups = model_groups::groups(user_tasks, elements, &expected, inner);
-        model_groups::without_hidden(groups, inner)
+        let groups = model_groups::groups(user_tasks, elements, &expected, inner)?;
+        Ok(model_groups::without_hidden(groups, inner))
     }
 }

@@ -43,11 +43,14 @@ fn is_about_instances(context: &PlanContext<'_>) -> bool {
 }
 
 /// What the view looks at of the instances of a group.
-fn looked_at<'a>(instances: Bucket<'a>, context: &PlanContext<'_>) -> Option<Bucket<'a>> {
+fn looked_at<'a>(
+    instances: Bucket<'a>,
+    context: &PlanContext<'_>,
+) -> Result<Bucket<'a>, PlanError> {
     if is_about_instances(context) {
-        Some(instances)
+        Ok(instances)
     } else {
-        instances.level(2)
+        Ok(instances.level(2)?)
     }
 }
 
@@ -67,12 +70,12 @@ impl Grouping for ByVariable {
         Ok(aggregations.unwrap_or_default().into())
     }
 
-    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Vec<Group> {
+    fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
         let context = inner.context;
-        let groups = self.buckets(context).read_with_missing(answer);
-        let groups = groups.into_iter().filter_map(|(key, instances)| {
-            let parts = inner.parts(looked_at(instances, context)?, &[]);
-            Some(Group::unlabelled(key, parts))
+        let groups = self.buckets(context).read_with_missing(answer)?;
+        let groups = groups.into_iter().map(|(key, instances)| {
+            let parts = inner.parts(looked_at(instances, context)?, &[])?;
+            Ok(Group::unlabelled(key, parts))
         });
         groups.collect()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::metric::Metrics;
 use super::{Measure, MeasureKind, View};
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::Aggregation;
 
@@ -56,7 +56,7 @@ impl View for AgentMetricView {
             .aggregations(&json!({"field": self.field}), context)
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        self.metrics.measures(Some(bucket))
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        self.metrics.measures(bucket)
     }
 }

@@ -7,7 +7,7 @@ use super::metric::Metrics;
 use super::{Measure, MeasureKind, View};
 use crate::filter::has_agent_instances;
 use crate::plan::aggregations::{Aggregations, filter, within};
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::Aggregation;
 
@@ -38,7 +38,7 @@ impl View for AgentTotalTokensView {
         within([filter(has_agent_instances())], metrics)
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        self.metrics.measures(bucket.level(1))
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        self.metrics.measures(bucket.level(1)?)
     }
 }

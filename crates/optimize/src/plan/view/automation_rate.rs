@@ -5,7 +5,7 @@ use super::percentage::percent;
 use super::{Measure, MeasureKind, View};
 use crate::filter::query::{FLOW_NODE_INSTANCES, terms};
 use crate::plan::aggregations::{Aggregations, filter, named, nested, with};
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 
 /// The share of tasks of machines in all tasks that were started; it is nothing where no task was. The filters of the view
@@ -38,12 +38,11 @@ impl View for AutomationRateView {
         named(TASKS, with(nested(FLOW_NODE_INSTANCES), tasks))
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let tasks = bucket.sub(TASKS);
-        let count = |kind| tasks.and_then(|tasks| Some(tasks.sub(kind)?.doc_count()));
-        let automated = count(AUTOMATED).unwrap_or(0);
-        let all = automated.saturating_add(count(HUMAN).unwrap_or(0));
-        vec![percent(automated, all)]
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        let tasks = bucket.sub(TASKS)?;
+        let automated = tasks.sub(AUTOMATED)?.doc_count()?;
+        let all = automated.saturating_add(tasks.sub(HUMAN)?.doc_count()?);
+        Ok(vec![percent(automated, all)])
     }
 }
 
@@ -58,7 +57,7 @@ mod tests {
         let answer: Value = json!({"hits": {"total": {"value": 1}}, "aggregations": {"tasks": {
             "doc_count": 9, "automated": {"doc_count": automated}, "human": {"doc_count": human}}}});
         let answer: Answer = serde_json::from_value(answer).unwrap();
-        AutomationRateView.measures(answer.root())[0]
+        AutomationRateView.measures(answer.root()).unwrap()[0]
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::metric::{self, Metrics};
 use super::{Measure, MeasureKind, View};
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::plan::scripts::DurationScript;
 use crate::report::definition::{Aggregation, ViewEntity};
@@ -23,7 +23,10 @@ impl DurationView {
             script: match entity {
                 ViewEntity::Incident => DurationScript::of_incidents(now),
                 ViewEntity::FlowNode => DurationScript::of_flow_nodes(now),
-                _ => DurationScript::of_process_instances(now),
+                ViewEntity::ProcessInstance
+                | ViewEntity::UserTask
+                | ViewEntity::Variable
+                | ViewEntity::AgentInstance => DurationScript::of_process_instances(now),
             },
             metrics: Metrics::new("duration", aggregations),
         }
@@ -40,11 +43,8 @@ impl View for DurationView {
             .aggregations(&json!({"script": self.script.value()}), context)
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let measures = self.metrics.measures(Some(bucket));
-        measures
-            .into_iter()
-            .map(metric::whole_milliseconds)
-            .collect()
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        let measures = self.metrics.measures(bucket)?.into_iter();
+        Ok(measures.map(metric::whole_milliseconds).collect())
     }
 }

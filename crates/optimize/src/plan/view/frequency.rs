@@ -2,7 +2,7 @@
 
 use super::{Measure, MeasureKind, View, count};
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::ViewEntity;
 
@@ -29,8 +29,8 @@ impl View for FrequencyView {
         Aggregations::new()
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        vec![Some(count(bucket.doc_count()))]
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        Ok(vec![Some(count(bucket.doc_count()?))])
     }
 
     fn measures_of_nothing(&self) -> Vec<Measure> {

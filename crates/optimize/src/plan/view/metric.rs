@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Measure, MeasureKind};
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{Aggregation, AggregationType};
 
@@ -42,10 +42,13 @@ impl Metrics {
     }
 
     /// Reads the answers in a bucket.
-    pub fn measures(&self, bucket: Option<Bucket<'_>>) -> Vec<Measure> {
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
         let functions = self.functions.iter().enumerate();
         functions
-            .map(|(position, function)| read(function, bucket?.sub(&self.name(position))?))
+            .map(|(position, function)| read(function, bucket.sub(&self.name(position))?))
             .collect()
     }
 
@@ -80,10 +83,16 @@ pub fn aggregation_of(
 }
 
 /// Reads the answer; no data where no document has a value. A sum over no values is 0.
-pub fn read(aggregation: &Aggregation, answer: Bucket<'_>) -> Measure {
+///
+/// # Errors
+/// It is not there.
+pub fn read(aggregation: &Aggregation, answer: Bucket<'_>) -> Result<Measure, AbsentAggregation> {
     match aggregation.kind {
         AggregationType::Percentile => answer.percentile(),
-        _ => answer.number("value"),
+        AggregationType::Avg
+        | AggregationType::Min
+        | AggregationType::Max
+        | AggregationType::Sum => answer.number("value"),
     }
 }
 

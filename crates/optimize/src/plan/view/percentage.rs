@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Measure, MeasureKind, View, count};
 use crate::filter;
 use crate::plan::aggregations::{Aggregations, LEVEL, filter, named, with};
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 
 /// The share of the instances found in all instances of the report's definitions; of the filters, only those on dates
@@ -36,7 +36,10 @@ pub fn all_instances(context: &PlanContext<'_>, inner: Aggregations) -> Aggregat
 }
 
 /// All instances in an answer to [`all_instances`].
-pub fn all_instances_in(answer: Bucket<'_>) -> Option<Bucket<'_>> {
+///
+/// # Errors
+/// They are not there.
+pub fn all_instances_in(answer: Bucket<'_>) -> Result<Bucket<'_>, AbsentAggregation> {
     answer.sub(ALL_INSTANCES)?.level(1)
 }
 
@@ -54,9 +57,9 @@ impl View for PercentageView {
         all_instances(context, Aggregations::new())
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let all = all_instances_in(bucket).map_or(0, |all| all.doc_count());
-        vec![percent(bucket.doc_count(), all)]
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        let all = all_instances_in(bucket)?.doc_count()?;
+        Ok(vec![percent(bucket.doc_count()?, all)])
     }
 
     fn number_without_index(&self) -> Measure {

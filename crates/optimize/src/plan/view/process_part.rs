@@ -8,7 +8,7 @@ use super::{Measure, MeasureKind, View, metric};
 use crate::filter::query::{FLOW_NODE_INSTANCES, nested as has_nested, term};
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, nested, within};
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{Aggregation, AggregationType, DefinitionError, ProcessPart};
 
@@ -134,13 +134,13 @@ impl View for ProcessPartView {
         within([nested(FLOW_NODE_INSTANCES)], metrics)
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        let flow_nodes = bucket.level(1);
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        let flow_nodes = bucket.level(1)?;
         let aggregations = self.aggregations.iter().enumerate();
         aggregations
             .map(|(position, _)| {
-                let duration = flow_nodes?.sub(&name(position))?.number("value");
-                metric::whole_milliseconds(duration)
+                let duration = flow_nodes.sub(&name(position))?.number("value")?;
+                Ok(metric::whole_milliseconds(duration))
             })
             .collect()
     }

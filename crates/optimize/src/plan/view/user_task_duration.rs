@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Measure, MeasureKind, View, evaluated, metric};
 use crate::plan::aggregations::Aggregations;
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::plan::scripts::DurationScript;
 use crate::report::definition::{Aggregation, ProcessReportData};
@@ -55,12 +55,13 @@ impl View for UserTaskDurationView {
             .collect()
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
         let measures = self.measures.iter().enumerate();
         measures
             .map(|(position, (_, aggregation))| {
                 let answer = bucket.sub(&name(position))?;
-                metric::whole_milliseconds(metric::read(aggregation, answer))
+                let duration = metric::read(aggregation, answer)?;
+                Ok(metric::whole_milliseconds(duration))
             })
             .collect()
     }

@@ -8,7 +8,7 @@ use crate::filter::query::{all_of, exists};
 use crate::filter::variables::VariableQueries;
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, filter, nested, within};
-use crate::plan::answer::Bucket;
+use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{
     Aggregation, DefinitionError, ProcessReportData, VariableReference, ViewProperty,
@@ -29,7 +29,16 @@ impl VariableView {
         let properties = &report.view.properties;
         let variable = properties.iter().find_map(|property| match property {
             ViewProperty::Variable(variable) => Some(variable.clone()),
-            _ => None,
+            ViewProperty::Frequency
+            | ViewProperty::Duration
+            | ViewProperty::Percentage
+            | ViewProperty::RawData
+            | ViewProperty::AutomationRate
+            | ViewProperty::InputTokens
+            | ViewProperty::OutputTokens
+            | ViewProperty::TotalTokens
+            | ViewProperty::ToolCalls
+            | ViewProperty::Unknown(_) => None,
         });
         let variable = variable
             .ok_or_else(|| wrong("No variable view property found in report configuration"))?;
@@ -66,7 +75,7 @@ impl View for VariableView {
         within([nested(queries.path()), filter(all_of(is_value))], metrics)
     }
 
-    fn measures(&self, bucket: Bucket<'_>) -> Vec<Measure> {
-        self.metrics.measures(bucket.level(2))
+    fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
+        self.metrics.measures(bucket.level(2)?)
     }
 }

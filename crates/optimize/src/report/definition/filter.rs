@@ -224,7 +224,22 @@ impl ProcessFilterType {
             | Self::CandidateGroup
             | Self::IncludesOpenIncident
             | Self::IncludesResolvedIncident => &[FilterLevel::Instance, FilterLevel::View],
-            _ => &[FilterLevel::Instance],
+            Self::InstanceStartDate
+            | Self::InstanceEndDate
+            | Self::ProcessInstanceDuration
+            | Self::Variable
+            | Self::MultipleVariable
+            | Self::ExecutingFlowNodes
+            | Self::CanceledFlowNodes
+            | Self::RunningInstancesOnly
+            | Self::CompletedInstancesOnly
+            | Self::CanceledInstancesOnly
+            | Self::NonCanceledInstancesOnly
+            | Self::SuspendedInstancesOnly
+            | Self::NonSuspendedInstancesOnly
+            | Self::IncludesClosedIncident
+            | Self::DoesNotIncludeIncident
+            | Self::HasAgentInstances => &[FilterLevel::Instance],
         }
     }
 }

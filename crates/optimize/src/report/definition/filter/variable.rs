@@ -131,7 +131,14 @@ impl VariableFilter {
             VariableType::Date => VariableCondition::Date(DateFilter::read(&stored.data, &place)?),
             VariableType::Boolean => read_booleans(place.read_object(&stored.data)?, &place)?,
             VariableType::String => read_texts(place.read_object(&stored.data)?, &place)?,
-            number => read_numbers(number, place.read_object(&stored.data)?, &place)?,
+            number @ (VariableType::Short
+            | VariableType::Integer
+            | VariableType::Long
+            | VariableType::Double
+            | VariableType::Object
+            | VariableType::Json) => {
+                read_numbers(number, place.read_object(&stored.data)?, &place)?
+            }
         };
         Ok(Self {
             name,
@@ -237,7 +244,7 @@ impl VariableOperator {
             Self::LessOrEqual => Some(ComparisonOperator::LessOrEqual),
             Self::Greater => Some(ComparisonOperator::Greater),
             Self::GreaterOrEqual => Some(ComparisonOperator::GreaterOrEqual),
-            _ => None,
+            Self::In | Self::NotIn | Self::Contains | Self::NotContains => None,
         }
     }
 }
@@ -262,7 +269,10 @@ fn read_texts(
                 negated: operator == VariableOperator::NotContains,
             })
         }
-        _ => Err(place.member("operator").problem(format!(
+        VariableOperator::Less
+        | VariableOperator::LessOrEqual
+        | VariableOperator::Greater
+        | VariableOperator::GreaterOrEqual => Err(place.member("operator").problem(format!(
             "String variable operator [{operator}] is not supported! \
              Expected one of in, not in, contains, not contains"
         ))),
@@ -318,7 +328,12 @@ fn parse_java(variable_type: VariableType, text: &str) -> Option<Value> {
         VariableType::Short => text.parse::<i16>().ok().map(Value::from),
         VariableType::Integer => text.parse::<i32>().ok().map(Value::from),
         VariableType::Long => text.parse::<i64>().ok().map(Value::from),
-        _ => parse_double(text).map(|double| match double {
+        VariableType::Double
+        | VariableType::String
+        | VariableType::Boolean
+        | VariableType::Date
+        | VariableType::Object
+        | VariableType::Json => parse_double(text).map(|double| match double {
             double if double.is_nan() => Value::from("NaN"),
             f64::INFINITY => Value::from("Infinity"),
             f64::NEG_INFINITY => Value::from("-Infinity"),
