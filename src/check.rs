@@ -316,7 +316,7 @@ async fn check_instances(
             findings.add(
                 subject,
                 Verdict::Note,
-                format!("{alias} can't be looked at without view_index_metadata"),
+                format!("{alias} can't be looked at without view_index_metadata (OpenSearch: indices:admin/aliases/get)"),
             );
             return;
         }
@@ -455,7 +455,7 @@ async fn check_scrolls(
             findings.add(
                 "scrolls",
                 Verdict::Note,
-                "shards can't be counted without view_index_metadata",
+                "shards can't be counted without view_index_metadata (OpenSearch: indices:admin/shards/search_shards)",
             );
             return;
         }

@@ -14,6 +14,12 @@ const SUBJECT: &str = "privileges";
 /// Where a role that suffices is described.
 const GUIDE: &str = "docs/ELASTICSEARCH_SECURITY.md";
 
+/// What a user needs to clear scrolls. The plugin's own group `cluster_composite_ops_ro` lets it continue them only
+/// (seen on OpenSearch 3.4.0).
+const CLEAR_SCROLL: &str = "indices:data/read/scroll/clear";
+/// How long the scroll stays that is tried, if it can't be cleared.
+const TRIED_SCROLL_SECONDS: u32 = 5;
+
 /// Looks at the privileges; gives back whether the rest can be looked at.
 pub(super) async fn check_privileges(
     elasticsearch: &Elasticsearch,
@@ -42,7 +48,35 @@ pub(super) async fn check_privileges(
     if let Some((verdict, detail)) = judge(user.as_deref(), &unreadable) {
         findings.add(SUBJECT, verdict, detail);
     }
-    unreadable.is_empty()
+    if !unreadable.is_empty() {
+        return false;
+    }
+    let reports = [names.alias("single-process-report")];
+    if let Err(error) = try_scroll(elasticsearch, &reports).await
+        && error.refusal() == Some(Refusal::AccessDenied)
+    {
+        findings.add(SUBJECT, Verdict::Note, scrolls_stay_open(&error));
+    }
+    true
+}
+
+/// Opens a scroll and clears it, as each export does.
+async fn try_scroll(
+    elasticsearch: &Elasticsearch,
+    indices: &[String],
+) -> Result<(), ElasticsearchError> {
+    let search = json!({"size": 1, "query": {"match_all": {}}});
+    let opened = elasticsearch
+        .open_scroll(indices, None, TRIED_SCROLL_SECONDS, &search)
+        .await?;
+    elasticsearch.clear_scrolls(&[&opened.head.scroll_id]).await
+}
+
+fn scrolls_stay_open(error: &ElasticsearchError) -> String {
+    format!(
+        "scrolls can't be opened and cleared as they should ({CLEAR_SCROLL}, {GUIDE}); those that can't be cleared stay open \
+         until they expire, and a node has room for 500: {error}"
+    )
 }
 
 /// What exports read, by the names that they use.
@@ -98,6 +132,21 @@ mod tests {
         );
         let (_, detail) = judge(None, &unreadable).unwrap();
         assert!(detail.starts_with("this user may not"), "{detail}");
+    }
+
+    #[test]
+    fn a_user_that_may_not_clear_scrolls_is_told_what_it_lacks() {
+        // As OpenSearch 3.4.0 with its security plugin answers.
+        let body = json!({"error": {"root_cause": [], "type": "security_exception",
+            "reason": "no permissions for [indices:data/read/scroll/clear] and User [name=u, backend_roles=[], requestedTenant=null]"},
+            "status": 403});
+        let error = ElasticsearchError::from_answer(403, body.to_string().as_bytes());
+        assert_eq!(error.refusal(), Some(Refusal::AccessDenied));
+        let detail = scrolls_stay_open(&error);
+        assert!(
+            detail.contains("(indices:data/read/scroll/clear, docs/"),
+            "{detail}"
+        );
     }
 
     #[test]
