@@ -27,7 +27,7 @@ enum Command {
     Check(Configured),
     /// List the stored reports, and whether they can be exported
     Reports(reports::Reports),
-    /// Export a whole report from a running service into a file; exit 0 complete, 3 to be resumed, 4 refused
+    /// Export a whole report from a running service into a file; exit 0 complete, 3 to be run again, 4 refused
     Export(export::Export),
     /// Bring reports into a lake: a folder or a bucket, run by run what has changed
     Sync(sync::SyncArguments),

@@ -41,7 +41,9 @@ pub enum ExistingFile {
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The file is there and nobody said what to do with it.
-    #[error("{0} exists already; --resume goes on with it, --force writes it anew")]
+    #[error(
+        "{0} exists already; --force writes it anew, and --resume goes on with JSON that was read page by page"
+    )]
     Exists(String),
     /// Two exports into one file would mix their rows.
     #[error("another export is writing to {0}")]

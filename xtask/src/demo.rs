@@ -3,6 +3,8 @@
 
 mod show;
 
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -51,10 +53,19 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
 
 /// A running service over sample data.
 struct Demo {
+    program: PathBuf,
     // Fields are dropped in this order: the service ends before its indices are deleted.
     service: Service,
     sample: OwnSample,
     files: tempfile::TempDir,
+}
+
+/// Where the service listens: at its own port, which the documents name, or at any other one where somebody has that.
+fn address() -> String {
+    let usual = "127.0.0.1:8095";
+    let listener = TcpListener::bind(usual).or_else(|_| TcpListener::bind("127.0.0.1:0"));
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.map_or_else(|_| "127.0.0.1:0".to_owned(), |address| address.to_string())
 }
 
 impl Demo {
@@ -71,11 +82,12 @@ impl Demo {
 
         go_on()?;
         heading("The service");
+        let program = service::build(Profile::Debug)?;
         let service = Service::start(&Start {
-            program: &service::build(Profile::Debug)?,
+            program: &program,
             elasticsearch_url: &elasticsearch.url,
             prefix: sample.0.prefix(),
-            arguments: &[],
+            arguments: &["--listen", &address()],
         })?;
         println!("answers at {}", style(&service.url).bold());
         println!("logs to    {}", service.log().display());
@@ -84,6 +96,7 @@ impl Demo {
             .tempdir()
             .context("can't make a folder for files")?;
         Ok(Self {
+            program,
             service,
             sample,
             files,
@@ -106,6 +119,7 @@ impl Demo {
             heading(title);
             step(&show::Context {
                 client: &client,
+                program: &self.program,
                 service: &self.service,
                 installation: &self.sample.0,
                 files: self.files.path(),

@@ -65,7 +65,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it on free ports of loopback, and waits until it is ready.
+    /// Starts it on free ports of loopback, unless the arguments say `--listen`, and waits until it is ready.
     pub fn start(start: &Start<'_>) -> anyhow::Result<Self> {
         let Start {
             program,
@@ -82,7 +82,6 @@ impl Service {
         let mut command = Command::new(std::path::absolute(program)?);
         command
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
             .args(["--management-listen", "127.0.0.1:0"])
             .args(["--elasticsearch-url", elasticsearch_url])
             .args(["--index-prefix", prefix])
@@ -102,6 +101,9 @@ impl Service {
             }
         }
         command.envs(ALLOCATOR);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if !arguments.contains(&"--access-token-file") {
             command.env("OPTIMIZE_EXPORT_ACCESS_TOKEN", TOKEN);
         }

@@ -26,6 +26,8 @@ const BAR_WIDTH: f64 = 40.0;
 
 /// What a step works with.
 pub(super) struct Context<'a> {
+    /// The program of the service, which is that of the commands too.
+    pub program: &'a Path,
     pub client: &'a Client,
     pub service: &'a Service,
     pub installation: &'a Installation,
@@ -345,7 +347,12 @@ pub(super) fn commands(context: &Context<'_>) -> anyhow::Result<()> {
     curl("a hyper map", "orders-by-month-and-customer-type", 100);
     println!("{}", style("# the events of all orders, as a table").dim());
     println!(
-        "curl -sH 'Authorization: Bearer {TOKEN}' '{url}/api/public/export/report/{PAGED_REPORT}/result/csv?table=flowNodes'\n"
+        "curl -sH 'Authorization: Bearer {TOKEN}' -o events.csv '{url}/api/public/export/report/{PAGED_REPORT}/result/csv?table=flowNodes'\n"
+    );
+    println!("{}", style("# the same by the command line").dim());
+    println!(
+        "OPTIMIZE_EXPORT_ACCESS_TOKEN={TOKEN} {} export {PAGED_REPORT} --url {url} --table flowNodes -o events.parquet\n",
+        context.program.display()
     );
     println!("{}", style("# what happens without a token").dim());
     println!("curl -i '{url}{}'", path_of(PAGED_REPORT, 2));
