@@ -531,7 +531,9 @@ fn heads_that_are_not_finished_are_bounded_together() {
     }
     let growth = service.peak_memory() - before;
     println!("3,900 unfinished heads took {growth} bytes");
-    assert!(growth < 64 * 1024 * 1024, "{growth} bytes");
+    // 16 MiB of heads, and what 1,300 connections at once take, which varies with how fast those before are closed; all heads
+    // together would be 260 MB.
+    assert!(growth < 96 * 1024 * 1024, "{growth} bytes");
 }
 
 #[test]
