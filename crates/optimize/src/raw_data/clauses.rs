@@ -6,35 +6,18 @@
 
 use std::collections::HashMap;
 
-use super::cursor::{Cursor, Read, ReadError};
-use super::document::{Text, Values};
+use super::document::{Text, Values, document};
 use super::json::JsonText;
 use crate::definitions::clauses::Clauses;
 use crate::report::definition::VariableType;
 
-/// The value of an input or of an output in one evaluation.
-#[derive(Debug, Default)]
-pub struct ClauseValue<'a> {
-    clause_id: Text<'a>,
-    clause_name: Text<'a>,
-    variable_type: Text<'a>,
-    value: Values<'a>,
-}
-
-impl<'a> Read<'a> for ClauseValue<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut value = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "clauseId" => value.clause_id = cursor.read()?,
-                "clauseName" => value.clause_name = cursor.read()?,
-                "type" => value.variable_type = cursor.read()?,
-                "value" => value.value = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(value)
+document! {
+    /// The value of an input or of an output in one evaluation.
+    pub struct ClauseValue<'a> {
+        clause_id: Text<'a> = "clauseId",
+        clause_name: Text<'a> = "clauseName",
+        variable_type: Text<'a> = "type",
+        value: Values<'a> = "value",
     }
 }
 
@@ -184,6 +167,7 @@ fn write_head(
 
 #[cfg(test)]
 mod tests {
+    use super::super::cursor::Cursor;
     use super::super::document::Many;
     use super::*;
     use crate::definitions::clauses::Clause;

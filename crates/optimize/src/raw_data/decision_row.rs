@@ -6,46 +6,24 @@
 use jiff::tz::TimeZone;
 
 use super::clauses::{self, ClauseValue, Direction, Scratch};
-use super::cursor::{Cursor, Read, ReadError};
 use super::dates;
-use super::document::{Many, Text};
+use super::document::{Many, Text, document};
 use super::json::JsonText;
 use crate::definitions::clauses::DecisionClauses;
 
-/// The parts of a stored decision instance that a row shows.
-#[derive(Debug, Default)]
-pub struct DecisionInstance<'a> {
-    decision_definition_key: Text<'a>,
-    decision_definition_id: Text<'a>,
-    decision_instance_id: Text<'a>,
-    process_instance_id: Text<'a>,
-    evaluation_date_time: Text<'a>,
-    /// The engine's name: here it is a field of its own, where process instances have a data source.
-    engine: Text<'a>,
-    tenant_id: Text<'a>,
-    inputs: Many<ClauseValue<'a>>,
-    outputs: Many<ClauseValue<'a>>,
-}
-
-impl<'a> Read<'a> for DecisionInstance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "decisionDefinitionKey" => instance.decision_definition_key = cursor.read()?,
-                "decisionDefinitionId" => instance.decision_definition_id = cursor.read()?,
-                "decisionInstanceId" => instance.decision_instance_id = cursor.read()?,
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "evaluationDateTime" => instance.evaluation_date_time = cursor.read()?,
-                "engine" => instance.engine = cursor.read()?,
-                "tenantId" => instance.tenant_id = cursor.read()?,
-                "inputs" => instance.inputs = cursor.read()?,
-                "outputs" => instance.outputs = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored decision instance that a row shows.
+    pub struct DecisionInstance<'a> {
+        decision_definition_key: Text<'a> = "decisionDefinitionKey",
+        decision_definition_id: Text<'a> = "decisionDefinitionId",
+        decision_instance_id: Text<'a> = "decisionInstanceId",
+        process_instance_id: Text<'a> = "processInstanceId",
+        evaluation_date_time: Text<'a> = "evaluationDateTime",
+        /// The engine's name: here it is a field of its own, where process instances have a data source.
+        engine: Text<'a> = "engine",
+        tenant_id: Text<'a> = "tenantId",
+        inputs: Many<ClauseValue<'a>> = "inputs",
+        outputs: Many<ClauseValue<'a>> = "outputs",
     }
 }
 
@@ -100,6 +78,7 @@ impl DecisionRowWriter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cursor::Cursor;
     use super::*;
     use crate::definitions::clauses::{Clause, Clauses};
 

@@ -8,6 +8,40 @@ use std::borrow::Cow;
 use super::cursor::{Cursor, Expected, Read, ReadError};
 use super::json::JsonText;
 
+/// Declares what is read of a stored object: each field with the name of the member that it comes from. Absent members leave
+/// the field at its default, members without a field are skipped.
+macro_rules! document {
+    (
+        $(#[$about:meta])*
+        $visibility:vis struct $name:ident<$text:lifetime> {
+            $($(#[$about_field:meta])* $field_visibility:vis $field:ident: $kind:ty = $member:literal,)+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Default)]
+        $visibility struct $name<$text> {
+            $($(#[$about_field])* $field_visibility $field: $kind,)+
+        }
+
+        impl<$text> $crate::raw_data::cursor::Read<$text> for $name<$text> {
+            fn read(
+                cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
+            ) -> Result<Self, $crate::raw_data::cursor::ReadError> {
+                let mut object = Self::default();
+                cursor.object(|name, cursor| {
+                    match name {
+                        $($member => object.$field = cursor.read()?,)+
+                        _ => cursor.skip()?,
+                    }
+                    Ok(())
+                })?;
+                Ok(object)
+            }
+        }
+    };
+}
+pub(crate) use document;
+
 /// One hit of a scroll.
 #[derive(Debug)]
 pub struct Hit<'a, T> {

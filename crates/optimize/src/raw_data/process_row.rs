@@ -7,9 +7,8 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 
-use super::cursor::{Cursor, Read, ReadError};
 use super::dates;
-use super::document::{Integer, Many, Text};
+use super::document::{Integer, Many, Text, document};
 use super::json::JsonText;
 use super::variables::{self, ObjectVariables, Scratch, Variable, VariableNames};
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
@@ -35,116 +34,45 @@ pub(crate) fn running_duration(now: i64, start_date: &Text<'_>) -> Option<i64> {
     Some(now.saturating_sub(start))
 }
 
-/// The parts of a stored process instance that a row shows.
-#[derive(Debug, Default)]
-pub struct ProcessInstance<'a> {
-    process_definition_key: Text<'a>,
-    process_definition_version: Text<'a>,
-    process_definition_id: Text<'a>,
-    process_instance_id: Text<'a>,
-    business_key: Text<'a>,
-    start_date: Text<'a>,
-    end_date: Text<'a>,
-    duration: Integer,
-    data_source: Many<DataSource<'a>>,
-    tenant_id: Text<'a>,
-    variables: Many<Variable<'a>>,
-    flow_node_instances: Many<FlowNodeInstance<'a>>,
-    incidents: Many<Incident<'a>>,
-}
-
-impl<'a> Read<'a> for ProcessInstance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "processDefinitionKey" => instance.process_definition_key = cursor.read()?,
-                "processDefinitionVersion" => {
-                    instance.process_definition_version = cursor.read()?
-                }
-                "processDefinitionId" => instance.process_definition_id = cursor.read()?,
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "businessKey" => instance.business_key = cursor.read()?,
-                "startDate" => instance.start_date = cursor.read()?,
-                "endDate" => instance.end_date = cursor.read()?,
-                "duration" => instance.duration = cursor.read()?,
-                "dataSource" => instance.data_source = cursor.read()?,
-                "tenantId" => instance.tenant_id = cursor.read()?,
-                "variables" => instance.variables = cursor.read()?,
-                "flowNodeInstances" => instance.flow_node_instances = cursor.read()?,
-                "incidents" => instance.incidents = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored process instance that a row shows.
+    pub struct ProcessInstance<'a> {
+        process_definition_key: Text<'a> = "processDefinitionKey",
+        process_definition_version: Text<'a> = "processDefinitionVersion",
+        process_definition_id: Text<'a> = "processDefinitionId",
+        process_instance_id: Text<'a> = "processInstanceId",
+        business_key: Text<'a> = "businessKey",
+        start_date: Text<'a> = "startDate",
+        end_date: Text<'a> = "endDate",
+        duration: Integer = "duration",
+        data_source: Many<DataSource<'a>> = "dataSource",
+        tenant_id: Text<'a> = "tenantId",
+        variables: Many<Variable<'a>> = "variables",
+        flow_node_instances: Many<FlowNodeInstance<'a>> = "flowNodeInstances",
+        incidents: Many<Incident<'a>> = "incidents",
     }
 }
 
-#[derive(Debug, Default)]
-struct DataSource<'a> {
-    name: Text<'a>,
-}
-
-impl<'a> Read<'a> for DataSource<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut source = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "name" => source.name = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(source)
+document! {
+    pub(crate) struct DataSource<'a> {
+        pub(crate) name: Text<'a> = "name",
     }
 }
 
-#[derive(Debug, Default)]
-struct FlowNodeInstance<'a> {
-    flow_node_instance_id: Text<'a>,
-    flow_node_id: Text<'a>,
-    flow_node_type: Text<'a>,
-    start_date: Text<'a>,
-    end_date: Text<'a>,
-    total_duration_in_ms: Integer,
-}
-
-impl<'a> Read<'a> for FlowNodeInstance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut flow_node = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "flowNodeInstanceId" => flow_node.flow_node_instance_id = cursor.read()?,
-                "flowNodeId" => flow_node.flow_node_id = cursor.read()?,
-                "flowNodeType" => flow_node.flow_node_type = cursor.read()?,
-                "startDate" => flow_node.start_date = cursor.read()?,
-                "endDate" => flow_node.end_date = cursor.read()?,
-                "totalDurationInMs" => flow_node.total_duration_in_ms = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(flow_node)
+document! {
+    struct FlowNodeInstance<'a> {
+        flow_node_instance_id: Text<'a> = "flowNodeInstanceId",
+        flow_node_id: Text<'a> = "flowNodeId",
+        flow_node_type: Text<'a> = "flowNodeType",
+        start_date: Text<'a> = "startDate",
+        end_date: Text<'a> = "endDate",
+        total_duration_in_ms: Integer = "totalDurationInMs",
     }
 }
 
-#[derive(Debug, Default)]
-struct Incident<'a> {
-    incident_status: Text<'a>,
-}
-
-impl<'a> Read<'a> for Incident<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut incident = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "incidentStatus" => incident.incident_status = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(incident)
+document! {
+    pub(crate) struct Incident<'a> {
+        pub(crate) incident_status: Text<'a> = "incidentStatus",
     }
 }
 
@@ -407,6 +335,7 @@ fn write_counts(out: &mut JsonText, instance: &ProcessInstance<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cursor::Cursor;
     use super::*;
 
     fn row(document: &str) -> String {

@@ -5,8 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::cursor::{Cursor, Read, ReadError};
-use super::document::{Text, Values};
+use super::document::{Text, Values, document};
 use super::json::JsonText;
 
 /// What older releases of Optimize show instead of the value of an object variable.
@@ -22,27 +21,12 @@ pub enum ObjectVariables {
     Placeholder,
 }
 
-/// One variable of an instance.
-#[derive(Debug, Default)]
-pub struct Variable<'a> {
-    name: Text<'a>,
-    variable_type: Text<'a>,
-    value: Values<'a>,
-}
-
-impl<'a> Read<'a> for Variable<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut variable = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "name" => variable.name = cursor.read()?,
-                "type" => variable.variable_type = cursor.read()?,
-                "value" => variable.value = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(variable)
+document! {
+    /// One variable of an instance.
+    pub struct Variable<'a> {
+        name: Text<'a> = "name",
+        variable_type: Text<'a> = "type",
+        value: Values<'a> = "value",
     }
 }
 
@@ -250,6 +234,7 @@ fn shown<'a>(value: &'a Text<'_>) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cursor::Cursor;
     use super::super::document::Many;
     use super::*;
 

@@ -10,7 +10,7 @@ use super::schema::ColumnType;
 use super::value::{Instant, Value};
 use crate::moment::Moment;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Text, Values};
+use crate::raw_data::document::{Text, Values, document};
 use crate::raw_data::json::JsonText;
 use crate::raw_data::variables::{OBJECT_PLACEHOLDER, ObjectVariables, VariableNames};
 use crate::report::definition::VariableType;
@@ -180,30 +180,15 @@ pub(super) fn typed(text: &str, column_type: ColumnType) -> Option<Value<'_>> {
     }
 }
 
-/// One variable of an instance.
-#[derive(Debug, Default)]
-pub struct StoredVariable<'a> {
-    /// Its name; one without does not count.
-    pub name: Text<'a>,
-    /// The type that its value had.
-    pub variable_type: Text<'a>,
-    /// Its value.
-    pub value: StoredValue<'a>,
-}
-
-impl<'a> Read<'a> for StoredVariable<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut variable = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "name" => variable.name = cursor.read()?,
-                "type" => variable.variable_type = cursor.read()?,
-                "value" => variable.value = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(variable)
+document! {
+    /// One variable of an instance.
+    pub struct StoredVariable<'a> {
+        /// Its name; one without does not count.
+        pub name: Text<'a> = "name",
+        /// The type that its value had.
+        pub variable_type: Text<'a> = "type",
+        /// Its value.
+        pub value: StoredValue<'a> = "value",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::id_enum;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Integer, Many, Text, Values};
+use crate::raw_data::document::{Integer, Many, Text, Values, document};
 use crate::report::definition::VariableType;
 use crate::table::row::{EachRow, Fixed, Room, selected, text};
 use crate::table::schema::{ColumnType, Schema, Table};
@@ -134,34 +134,15 @@ impl<'a> Read<'a> for Outputs<'a> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Clause<'a> {
-    clause_id: Text<'a>,
-    clause_name: Text<'a>,
-    variable_type: Text<'a>,
-    value: Values<'a>,
-    rule_id: Text<'a>,
-    rule_order: Integer,
-    variable_name: Text<'a>,
-}
-
-impl<'a> Read<'a> for Clause<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut clause = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "clauseId" => clause.clause_id = cursor.read()?,
-                "clauseName" => clause.clause_name = cursor.read()?,
-                "type" => clause.variable_type = cursor.read()?,
-                "value" => clause.value = cursor.read()?,
-                "ruleId" => clause.rule_id = cursor.read()?,
-                "ruleOrder" => clause.rule_order = cursor.read()?,
-                "variableName" => clause.variable_name = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(clause)
+document! {
+    struct Clause<'a> {
+        clause_id: Text<'a> = "clauseId",
+        clause_name: Text<'a> = "clauseName",
+        variable_type: Text<'a> = "type",
+        value: Values<'a> = "value",
+        rule_id: Text<'a> = "ruleId",
+        rule_order: Integer = "ruleOrder",
+        variable_name: Text<'a> = "variableName",
     }
 }
 

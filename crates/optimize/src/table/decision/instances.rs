@@ -7,8 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::definitions::clauses::{Clauses, DecisionClauses};
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Many, Text};
+use crate::raw_data::document::{Many, Text, document};
 use crate::raw_data::variables::{Scratch, java_order};
 use crate::table::process::instances::REST;
 use crate::table::row::{EachRow, Fixed, Room, date, selected, text};
@@ -134,60 +133,25 @@ pub fn schema(columns: &DecisionColumns) -> Schema {
     }
 }
 
-/// The parts of a stored decision instance that the table shows.
-#[derive(Debug, Default)]
-pub struct Instance<'a> {
-    decision_definition_key: Text<'a>,
-    decision_definition_id: Text<'a>,
-    decision_instance_id: Text<'a>,
-    process_instance_id: Text<'a>,
-    evaluation_date_time: Text<'a>,
-    engine: Text<'a>,
-    tenant_id: Text<'a>,
-    inputs: Many<Clause<'a>>,
-    outputs: Many<Clause<'a>>,
-}
-
-impl<'a> Read<'a> for Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "decisionDefinitionKey" => instance.decision_definition_key = cursor.read()?,
-                "decisionDefinitionId" => instance.decision_definition_id = cursor.read()?,
-                "decisionInstanceId" => instance.decision_instance_id = cursor.read()?,
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "evaluationDateTime" => instance.evaluation_date_time = cursor.read()?,
-                "engine" => instance.engine = cursor.read()?,
-                "tenantId" => instance.tenant_id = cursor.read()?,
-                "inputs" => instance.inputs = cursor.read()?,
-                "outputs" => instance.outputs = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored decision instance that the table shows.
+    pub struct Instance<'a> {
+        decision_definition_key: Text<'a> = "decisionDefinitionKey",
+        decision_definition_id: Text<'a> = "decisionDefinitionId",
+        decision_instance_id: Text<'a> = "decisionInstanceId",
+        process_instance_id: Text<'a> = "processInstanceId",
+        evaluation_date_time: Text<'a> = "evaluationDateTime",
+        engine: Text<'a> = "engine",
+        tenant_id: Text<'a> = "tenantId",
+        inputs: Many<Clause<'a>> = "inputs",
+        outputs: Many<Clause<'a>> = "outputs",
     }
 }
 
-#[derive(Debug, Default)]
-struct Clause<'a> {
-    clause_id: Text<'a>,
-    value: StoredValue<'a>,
-}
-
-impl<'a> Read<'a> for Clause<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut clause = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "clauseId" => clause.clause_id = cursor.read()?,
-                "value" => clause.value = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(clause)
+document! {
+    struct Clause<'a> {
+        clause_id: Text<'a> = "clauseId",
+        value: StoredValue<'a> = "value",
     }
 }
 

@@ -6,8 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Integer, Many, Text, Values};
+use crate::raw_data::document::{Integer, Many, Text, Values, document};
 use crate::table::row::{EachRow, Fixed, Room, boolean, date, selected, text};
 use crate::table::schema::{ColumnType, Schema, Table};
 use crate::table::value::Value;
@@ -97,76 +96,32 @@ pub fn schema() -> Schema {
     }
 }
 
-/// The parts of a stored process instance that the table shows.
-#[derive(Debug, Default)]
-pub struct Instance<'a> {
-    process_instance_id: Text<'a>,
-    process_definition_key: Text<'a>,
-    process_definition_version: Text<'a>,
-    tenant_id: Text<'a>,
-    flow_node_instances: Many<FlowNode<'a>>,
-}
-
-impl<'a> Read<'a> for Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "processDefinitionKey" => instance.process_definition_key = cursor.read()?,
-                "processDefinitionVersion" => {
-                    instance.process_definition_version = cursor.read()?;
-                }
-                "tenantId" => instance.tenant_id = cursor.read()?,
-                "flowNodeInstances" => instance.flow_node_instances = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored process instance that the table shows.
+    pub struct Instance<'a> {
+        process_instance_id: Text<'a> = "processInstanceId",
+        process_definition_key: Text<'a> = "processDefinitionKey",
+        process_definition_version: Text<'a> = "processDefinitionVersion",
+        tenant_id: Text<'a> = "tenantId",
+        flow_node_instances: Many<FlowNode<'a>> = "flowNodeInstances",
     }
 }
 
-#[derive(Debug, Default)]
-struct FlowNode<'a> {
-    flow_node_instance_id: Text<'a>,
-    flow_node_id: Text<'a>,
-    flow_node_type: Text<'a>,
-    start_date: Text<'a>,
-    end_date: Text<'a>,
-    total_duration_in_ms: Integer,
-    work_duration_in_ms: Integer,
-    idle_duration_in_ms: Integer,
-    canceled: Text<'a>,
-    user_task_instance_id: Text<'a>,
-    assignee: Text<'a>,
-    candidate_groups: Values<'a>,
-    due_date: Text<'a>,
-}
-
-impl<'a> Read<'a> for FlowNode<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut flow_node = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "flowNodeInstanceId" => flow_node.flow_node_instance_id = cursor.read()?,
-                "flowNodeId" => flow_node.flow_node_id = cursor.read()?,
-                "flowNodeType" => flow_node.flow_node_type = cursor.read()?,
-                "startDate" => flow_node.start_date = cursor.read()?,
-                "endDate" => flow_node.end_date = cursor.read()?,
-                "totalDurationInMs" => flow_node.total_duration_in_ms = cursor.read()?,
-                "workDurationInMs" => flow_node.work_duration_in_ms = cursor.read()?,
-                "idleDurationInMs" => flow_node.idle_duration_in_ms = cursor.read()?,
-                "canceled" => flow_node.canceled = cursor.read()?,
-                "userTaskInstanceId" => flow_node.user_task_instance_id = cursor.read()?,
-                "assignee" => flow_node.assignee = cursor.read()?,
-                "candidateGroups" => flow_node.candidate_groups = cursor.read()?,
-                "dueDate" => flow_node.due_date = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(flow_node)
+document! {
+    struct FlowNode<'a> {
+        flow_node_instance_id: Text<'a> = "flowNodeInstanceId",
+        flow_node_id: Text<'a> = "flowNodeId",
+        flow_node_type: Text<'a> = "flowNodeType",
+        start_date: Text<'a> = "startDate",
+        end_date: Text<'a> = "endDate",
+        total_duration_in_ms: Integer = "totalDurationInMs",
+        work_duration_in_ms: Integer = "workDurationInMs",
+        idle_duration_in_ms: Integer = "idleDurationInMs",
+        canceled: Text<'a> = "canceled",
+        user_task_instance_id: Text<'a> = "userTaskInstanceId",
+        assignee: Text<'a> = "assignee",
+        candidate_groups: Values<'a> = "candidateGroups",
+        due_date: Text<'a> = "dueDate",
     }
 }
 

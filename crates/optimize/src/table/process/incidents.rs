@@ -3,8 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Integer, Many, Text};
+use crate::raw_data::document::{Integer, Many, Text, document};
 use crate::table::row::{EachRow, Fixed, Room, date, selected, text};
 use crate::table::schema::{ColumnType, Schema, Table};
 use crate::table::value::Value;
@@ -64,58 +63,24 @@ pub fn schema() -> Schema {
     }
 }
 
-/// The parts of a stored process instance that the table shows.
-#[derive(Debug, Default)]
-pub struct Instance<'a> {
-    process_instance_id: Text<'a>,
-    incidents: Many<Incident<'a>>,
-}
-
-impl<'a> Read<'a> for Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "incidents" => instance.incidents = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored process instance that the table shows.
+    pub struct Instance<'a> {
+        process_instance_id: Text<'a> = "processInstanceId",
+        incidents: Many<Incident<'a>> = "incidents",
     }
 }
 
-#[derive(Debug, Default)]
-struct Incident<'a> {
-    id: Text<'a>,
-    incident_type: Text<'a>,
-    incident_status: Text<'a>,
-    activity_id: Text<'a>,
-    create_time: Text<'a>,
-    end_time: Text<'a>,
-    duration_in_ms: Integer,
-    incident_message: Text<'a>,
-}
-
-impl<'a> Read<'a> for Incident<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut incident = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "id" => incident.id = cursor.read()?,
-                "incidentType" => incident.incident_type = cursor.read()?,
-                "incidentStatus" => incident.incident_status = cursor.read()?,
-                "activityId" => incident.activity_id = cursor.read()?,
-                "createTime" => incident.create_time = cursor.read()?,
-                "endTime" => incident.end_time = cursor.read()?,
-                "durationInMs" => incident.duration_in_ms = cursor.read()?,
-                "incidentMessage" => incident.incident_message = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(incident)
+document! {
+    struct Incident<'a> {
+        id: Text<'a> = "id",
+        incident_type: Text<'a> = "incidentType",
+        incident_status: Text<'a> = "incidentStatus",
+        activity_id: Text<'a> = "activityId",
+        create_time: Text<'a> = "createTime",
+        end_time: Text<'a> = "endTime",
+        duration_in_ms: Integer = "durationInMs",
+        incident_message: Text<'a> = "incidentMessage",
     }
 }
 

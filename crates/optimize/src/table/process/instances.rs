@@ -7,9 +7,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Integer, Many, Text};
-use crate::raw_data::process_row::{is_open, is_user_task, running_duration};
+use crate::raw_data::document::{Integer, Many, Text, document};
+use crate::raw_data::process_row::{DataSource, Incident, is_open, is_user_task, running_duration};
 use crate::raw_data::variables::{ObjectVariables, Scratch, VariableNames, java_order};
 use crate::table::row::{EachRow, Fixed, Room, count, date, selected, text};
 use crate::table::schema::{Column, ColumnType, Schema, Table};
@@ -158,114 +157,32 @@ pub fn schema(columns: &ProcessColumns) -> Schema {
     }
 }
 
-/// The parts of a stored process instance that the table shows.
-#[derive(Debug, Default)]
-pub struct Instance<'a> {
-    process_definition_key: Text<'a>,
-    process_definition_id: Text<'a>,
-    process_definition_version: Text<'a>,
-    process_instance_id: Text<'a>,
-    business_key: Text<'a>,
-    start_date: Text<'a>,
-    end_date: Text<'a>,
-    duration: Integer,
-    state: Text<'a>,
-    data_source: Many<DataSource<'a>>,
-    tenant_id: Text<'a>,
-    variables: Many<StoredVariable<'a>>,
-    flow_node_instances: Many<FlowNode<'a>>,
-    incidents: Many<Incident<'a>>,
-}
-
-impl<'a> Read<'a> for Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "processDefinitionKey" => instance.process_definition_key = cursor.read()?,
-                "processDefinitionId" => instance.process_definition_id = cursor.read()?,
-                "processDefinitionVersion" => {
-                    instance.process_definition_version = cursor.read()?;
-                }
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "businessKey" => instance.business_key = cursor.read()?,
-                "startDate" => instance.start_date = cursor.read()?,
-                "endDate" => instance.end_date = cursor.read()?,
-                "duration" => instance.duration = cursor.read()?,
-                "state" => instance.state = cursor.read()?,
-                "dataSource" => instance.data_source = cursor.read()?,
-                "tenantId" => instance.tenant_id = cursor.read()?,
-                "variables" => instance.variables = cursor.read()?,
-                "flowNodeInstances" => instance.flow_node_instances = cursor.read()?,
-                "incidents" => instance.incidents = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored process instance that the table shows.
+    pub struct Instance<'a> {
+        process_definition_key: Text<'a> = "processDefinitionKey",
+        process_definition_id: Text<'a> = "processDefinitionId",
+        process_definition_version: Text<'a> = "processDefinitionVersion",
+        process_instance_id: Text<'a> = "processInstanceId",
+        business_key: Text<'a> = "businessKey",
+        start_date: Text<'a> = "startDate",
+        end_date: Text<'a> = "endDate",
+        duration: Integer = "duration",
+        state: Text<'a> = "state",
+        data_source: Many<DataSource<'a>> = "dataSource",
+        tenant_id: Text<'a> = "tenantId",
+        variables: Many<StoredVariable<'a>> = "variables",
+        flow_node_instances: Many<FlowNode<'a>> = "flowNodeInstances",
+        incidents: Many<Incident<'a>> = "incidents",
     }
 }
 
-#[derive(Debug, Default)]
-struct DataSource<'a> {
-    name: Text<'a>,
-}
-
-impl<'a> Read<'a> for DataSource<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut source = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "name" => source.name = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(source)
-    }
-}
-
-#[derive(Debug, Default)]
-struct FlowNode<'a> {
-    flow_node_id: Text<'a>,
-    flow_node_type: Text<'a>,
-    start_date: Text<'a>,
-    total_duration_in_ms: Integer,
-}
-
-impl<'a> Read<'a> for FlowNode<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut flow_node = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "flowNodeId" => flow_node.flow_node_id = cursor.read()?,
-                "flowNodeType" => flow_node.flow_node_type = cursor.read()?,
-                "startDate" => flow_node.start_date = cursor.read()?,
-                "totalDurationInMs" => flow_node.total_duration_in_ms = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(flow_node)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Incident<'a> {
-    incident_status: Text<'a>,
-}
-
-impl<'a> Read<'a> for Incident<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut incident = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "incidentStatus" => incident.incident_status = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(incident)
+document! {
+    struct FlowNode<'a> {
+        flow_node_id: Text<'a> = "flowNodeId",
+        flow_node_type: Text<'a> = "flowNodeType",
+        start_date: Text<'a> = "startDate",
+        total_duration_in_ms: Integer = "totalDurationInMs",
     }
 }
 

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
-use crate::raw_data::document::{Many, Text};
+use crate::raw_data::document::{Many, Text, document};
 use crate::raw_data::variables::ObjectVariables;
 use crate::table::row::{EachRow, Fixed, Room, selected, text};
 use crate::table::schema::{ColumnType, Schema, Table};
@@ -53,25 +52,11 @@ pub fn schema() -> Schema {
     }
 }
 
-/// The parts of a stored process instance that the table shows.
-#[derive(Debug, Default)]
-pub struct Instance<'a> {
-    process_instance_id: Text<'a>,
-    variables: Many<StoredVariable<'a>>,
-}
-
-impl<'a> Read<'a> for Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "processInstanceId" => instance.process_instance_id = cursor.read()?,
-                "variables" => instance.variables = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored process instance that the table shows.
+    pub struct Instance<'a> {
+        process_instance_id: Text<'a> = "processInstanceId",
+        variables: Many<StoredVariable<'a>> = "variables",
     }
 }
 
