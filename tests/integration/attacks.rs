@@ -528,12 +528,12 @@ fn heads_that_are_not_finished_are_bounded_together() {
         let (answer, _) = read_to_end(client, Duration::from_secs(30));
         assert!(answer.starts_with(b"HTTP/1.1 401"));
         drop(held);
+        // On a busy machine they would be closed while the next ones are there: the bound is that of 1,300.
+        service.wait_for_metric("optimize_export_http_connections 0");
     }
     let growth = service.peak_memory() - before;
     println!("3,900 unfinished heads took {growth} bytes");
-    // 16 MiB of heads, and what 1,300 connections at once take, which varies with how fast those before are closed; all heads
-    // together would be 260 MB.
-    assert!(growth < 96 * 1024 * 1024, "{growth} bytes");
+    assert!(growth < 64 * 1024 * 1024, "{growth} bytes");
 }
 
 #[test]
