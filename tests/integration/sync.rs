@@ -588,150 +588,145 @@ fn some_milliseconds(below: u64) -> u64 {
     u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) % below
 }
 
-#[test]
-fn a_run_that_is_killed_is_repaired_by_the_next() {
-    let optimize = optimize_with(1_500);
-    let lake = Folder::new();
-    let arguments = ["r", "--max-file-size", "16KiB"];
-    // About as long as a run takes here; it adapts, so that most are killed, and each at another point.
-    let mut longest = 400;
-    let (mut killed, mut killed_while_writing) = (0, 0);
-    for round in 0..24 {
-        let mut child = sync(&optimize, lake.target(), &arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(Duration::from_millis(20 + some_milliseconds(longest)));
-        child.kill().unwrap();
-        if child.wait().unwrap().code().is_some() {
-            longest = longest * 3 / 4;
-        } else {
-            killed += 1;
-            longest += 150;
-            killed_while_writing += usize::from(lake.0.path().join("r/_lock.json").exists());
-        }
-        let changed = (0..400).map(|number| {
-            with_variables(&format!("i-{:03}", number * 3 + round), &[("a", "changed")])
-        });
-        optimize.store_instances("order", changed);
-    }
-    println!("{killed} of 24 killed, {killed_while_writing} of them while they wrote");
-    assert!(killed >= 8 && killed_while_writing > 0);
-    summary_of(
-        &sync(&optimize, lake.target(), &arguments).output().unwrap(),
-        0,
-    );
-    assert_is_current(&lake, &optimize);
-}
-
-/// Instances of the long tests, and how many of them change between two runs.
-const MANY: usize = 100_000;
-const CHANGED: usize = 5_000;
-/// How often their runs are killed.
+/// How many runs are killed.
 const KILLS: usize = 20;
 
-/// Kills runs at random moments of their whole length, every other one of which has to read everything, and changes instances in
-/// between. Then one run goes on to its end, and a reader finds what the index has.
-fn kill_runs_of_many(lake: &dyn Lake, target: &str, environment: &[(&str, &str)]) {
-    let optimize = optimize_with(0);
-    let stored: Vec<usize> = (0..MANY).collect();
-    let change = |numbers: &[usize], value: &str| {
-        for numbers in numbers.chunks(5_000) {
-            let changed = numbers.iter().map(|number| {
-                with_variables(&format!("i-{number:05}"), &[("a", value), ("b", "2")])
-            });
-            optimize.store_instances("order", changed);
-        }
-    };
-    change(&stored, "1");
-    let start = |mode: &str| {
-        sync(
-            &optimize,
-            target,
-            &["r", "--mode", mode, "--max-file-size", "4MiB"],
-        )
-        .envs(environment.iter().copied())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-    };
-    let began = Instant::now();
-    let first = start("changes").wait_with_output().unwrap();
-    assert_eq!(
-        told(&summary_of(&first, 0))[0],
-        format!("instances: whole, {MANY} rows")
-    );
-    let mut length = BTreeMap::from([
-        ("snapshot", began.elapsed()),
-        ("changes", began.elapsed() / 4),
-    ]);
+/// How many instances runs are killed over. `OPTIMIZE_EXPORT_TEST_KILLED_INSTANCES=100000` makes the runs long, and has them killed
+/// over a bucket as often as over a folder, which takes minutes each.
+struct Kills {
+    instances: usize,
+    /// How many instances change before each run.
+    changed: usize,
+    /// Largest size of a file, so that a run has several.
+    file_size: &'static str,
+}
 
-    let (mut killed, mut ended, mut locked_out) = (0, 0, 0);
-    while killed < KILLS {
-        let first = killed * CHANGED % MANY;
-        change(
-            &stored[first..first + CHANGED],
-            &format!("{killed} {ended}"),
-        );
-        let mode = if killed.is_multiple_of(2) {
-            "snapshot"
-        } else {
-            "changes"
-        };
-        let longest = length.get_mut(mode).unwrap();
-        let mut child = start(mode);
-        let below = u64::try_from(longest.as_millis()).unwrap();
-        thread::sleep(Duration::from_millis(some_milliseconds(below)));
-        child.kill().unwrap();
-        match child.wait().unwrap().code() {
-            None => killed += 1,
-            Some(0) => {
-                ended += 1;
-                *longest = *longest * 3 / 4;
-            }
-            // In a bucket, the lock of the run that was killed before holds for a while.
-            Some(code) => {
-                assert_eq!(code, 3);
-                locked_out += 1;
-                thread::sleep(Duration::from_secs(5));
-            }
+impl Kills {
+    const VARIABLE: &str = "OPTIMIZE_EXPORT_TEST_KILLED_INSTANCES";
+
+    fn wanted() -> Self {
+        let many = std::env::var(Self::VARIABLE).ok();
+        match many.map(|many| many.parse().expect(Self::VARIABLE)) {
+            None => Self {
+                instances: 1_500,
+                changed: 400,
+                file_size: "16KiB",
+            },
+            Some(instances) => Self {
+                instances,
+                changed: instances / 20,
+                file_size: "4MiB",
+            },
         }
-        assert!(
-            ended < 10 * KILLS && locked_out < 20 * KILLS,
-            "runs can't be killed"
-        );
     }
-    println!(
-        "{killed} runs killed, {ended} were faster, {locked_out} found the lock of one that was killed"
-    );
 
-    let deadline = Instant::now() + Duration::from_secs(90);
-    let last = loop {
-        let output = start("changes").wait_with_output().unwrap();
-        if output.status.code() != Some(3) {
-            break output;
+    fn are_many(&self) -> bool {
+        self.instances > 1_500
+    }
+
+    /// Kills runs at random moments of their length, every other one of which has to read everything, and changes
+    /// instances in between. Then one run goes on to its end, and a reader finds what the index has.
+    fn run(&self, lake: &dyn Lake, target: &str, environment: &[(&str, &str)]) {
+        let optimize = optimize_with(0);
+        let change = |numbers: std::ops::Range<usize>, value: &str| {
+            for first in numbers.clone().step_by(5_000) {
+                let numbers = first..numbers.end.min(first + 5_000);
+                let changed = numbers.map(|number| {
+                    with_variables(&format!("i-{number:05}"), &[("a", value), ("b", "2")])
+                });
+                optimize.store_instances("order", changed);
+            }
+        };
+        change(0..self.instances, "1");
+        let start = |mode: &str| {
+            let arguments = ["r", "--mode", mode, "--max-file-size", self.file_size];
+            sync(&optimize, target, &arguments)
+                .envs(environment.iter().copied())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        let began = Instant::now();
+        let first = start("changes").wait_with_output().unwrap();
+        assert_eq!(
+            told(&summary_of(&first, 0))[0],
+            format!("instances: whole, {} rows", self.instances)
+        );
+        // It adapts, so that most are killed, and each at another point.
+        let mut length = BTreeMap::from([
+            ("snapshot", began.elapsed()),
+            ("changes", began.elapsed() / 2),
+        ]);
+
+        let (mut killed, mut while_writing, mut ended, mut locked_out) = (0, 0, 0, 0);
+        while killed < KILLS {
+            let first = killed * self.changed % (self.instances - self.changed);
+            change(first..first + self.changed, &format!("{killed} {ended}"));
+            let mode = if killed.is_multiple_of(2) {
+                "snapshot"
+            } else {
+                "changes"
+            };
+            let longest = length.get_mut(mode).unwrap();
+            let mut child = start(mode);
+            let below = u64::try_from(longest.as_millis()).unwrap();
+            thread::sleep(Duration::from_millis(some_milliseconds(below)));
+            child.kill().unwrap();
+            match child.wait().unwrap().code() {
+                None => {
+                    killed += 1;
+                    *longest = *longest * 11 / 10;
+                    let names = lake.names();
+                    while_writing +=
+                        usize::from(names.iter().any(|name| name.ends_with("/_lock.json")));
+                }
+                Some(0) => {
+                    ended += 1;
+                    *longest = *longest * 3 / 4;
+                }
+                // In a bucket, the lock of the run that was killed before holds for a while.
+                Some(code) => {
+                    assert_eq!(code, 3);
+                    locked_out += 1;
+                    thread::sleep(Duration::from_secs(5));
+                }
+            }
+            assert!(
+                ended < 10 * KILLS && locked_out < 20 * KILLS,
+                "runs can't be killed"
+            );
         }
-        assert!(Instant::now() < deadline, "the lock still holds");
-        thread::sleep(Duration::from_secs(1));
-    };
-    println!("{:?}", told(&summary_of(&last, 0)));
-    assert_is_current(lake, &optimize);
+        println!(
+            "{killed} runs killed, {while_writing} of them while they wrote, {ended} were faster, {locked_out} found the lock of \
+             one that was killed"
+        );
+        assert!(while_writing > 0);
+
+        let deadline = Instant::now() + Duration::from_secs(90);
+        let last = loop {
+            let output = start("changes").wait_with_output().unwrap();
+            if output.status.code() != Some(3) {
+                break output;
+            }
+            assert!(Instant::now() < deadline, "the lock still holds");
+            thread::sleep(Duration::from_secs(1));
+        };
+        println!("{:?}", told(&summary_of(&last, 0)));
+        assert_is_current(lake, &optimize);
+    }
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn a_folder_survives_the_kills_of_many_long_runs() {
+fn runs_that_are_killed_are_repaired_by_the_next() {
+    let kills = Kills::wanted();
     let lake = Folder::new();
-    kill_runs_of_many(&lake, lake.target(), &[]);
-}
-
-#[test]
-#[ignore = "takes many minutes: a lock in a bucket holds for a while"]
-fn a_bucket_survives_the_kills_of_many_long_runs() {
-    let lake = Bucket::create();
-    kill_runs_of_many(&lake, &lake.url(), &lake.environment());
+    kills.run(&lake, lake.target(), &[]);
+    if kills.are_many() {
+        // Most of a minute each, since the lock holds: one is killed below in any case.
+        let lake = Bucket::create();
+        kills.run(&lake, &lake.url(), &lake.environment());
+    }
 }
 
 #[test]
