@@ -9,6 +9,8 @@
 //! tables, or in a later one. That is what makes rows that vanished within an instance, such as a variable, visible.
 
 use jiff::Timestamp;
+use object_store::UpdateVersion;
+use object_store::path::Path;
 use optimize::table::schema::{Schema, Table};
 use optimize::table::selection::Selection;
 use serde::Serialize;
@@ -201,6 +203,20 @@ struct Beginning {
     reason: Option<String>,
     /// Whether a file without rows is written too.
     keeps_empty: bool,
+}
+
+/// A run that is written.
+struct Run<'r> {
+    report_id: &'r str,
+    found: &'r ReportTables,
+    folder: &'r ReportFolder,
+    name: RunName,
+}
+
+impl Run<'_> {
+    fn folder_of(&self, table: Table) -> Path {
+        self.folder.run(table, &self.name)
+    }
 }
 
 /// A table that was read.
@@ -433,16 +449,18 @@ impl Sync {
                 .remove_all(&folder.run(run.table, &run.name))
                 .await?;
         }
-        let run = RunName::after(runs.iter().map(|run| &run.name), Timestamp::now());
+        let run = Run {
+            report_id,
+            found,
+            folder,
+            name: RunName::after(runs.iter().map(|run| &run.name), Timestamp::now()),
+        };
         let mut beginning = self.beginning(found, tables, state.as_ref());
         let mut read: Vec<Read> = Vec::new();
         for table in tables.iter().copied() {
             while let Some(begins) = begins(table, &beginning, state.as_ref(), &read) {
                 let since = begins.since.clone();
-                match self
-                    .read(report_id, table, begins, folder, &run, progress)
-                    .await
-                {
+                match self.read(&run, table, begins, progress).await {
                     Ok(of_table) => {
                         read.push(of_table);
                         break;
@@ -462,63 +480,51 @@ impl Sync {
                         beginning = Beginning::because(reason);
                     }
                     Err(error) => {
-                        self.give_up(&read, folder, &run).await;
+                        self.give_up(&run, &read).await;
                         return Err(error);
                     }
                 }
             }
         }
-        let after = bookmark_after(&self.exporter, &read);
-        let finished = self
-            .finish(report_id, found, folder, &run, &read, after, state, version)
-            .await;
+        let finished = self.finish(&run, &read, state, version).await;
         if matches!(finished, Err(SyncError::LockLost)) {
-            self.give_up(&read, folder, &run).await;
+            self.give_up(&run, &read).await;
         }
         finished?;
         let is_written = read.iter().any(|table| !table.files.is_empty());
         Ok(ReportSummary {
             report_id: report_id.to_owned(),
             report_name: found.report_name.as_deref().map(str::to_owned),
-            run: is_written.then_some(run),
+            run: is_written.then_some(run.name),
             tables: read.iter().map(Read::summary).collect(),
         })
     }
 
     /// Removes what a run has written that failed.
-    async fn give_up(&self, read: &[Read], folder: &ReportFolder, run: &RunName) {
+    async fn give_up(&self, run: &Run<'_>, read: &[Read]) {
         for table in read.iter().filter(|table| !table.files.is_empty()) {
-            if let Err(error) = self.target.remove_all(&folder.run(table.table, run)).await {
-                tracing::warn!(%error, "files of a run that failed stay until the next run");
-            }
+            self.target.give_up(&run.folder_of(table.table)).await;
         }
     }
 
     /// Writes the manifests and the state.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the end of a run needs all that it has found"
-    )]
     async fn finish(
         &self,
-        report_id: &str,
-        found: &ReportTables,
-        folder: &ReportFolder,
-        run: &RunName,
+        run: &Run<'_>,
         read: &[Read],
-        after: Option<String>,
         state: Option<State>,
-        version: Option<object_store::UpdateVersion>,
+        version: Option<UpdateVersion>,
     ) -> Result<(), SyncError> {
+        let after = bookmark_after(&self.exporter, read);
         self.check_lock().await?;
         // `instances` last: until its manifest is there, the rows of the others that are newer count as those of its older rows.
         for table in read.iter().rev().filter(|table| !table.files.is_empty()) {
             let manifest = Manifest {
                 version: VERSION,
-                report_id,
-                report_name: found.report_name.as_deref(),
+                report_id: run.report_id,
+                report_name: run.found.report_name.as_deref(),
                 table: table.table.id(),
-                run,
+                run: &run.name,
                 format: self.options.format.id(),
                 mode: table.mode(),
                 reason: table.reason.as_deref(),
@@ -533,13 +539,13 @@ impl Sync {
                 bytes: table.bytes(),
                 files: &table.files,
             };
-            let path = folder.run(table.table, run).join(layout::MANIFEST);
+            let path = run.folder_of(table.table).join(layout::MANIFEST);
             let bytes = serde_json::to_vec_pretty(&manifest).map_err(TargetError::from)?;
             self.target.write(&path, bytes).await?;
         }
         let mut state = State {
             version: VERSION,
-            report_id: report_id.to_owned(),
+            report_id: run.report_id.to_owned(),
             written_at: Some(Timestamp::now()),
             tables: state.map(|state| state.tables).unwrap_or_default(),
         };
@@ -548,16 +554,16 @@ impl Sync {
                 state.tables.entry(table.table.id().to_owned()).or_default();
             entry.bookmark.clone_from(&after);
             if !table.files.is_empty() {
-                entry.last_run = Some(run.clone());
+                entry.last_run = Some(run.name.clone());
                 if table.mode() == RunMode::Whole {
-                    entry.whole_run = Some(run.clone());
+                    entry.whole_run = Some(run.name.clone());
                 }
             }
         }
         self.check_lock().await?;
         let is_ours = self
             .target
-            .write_state(folder, &state, version.as_ref())
+            .write_state(run.folder, &state, version.as_ref())
             .await?;
         if is_ours {
             Ok(())
@@ -576,19 +582,15 @@ impl Sync {
     /// Reads a table into files, a few times if it does not come to its end.
     async fn read(
         &self,
-        report_id: &str,
+        run: &Run<'_>,
         table: Table,
         begins: Beginning,
-        folder: &ReportFolder,
-        run: &RunName,
         progress: &mut dyn SyncProgress,
     ) -> Result<Read, SyncError> {
         let mut tries = 1;
         loop {
             self.check_lock().await?;
-            let result = self
-                .try_to_read(report_id, table, &begins, folder, run, progress)
-                .await;
+            let result = self.try_to_read(run, table, &begins, progress).await;
             progress.end();
             let pause = match &result {
                 Err(SyncError::Export(ExportError::Busy { retry_after, .. })) => *retry_after,
@@ -600,7 +602,7 @@ impl Sync {
             }
             tries += 1;
             if let Err(error) = &result {
-                progress.notice(&format!("{report_id}: {error}; trying again"));
+                progress.notice(&format!("{}: {error}; trying again", run.report_id));
             }
             tokio::time::sleep(std::time::Duration::from_secs(u64::from(pause))).await;
         }
@@ -608,15 +610,13 @@ impl Sync {
 
     async fn try_to_read(
         &self,
-        report_id: &str,
+        run: &Run<'_>,
         table: Table,
         begins: &Beginning,
-        folder: &ReportFolder,
-        run: &RunName,
         progress: &mut dyn SyncProgress,
     ) -> Result<Read, SyncError> {
         let started_at = Timestamp::now();
-        let request = self.request(report_id, table, begins.since.clone());
+        let request = self.request(run.report_id, table, begins.since.clone());
         let (head, mut body) = self.exporter.stream(request).await?;
         let StreamHead {
             total,
@@ -625,9 +625,9 @@ impl Sync {
             ..
         } = head;
         let mode = mode(begins.since.as_deref());
-        progress.begin(report_id, table, mode, total);
+        progress.begin(run.report_id, table, mode, total);
         let extension = self.options.format.file_extension();
-        let mut files = Files::new(&self.target, folder.run(table, run), extension);
+        let mut files = Files::new(&self.target, run.folder_of(table), extension);
         let mut is_first = true;
         let written = loop {
             let Some(piece) = body.next_piece().await else {

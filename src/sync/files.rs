@@ -112,9 +112,7 @@ impl<'t> Files<'t> {
         {
             tracing::warn!(%error, "an upload can't be taken back");
         }
-        if let Err(error) = self.target.remove_all(&self.folder).await {
-            tracing::warn!(%error, "files of a run that failed stay until the next run");
-        }
+        self.target.give_up(&self.folder).await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where a lake is: a folder, or a bucket of a cloud.
 
+use std::collections::HashSet;
+use std::future::ready;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -225,20 +227,20 @@ impl Target {
                 Err(object_store::Error::NotFound { .. }) => continue,
                 Err(error) => return Err(error.into()),
             };
+            // Listed too, and not asked for run by run: a bucket lists a thousand at once, and old runs stay for ever.
+            let files = self.store.list(Some(&folder)).map_ok(|file| file.location);
+            let manifests: HashSet<Path> = files
+                .try_filter(|file| ready(file.filename() == Some(MANIFEST)))
+                .try_collect()
+                .await?;
             for run in listed.common_prefixes {
                 let Some(name) = run.filename().and_then(RunName::of_folder) else {
                     continue;
                 };
-                let manifest = self.store.head(&run.join(MANIFEST)).await;
-                let has_manifest = match manifest {
-                    Ok(_) => true,
-                    Err(object_store::Error::NotFound { .. }) => false,
-                    Err(error) => return Err(error.into()),
-                };
                 runs.push(FoundRun {
                     table,
                     name,
-                    has_manifest,
+                    has_manifest: manifests.contains(&run.join(MANIFEST)),
                 });
             }
         }
@@ -269,6 +271,13 @@ impl Target {
             self.remove(&path).await?;
         }
         Ok(())
+    }
+
+    /// Removes the files of a run that failed, as far as they can be removed now: the next run does it again.
+    pub(super) async fn give_up(&self, run: &Path) {
+        if let Err(error) = self.remove_all(run).await {
+            tracing::warn!(%error, "files of a run that failed stay until the next run");
+        }
     }
 
     /// Removes what a killed run left of documents that it was writing into a folder: `_state.json#1`.
