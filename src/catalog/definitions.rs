@@ -278,7 +278,7 @@ impl Definitions {
         &self,
         search: &Value,
     ) -> Result<Option<FlowNodeSource>, ElasticsearchError> {
-        let found: Option<Found<FlowNodeHit>> = self
+        let found: Option<Found<Hit<FlowNodeSource>>> = self
             .search_definitions(DefinitionKind::Process, search)
             .await?;
         let hits = found.map(Found::into_hits).unwrap_or_default();
@@ -372,8 +372,9 @@ impl Definitions {
     }
 }
 
+/// A definition that was found.
 #[derive(Deserialize)]
-struct FlowNodeHit {
+struct Hit<T> {
     #[serde(rename = "_source")]
-    source: FlowNodeSource,
+    source: T,
 }

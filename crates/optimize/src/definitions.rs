@@ -178,11 +178,8 @@ pub fn choose_version<'k>(
         .filter(|version| number(version).is_some())
         .max_by_key(|version| number(version))
         .or(listed.last())?;
-    let mut tenants: Vec<&Option<String>> = tenant_ids.iter().collect();
-    if let [_] = tenants[..] {
-        tenants.push(&None);
-    } else {
-        tenants.push(&None);
+    let mut tenants: Vec<&Option<String>> = tenant_ids.iter().chain([&None]).collect();
+    if tenant_ids.len() != 1 {
         // No tenant is before all ids.
         tenants.sort();
     }

@@ -7,10 +7,9 @@ use optimize::definitions::clauses::DecisionClauses;
 use optimize::definitions::decisions::{Definition, definition_clauses};
 use optimize::report::definition::DecisionReportData;
 use optimize::scope::{DefinitionKind, DefinitionScope, Scope};
-use serde::Deserialize;
 use serde_json::json;
 
-use super::{Definitions, ScopeError};
+use super::{Definitions, Hit, ScopeError};
 use crate::catalog::cache::get_or_load;
 
 /// Definitions of one decision that are looked at for clauses, all versions and tenants counted.
@@ -65,7 +64,7 @@ impl Definitions {
             "_source": ["version", "tenantId", "inputVariableNames", "outputVariableNames"],
             "query": {"bool": {"filter": definition_clauses(decision)}},
         });
-        let answer: Option<Found<Hit>> = self
+        let answer: Option<Found<Hit<Definition>>> = self
             .search_definitions(DefinitionKind::Decision, &body)
             .await?;
         let hits = answer.map(Found::into_hits).unwrap_or_default();
@@ -75,10 +74,4 @@ impl Definitions {
             decision,
         )))
     }
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    #[serde(rename = "_source")]
-    source: Definition,
 }
