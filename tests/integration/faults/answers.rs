@@ -138,7 +138,7 @@ fn a_redirect_is_not_followed() {
     let faulty = Faulty::new(&[]);
     let elsewhere = Proxy::start(&faulty.optimize.url);
     let redirect = format!(
-        "HTTP/1.1 307 X\r\nLocation: {}/_search/scroll\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 307 X\r\nLocation: {}/_search/scroll\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         elsewhere.url()
     );
     let (opened, continued, page) = faulty.pages_through(&Mode::Answer(redirect.into_bytes()));
