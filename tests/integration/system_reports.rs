@@ -325,8 +325,8 @@ fn the_reports_of_the_dashboard_on_business_value() {
     );
 }
 
-/// Ids and definitions: crates/optimize/docs/reports.md, "Seeded reports" (`AgenticControlDashboardService`). The unit of
-/// the last one is not known.
+/// Ids and definitions: crates/optimize/docs/reports.md, "Seeded reports" (`AgenticControlDashboardService`). The seed of
+/// the last one was not read.
 #[test]
 fn the_reports_of_the_dashboard_on_agents() {
     const FLAG: &str = "agenticControlReport";
@@ -338,10 +338,13 @@ fn the_reports_of_the_dashboard_on_agents() {
     let both = aggregated(
         json!([{"type": "percentile", "value": 50.0}, {"type": "percentile", "value": 95.0}]),
     );
+    let bands = aggregated(json!([
+        {"type": "percentile", "value": 5.0}, {"type": "percentile", "value": 50.0}, {"type": "percentile", "value": 95.0}]));
     let instances = |property: &'static str| ("processInstance", vec![property]);
     let tokens = || ("agentInstance", vec!["totalTokens"]);
     let both_tokens = ("agentInstance", vec!["inputTokens", "outputTokens"]);
     let incident_rate = "55a3edc1-6ad2-3915-8ade-bdc7fc8d7196";
+    let failure_rate = "fbfdbe35-97f5-313a-b87b-96e3878121be";
     let seeds = [
         (
             "a24d2d3d-beec-3733-baa6-30d5598e83b6",
@@ -398,19 +401,31 @@ fn the_reports_of_the_dashboard_on_agents() {
             percentile(95.0),
         ),
         (
+            "8d6932b1-0cc4-3def-bd59-841928b71a20",
+            tokens(),
+            by_end_date("week"),
+            bands,
+        ),
+        (
             "545426d1-7216-32b9-a684-dd109933d01a",
             instances("duration"),
-            by_end_date("week"),
+            by_end_date("automatic"),
             both,
         ),
         (
-            "failure-rate-by-version",
+            "c132e3c5-70df-3b34-b8bc-3a4e328ba881",
+            ("agentInstance", vec!["toolCalls"]),
+            by("none"),
+            sum(),
+        ),
+        (
+            failure_rate,
             instances("percentage"),
             by("processDefinitionVersion"),
             none,
         ),
         (
-            "tool-calls",
+            "tool-calls-by-flow-node",
             ("flowNode", vec!["toolCalls"]),
             by("flowNodes"),
             sum(),
@@ -418,7 +433,7 @@ fn the_reports_of_the_dashboard_on_agents() {
     ];
     for (id, (entity, properties), group_by, configuration) in seeds {
         let mut filters = vec!["completedInstancesOnly", "hasAgentInstances"];
-        if [incident_rate, "failure-rate-by-version"].contains(&id) {
+        if [incident_rate, failure_rate].contains(&id) {
             filters.push("includesResolvedIncident");
         }
         let view = (entity, properties.as_slice());
@@ -436,10 +451,7 @@ fn the_reports_of_the_dashboard_on_agents() {
     assert_eq!(data("45352d7d-544e-3de2-bfa6-1918894bc974"), 90_000.0);
     // Of the two complete instances with agents, not of all four.
     assert_eq!(data(incident_rate), 50.0);
-    assert_eq!(
-        entries(&data("failure-rate-by-version")),
-        map(&[("1", "1", 100.0)])
-    );
+    assert_eq!(entries(&data(failure_rate)), map(&[("1", "1", 100.0)]));
     assert_eq!(data("46958cd9-d4b5-365b-8fd1-7e15a04484a9"), 85.0);
     // Percentiles of two values are each server's own.
     for (id, range) in [
@@ -459,12 +471,17 @@ fn the_reports_of_the_dashboard_on_agents() {
         entries(&data("cd86f542-2132-35e5-b0f7-85f630b1aa06")),
         map(&[("order", "Orders", 170.0)])
     );
+    // A percentile of one value is that value.
     assert_eq!(
-        entries(&data("545426d1-7216-32b9-a684-dd109933d01a")),
-        weeks([60_000.0, 120_000.0])
+        entries(&data("8d6932b1-0cc4-3def-bd59-841928b71a20")),
+        weeks([120.0, 50.0])
     );
+    let durations = entries(&data("545426d1-7216-32b9-a684-dd109933d01a"));
+    let durations: Vec<f64> = durations.into_iter().filter_map(|entry| entry.2).collect();
+    assert_eq!(durations, [60_000.0, 120_000.0]);
+    assert_eq!(data("c132e3c5-70df-3b34-b8bc-3a4e328ba881"), 6.0);
     // Nobody knows a flow node of these definitions.
-    assert_eq!(data("tool-calls"), json!([]));
+    assert_eq!(data("tool-calls-by-flow-node"), json!([]));
 }
 
 #[test]

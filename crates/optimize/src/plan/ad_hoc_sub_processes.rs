@@ -1,8 +1,8 @@
 //! Ad-hoc sub-processes of a model, and the tools that an agent can call in them.
 //!
 //! Source: crates/optimize/docs/plans.md, "Tool calls per flow node"
-//! (`BpmnModelUtil.extractAdHocSubProcessChildElementIds`, of which only its tests were read:
-//! children that a sequence flow leads to are steps behind a tool, and no tools).
+//! (`BpmnModelUtil.extractAdHocSubProcessChildElementIds`: children that a sequence flow leads to are steps behind a tool, and no
+//! tools; of two ad-hoc sub-processes in each other the inner one is none, `ProcessGroupByFlowNodeInterpreterHelper`).
 
 use std::collections::HashSet;
 
@@ -25,24 +25,18 @@ pub struct AdHocSubProcesses {
 impl AdHocSubProcesses {
     /// Those of a BPMN text; none where it is no XML.
     ///
-    /// What is not known of Optimize: whether plain sub-processes and boundary events among the children are tools. They
-    /// are here; an ad-hoc sub-process within another one is none.
+    /// Any other flow node among the children can be a tool, plain sub-processes and boundary events too.
     pub fn of(bpmn: &str) -> Self {
         let Ok(document) = Document::parse(bpmn) else {
             return Self::default();
         };
         let elements = || document.descendants().filter(Node::is_element);
-        let targets: HashSet<&str> = elements()
-            .filter(|node| node.tag_name().name() == "sequenceFlow")
-            .filter_map(|flow| flow.attribute("targetRef"))
-            .collect();
         let mut found = Self::default();
         for ad_hoc in elements().filter(|node| node.tag_name().name() == AD_HOC_SUB_PROCESS) {
             found.ids.extend(ad_hoc.attribute("id").map(str::to_owned));
             let tools = ad_hoc.children().filter(is_flow_node);
             let tools = tools.filter(|node| !has_incoming(node));
             let ids = tools.filter_map(|tool| tool.attribute("id"));
-            let ids = ids.filter(|id| !targets.contains(id));
             found.tools.extend(ids.map(str::to_owned));
         }
         found.tools.retain(|id| !found.ids.contains(id));
@@ -74,7 +68,8 @@ fn is_flow_node(node: &Node<'_, '_>) -> bool {
             || FLOW_NODE_ENDINGS.iter().any(ends))
 }
 
-/// Models tell twice which flows lead to an element: in the flow, and in the element.
+/// Models tell twice which flows lead to an element: in the flow, and in the element. Optimize asks the element alone
+/// (`FlowNode.getIncoming`); editors write both.
 fn has_incoming(node: &Node<'_, '_>) -> bool {
     node.children()
         .any(|child| child.is_element() && child.tag_name().name() == "incoming")
@@ -98,9 +93,10 @@ mod tests {
                 <bpmn:serviceTask id="search"><bpmn:outgoing>Flow_1</bpmn:outgoing></bpmn:serviceTask>
                 <bpmn:userTask id="ask" />
                 <bpmn:task id="behind"><bpmn:incoming>Flow_1</bpmn:incoming></bpmn:task>
-                <bpmn:exclusiveGateway id="behindToo" />
+                <bpmn:exclusiveGateway id="targetThatDoesNotSaySo" />
                 <bpmn:sequenceFlow id="Flow_1" sourceRef="search" targetRef="behind" />
-                <bpmn:sequenceFlow id="Flow_2" sourceRef="ask" targetRef="behindToo" />
+                <bpmn:sequenceFlow id="Flow_2" sourceRef="ask" targetRef="targetThatDoesNotSaySo" />
+                <bpmn:boundaryEvent id="boundary" attachedToRef="search" />
                 <bpmn:textAnnotation id="note" />
                 <bpmn:adHocSubProcess id="inner"><bpmn:scriptTask id="deep" /></bpmn:adHocSubProcess>
                 <bpmn:subProcess id="plain"><bpmn:scriptTask id="hidden" /></bpmn:subProcess>
@@ -108,7 +104,15 @@ mod tests {
             </bpmn:process></bpmn:definitions>"#,
         );
         assert_eq!(found.ids, set(&["agent", "inner"]));
-        assert_eq!(found.tools, set(&["search", "ask", "deep", "plain"]));
+        let tools = [
+            "search",
+            "ask",
+            "targetThatDoesNotSaySo",
+            "boundary",
+            "deep",
+            "plain",
+        ];
+        assert_eq!(found.tools, set(&tools));
         assert!(found.have_tools() && found.contain("inner") && !found.contain("plain"));
     }
 

@@ -16,8 +16,7 @@ const TASKS: &str = "tasks";
 const AUTOMATED: &str = "automated";
 const HUMAN: &str = "human";
 
-// The source names its constants only (`ZeebeConstants`); how they are spelled is inferred from the types in stored
-// instances, which are the names of the BPMN elements.
+// `ZeebeConstants`, after Zeebe's `BpmnElementType`.
 const AUTOMATED_TASKS: [&str; 4] = ["serviceTask", "businessRuleTask", "scriptTask", "sendTask"];
 const HUMAN_TASKS: [&str; 2] = ["userTask", "manualTask"];
 
