@@ -4,6 +4,7 @@
 //! names of flow nodes, [`variable_names`] and [`table_columns`] what occurs in the instances.
 
 mod cache;
+pub mod columns;
 pub mod definitions;
 pub mod report_list;
 pub mod reports;

@@ -31,6 +31,7 @@ use crate::export::ExportSettings;
 use crate::http::parameters::ParameterRules;
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
+use crate::scroll::ScrollLimits;
 
 mod optimize_names;
 
@@ -860,13 +861,17 @@ impl Config {
                         .max_concurrent_streams
                         .unwrap_or(DEFAULT_MAX_CONCURRENT_STREAMS),
                 ),
-                max_open_scrolls: count(max_open_scrolls),
-                max_pages_ahead: count(settings.max_pages_ahead.unwrap_or(DEFAULT_MAX_PAGES_AHEAD)),
-                max_batch_bytes: u64::from(
-                    settings
-                        .max_batch_memory
-                        .unwrap_or(DEFAULT_MAX_BATCH_MEMORY),
-                ) * MEBIBYTE,
+                scrolls: ScrollLimits {
+                    max_open: count(max_open_scrolls),
+                    max_prefetched: count(
+                        settings.max_pages_ahead.unwrap_or(DEFAULT_MAX_PAGES_AHEAD),
+                    ),
+                    max_batch_bytes: u64::from(
+                        settings
+                            .max_batch_memory
+                            .unwrap_or(DEFAULT_MAX_BATCH_MEMORY),
+                    ) * MEBIBYTE,
+                },
                 queue_timeout: seconds(settings.queue_timeout, DEFAULT_QUEUE_TIMEOUT),
                 stall_timeout: seconds(settings.stall_timeout, DEFAULT_STALL_TIMEOUT),
             },

@@ -1,45 +1,36 @@
 //! The walk from a request to its answer.
 //!
-//! Read it from [`Exporter::export`] down: load the report, check its parts, tell what it covers, ask Elasticsearch,
-//! answer. Raw data goes on in `raw_data`, page by page; what aggregates in `aggregated`.
+//! Read it from [`Exporter::export`] down: who may export now ([`admission`]), load the report, check its parts, and hand it to
+//! the one that answers: raw data page by page in [`pages`], what aggregates in [`aggregated`], whole tables in [`stream`].
+//! [`query`] and [`raw_report`] tell all of them what a report asks of the cluster.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Elasticsearch, ElasticsearchError, Refusal};
-use jiff::Timestamp;
+use cluster::Elasticsearch;
 use jiff::tz::TimeZone;
-use moka::sync::Cache;
-use optimize::filter::{self, FilterContext, ImplicitFilter};
-use optimize::plan::{self, combination};
+use optimize::plan::combination;
 use optimize::raw_data::variables::ObjectVariables;
-use optimize::report::definition::{
-    DecisionReportData, ProcessReportData, StoredReport, ViewEntity,
-};
-use optimize::scope::{IndexNames, Scope};
-use serde_json::Value;
-use tokio_util::task::TaskTracker;
+use optimize::report::definition::{DefinitionError, StoredReport};
+use optimize::scope::IndexNames;
 
-use crate::catalog::definitions::{Definitions, ScopeError};
+use crate::catalog::definitions::Definitions;
 use crate::catalog::reports::ReportStore;
-use crate::telemetry;
+use crate::scroll::signer::ScrollSigner;
+use crate::scroll::{ScrollLimits, Scrolls};
 
+pub mod admission;
 mod aggregated;
-mod ahead;
 pub mod answer;
 pub mod audit;
-pub mod batches;
 pub mod body;
 mod clock;
 pub mod error;
-pub mod open_scrolls;
 mod page;
-mod raw_data;
+mod pages;
+mod query;
 mod raw_report;
-pub mod row_count;
 mod rows;
-pub mod scroll;
-pub mod slots;
 pub mod stream;
 pub mod whole;
 
@@ -48,24 +39,11 @@ pub use body::PageBody;
 pub use error::ExportError;
 pub use whole::{Held, Whole};
 
-use aggregated::Until;
-use ahead::StepsAhead;
-use batches::BatchBudget;
-use raw_report::{Columns, RawReport};
-use scroll::{ScrollRegistry, ScrollSigner};
-use slots::{Exhausted, ExportSlots, Gauges, Slot};
-
-/// Seconds after which a client may try again when this service is at its limit.
-const RETRY_AFTER_OWN_LIMIT: u32 = 1;
-/// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
-const MAX_COLUMNS_BYTES: u64 = 16 * 1024 * 1024;
-/// With more exports under way than this, Elasticsearch is busy enough: each step that is fetched ahead takes as much of its
-/// heap as the one that is read.
-const FEW_EXPORTS: usize = 4;
-/// How often it is looked for scrolls that have expired or could not be cleared.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the columns of a scroll are kept that nobody continues.
-const COLUMNS_IDLE: Duration = Duration::from_secs(15 * 60);
+use admission::{Admission, Permit};
+use aggregated::{Aggregated, Until};
+use pages::Pages;
+use raw_report::{RawReport, RawReports};
+use stream::Streams;
 
 /// What an operator decides about exports.
 #[derive(Debug, Clone)]
@@ -90,12 +68,8 @@ pub struct ExportSettings {
     pub change_overlap: u64,
     /// Whole reports under way at the same time.
     pub max_concurrent_streams: usize,
-    /// Scrolls open at the same time.
-    pub max_open_scrolls: usize,
-    /// Pages that may begin to be fetched before their clients ask for them.
-    pub max_pages_ahead: usize,
-    /// Bytes of documents that Elasticsearch may have to hold for all exports at once.
-    pub max_batch_bytes: u64,
+    /// Scrolls, batches and pages at the same time.
+    pub scrolls: ScrollLimits,
     /// How long a request waits in line when the limits are reached.
     pub queue_timeout: Duration,
     /// How long a page waits for a client that reads nothing.
@@ -132,19 +106,13 @@ pub enum Export {
 pub struct Exporter(Arc<Parts>);
 
 struct Parts {
-    elasticsearch: Elasticsearch,
+    settings: Arc<ExportSettings>,
     reports: ReportStore,
-    definitions: Definitions,
-    scrolls: Arc<ScrollRegistry>,
-    signer: ScrollSigner,
-    columns: Cache<String, Columns>,
-    settings: ExportSettings,
-    slots: ExportSlots,
-    stream_slots: ExportSlots,
-    steps_ahead: StepsAhead,
-    batches: BatchBudget,
-    /// What has a scroll to care for, whether a client waits for it or not.
-    tasks: TaskTracker,
+    admission: Admission,
+    scrolls: Scrolls,
+    pages: Pages,
+    aggregated: Aggregated,
+    streams: Streams,
 }
 
 impl Exporter {
@@ -156,56 +124,62 @@ impl Exporter {
     ) -> Self {
         let names = IndexNames::new(&settings.index_prefix);
         let time_to_live = settings.cache_time_to_live;
-        let columns = Cache::builder()
-            .max_capacity(MAX_COLUMNS_BYTES)
-            .weigher(|_, columns: &Columns| u32::try_from(columns.weight()).unwrap_or(u32::MAX))
-            .time_to_idle(COLUMNS_IDLE)
-            .build();
-        let exporter = Self(Arc::new(Parts {
-            reports: ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live),
-            definitions: Definitions::new(elasticsearch.clone(), names, time_to_live),
+        let reports = ReportStore::new(elasticsearch.clone(), names.clone(), time_to_live);
+        let definitions = Definitions::new(elasticsearch.clone(), names, time_to_live);
+        let scrolls = Scrolls::new(elasticsearch.clone(), signer, settings.scrolls);
+        let admission = Admission::new(&settings);
+        let settings = Arc::new(settings);
+        let raw = RawReports {
+            elasticsearch: elasticsearch.clone(),
+            definitions: definitions.clone(),
+            settings: Arc::clone(&settings),
+        };
+        let aggregated = Aggregated {
             elasticsearch,
-            scrolls: Arc::new(ScrollRegistry::new(settings.max_open_scrolls)),
-            signer,
-            columns,
-            slots: ExportSlots::new(
-                settings.max_concurrent_exports,
-                settings.max_concurrent_exports_per_client,
-                Gauges {
-                    under_way: telemetry::exports_under_way,
-                    waiting: telemetry::exports_waiting,
-                },
-            ),
-            stream_slots: ExportSlots::new(
-                settings.max_concurrent_streams,
-                settings.max_concurrent_exports_per_client,
-                Gauges {
-                    under_way: telemetry::streams_under_way,
-                    waiting: telemetry::streams_waiting,
-                },
-            ),
-            steps_ahead: StepsAhead::new(settings.max_pages_ahead),
-            batches: BatchBudget::new(settings.max_batch_bytes),
+            definitions,
+            permits: scrolls.permits().clone(),
+            settings: Arc::clone(&settings),
+        };
+        Self(Arc::new(Parts {
+            pages: Pages {
+                raw: raw.clone(),
+                scrolls: scrolls.clone(),
+                admission: admission.clone(),
+            },
+            streams: Streams {
+                reports: reports.clone(),
+                raw,
+                aggregated: aggregated.clone(),
+                scrolls: scrolls.clone(),
+                admission: admission.clone(),
+            },
+            aggregated,
+            reports,
+            admission,
+            scrolls,
             settings,
-            tasks: TaskTracker::new(),
-        }));
-        tokio::spawn(sweep(Arc::downgrade(&exporter.0)));
-        exporter
+        }))
     }
 
-    /// Waits until no page is under way any more, so that each has given its scroll up or delivered it, and clears the scrolls
-    /// that nobody can go on with then; takes at most so long.
-    pub async fn settle(&self, limit: Duration) {
-        let settled = async {
-            // Pages that were fetched ahead wait for clients that can't come any more.
-            self.0.steps_ahead.forget_all();
-            self.0.tasks.close();
-            self.0.tasks.wait().await;
-            self.clear_scrolls_at_end().await;
-        };
-        if tokio::time::timeout(limit, settled).await.is_err() {
+    /// Whole tables.
+    pub fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Waits until no page and no stream is under way any more, so that each has given its scroll up or delivered it, and
+    /// clears the scrolls that nobody can go on with then; takes at most so long.
+    pub async fn drain(&self, limit: Duration) {
+        if tokio::time::timeout(limit, self.0.scrolls.drain())
+            .await
+            .is_err()
+        {
             tracing::warn!("some scrolls may stay open until they expire");
         }
+    }
+
+    /// How many scrolls are open, brought up to date for the metrics.
+    pub fn open_scrolls(&self) -> usize {
+        self.0.scrolls.count_open()
     }
 
     /// Exports a report, or the next page of it.
@@ -214,8 +188,8 @@ impl Exporter {
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
         let audit = request.audit.clone();
-        let slot = self
-            .export_slot(&audit)
+        let permit = (self.0.admission)
+            .export(&audit)
             .await
             .inspect_err(|error| audit.refused(error))?;
         // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
@@ -223,9 +197,9 @@ impl Exporter {
         let this = self.clone();
         let task = self
             .0
-            .tasks
+            .scrolls
             .spawn(tracing::Instrument::in_current_span(async move {
-                match this.export_report(request, slot).await {
+                match this.export_report(request, permit).await {
                     // It tells of its end itself.
                     Ok(Export::Whole(whole)) => Ok(Export::Whole(whole.audited(audit))),
                     Ok(page) => Ok(page),
@@ -242,98 +216,30 @@ impl Exporter {
         })
     }
 
-    /// The status and headers of [`Exporter::export`], without a scroll and without a result: what is wrong with the request,
-    /// the report or the cluster, as far as that shows before there are rows.
-    ///
-    /// # Errors
-    /// As [`Exporter::export`].
-    pub async fn export_head(&self, request: &ExportRequest) -> Result<(), ExportError> {
-        let _slot = self.export_slot(&request.audit).await?;
-        let report = self.0.reports.get(&request.report_id).await?;
-        let now = clock::now();
-        let scroll_id = request.search_request_id.as_deref();
-        match &*report {
-            StoredReport::Combined => Err(combined()),
-            StoredReport::Process(data) if data.is_raw_data() => {
-                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.raw_data_head(scroll_id, &request.report_id, RawReport::Process(data))
-                    .await
-            }
-            StoredReport::Decision(data) if data.is_raw_data() => {
-                combination::check_decision_report(data)?;
-                self.raw_data_head(scroll_id, &request.report_id, RawReport::Decision(data))
-                    .await
-            }
-            StoredReport::Process(data) => {
-                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.evaluate_process_report(&request.report_id, data, now, Until::Shape)
-                    .await?;
-                Ok(())
-            }
-            StoredReport::Decision(data) => {
-                combination::check_decision_report(data)?;
-                self.evaluate_decision_report(&request.report_id, data, now, Until::Shape)
-                    .await?;
-                Ok(())
-            }
-        }
-    }
-
-    async fn export_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
-        let patience = self.0.settings.queue_timeout;
-        let slot = self.0.slots.take(audit.client(), patience).await;
-        slot.map_err(|exhausted| self.no_slot(exhausted))
-    }
-
-    fn no_slot(&self, exhausted: Exhausted) -> ExportError {
-        let settings = &self.0.settings;
-        let reason = match exhausted {
-            Exhausted::InAll => format!(
-                "this service already works on {} exports (--max-concurrent-exports)",
-                settings.max_concurrent_exports
-            ),
-            Exhausted::PerClient => format!(
-                "this service already works on {} exports of this client (--max-concurrent-exports-per-client)",
-                settings.max_concurrent_exports_per_client
-            ),
-        };
-        ExportError::Busy {
-            reason,
-            retry_after: RETRY_AFTER_OWN_LIMIT,
-        }
-    }
-
-    /// Whether Elasticsearch has heap and time to spare, as far as this service knows: then steps are fetched ahead, and are
-    /// larger ones.
-    fn has_few_exports(&self) -> bool {
-        self.0.slots.under_way() <= FEW_EXPORTS
-    }
-
-    /// How many scrolls are open, brought up to date for the metrics.
-    pub fn open_scrolls(&self) -> usize {
-        self.0.scrolls.open().count()
-    }
-
     async fn export_report(
         &self,
         request: ExportRequest,
-        slot: Slot,
+        permit: Permit,
     ) -> Result<Export, ExportError> {
+        let Parts {
+            pages, aggregated, ..
+        } = &*self.0;
         let report = self.0.reports.get(&request.report_id).await?;
         request.audit.set_plan(combination::describe(&report));
         let is_ours = request
             .search_request_id
             .as_deref()
-            .is_some_and(|id| self.is_scroll_of(id, &request.report_id));
+            .is_some_and(|id| pages.is_scroll_of(id, &request.report_id));
+        if !is_ours || is_raw_data(&report) {
+            self.check(&report)?;
+        }
         match &*report {
             StoredReport::Combined => Err(combined()),
             StoredReport::Process(data) if data.is_raw_data() => {
-                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                self.export_raw_data(request, RawReport::Process(data), slot).await
+                pages.export(request, RawReport::Process(data), permit).await
             }
             StoredReport::Decision(data) if data.is_raw_data() => {
-                combination::check_decision_report(data)?;
-                self.export_raw_data(request, RawReport::Decision(data), slot).await
+                pages.export(request, RawReport::Decision(data), permit).await
             }
             _ if is_ours => Err(ExportError::BadRequest(
                 "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
@@ -341,65 +247,57 @@ impl Exporter {
                     .to_owned(),
             )),
             StoredReport::Process(data) => {
-                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
-                let whole = self.export_aggregated_process_data(&request, data).await?;
-                Ok(Export::Whole(whole.keeping(slot)))
+                let whole = aggregated.export_process_report(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(permit)))
             }
             StoredReport::Decision(data) => {
-                combination::check_decision_report(data)?;
-                let whole = self.export_aggregated_decision_data(&request, data).await?;
-                Ok(Export::Whole(whole.keeping(slot)))
+                let whole = aggregated.export_decision_report(&request, data).await?;
+                Ok(Export::Whole(whole.keeping(permit)))
             }
         }
     }
-}
 
-impl Exporter {
-    /// What the filters of a report depend on; the export has no other zone than UTC.
-    fn filter_context(&self, user_task_report: bool, now: Timestamp) -> FilterContext {
-        FilterContext {
-            now,
-            time_zone: TimeZone::UTC,
-            user_task_report,
-            assignee_analytics: self.0.settings.assignee_analytics,
+    /// The status and headers of [`Exporter::export`], without a scroll and without a result: what is wrong with the request,
+    /// the report or the cluster, as far as that shows before there are rows.
+    ///
+    /// # Errors
+    /// As [`Exporter::export`].
+    pub async fn export_head(&self, request: &ExportRequest) -> Result<(), ExportError> {
+        let Parts {
+            pages, aggregated, ..
+        } = &*self.0;
+        let _permit = self.0.admission.export(&request.audit).await?;
+        let report_id = &request.report_id;
+        let report = self.0.reports.get(report_id).await?;
+        self.check(&report)?;
+        let now = clock::now();
+        let scroll_id = request.search_request_id.as_deref();
+        match &*report {
+            StoredReport::Combined => Err(combined()),
+            StoredReport::Process(data) if data.is_raw_data() => {
+                pages
+                    .head(scroll_id, report_id, RawReport::Process(data))
+                    .await
+            }
+            StoredReport::Decision(data) if data.is_raw_data() => {
+                pages
+                    .head(scroll_id, report_id, RawReport::Decision(data))
+                    .await
+            }
+            StoredReport::Process(data) => {
+                let evaluated = aggregated.process_report(report_id, data, now, Until::Shape);
+                evaluated.await.map(|_| ())
+            }
+            StoredReport::Decision(data) => {
+                let evaluated = aggregated.decision_report(report_id, data, now, Until::Shape);
+                evaluated.await.map(|_| ())
+            }
         }
     }
 
-    /// The same for a report on processes.
-    fn process_filter_context(&self, data: &ProcessReportData, now: Timestamp) -> FilterContext {
-        self.filter_context(data.view.entity == Some(ViewEntity::UserTask), now)
-    }
-
-    /// The query for the process instances of a report.
-    fn instance_query(&self, data: &ProcessReportData, scope: &Scope, now: Timestamp) -> Value {
-        let context = self.process_filter_context(data, now);
-        let implicit = ImplicitFilter::of(data);
-        scope.query(&filter::narrowing(
-            &data.filters,
-            &scope.definitions,
-            implicit,
-            &context,
-        ))
-    }
-
-    /// The query for the decision instances of a report.
-    fn decision_instance_query(
-        &self,
-        data: &DecisionReportData,
-        scope: &Scope,
-        now: Timestamp,
-    ) -> Value {
-        plan::decision::instance_query(data, scope, &self.filter_context(false, now))
-    }
-}
-
-/// Clears scrolls that nobody has continued in time, and those that could not be cleared when they were given up, for as long
-/// as there is an exporter.
-async fn sweep(parts: Weak<Parts>) {
-    loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        let Some(parts) = parts.upgrade() else { return };
-        Exporter(parts).clear_due_scrolls(false).await;
+    /// There is such a combination of parts.
+    fn check(&self, report: &StoredReport) -> Result<(), DefinitionError> {
+        combination::check(report, self.0.settings.assignee_analytics)
     }
 }
 
@@ -408,47 +306,10 @@ fn combined() -> ExportError {
     ExportError::BadRequest("Combined reports cannot be exported as Json".to_owned())
 }
 
-/// What the owner of a report should know about definitions that are not there.
-fn message_about(scope: &Scope) -> Option<String> {
-    let keys: Vec<&str> = scope.unknown_latest().collect();
-    (!keys.is_empty()).then(|| {
-        format!(
-            "Could not find latest version of definition with key: {}. It contributes no data.",
-            keys.join(", ")
-        )
-    })
-}
-
-/// Asks for the instances of a scope; `None` if their indices don't exist.
-///
-/// One missing index makes Elasticsearch refuse the whole request. With several definitions the others have data all the
-/// same, and all of it is behind the alias over all definitions
-/// (crates/optimize/docs/indices.md, "Indices that are missing").
-async fn ask_scope<T, F>(
-    scope: &Scope,
-    ask: impl Fn(Vec<String>) -> F,
-) -> Result<Option<T>, ElasticsearchError>
-where
-    F: Future<Output = Result<T, ElasticsearchError>>,
-{
-    let is_missing = |error: &ElasticsearchError| error.refusal() == Some(Refusal::IndexNotFound);
-    let all = std::slice::from_ref(&scope.all_instances);
-    let mut answer = ask(scope.indices.clone()).await;
-    if scope.definitions.len() > 1 && scope.indices != all && answer.as_ref().is_err_and(is_missing)
-    {
-        answer = ask(all.to_vec()).await;
-    }
-    match answer {
-        Err(error) if is_missing(&error) => Ok(None),
-        other => other.map(Some),
-    }
-}
-
-impl From<ScopeError> for ExportError {
-    fn from(error: ScopeError) -> Self {
-        match error {
-            ScopeError::Definition(error) => error.into(),
-            ScopeError::Elasticsearch(error) => error.into(),
-        }
+fn is_raw_data(report: &StoredReport) -> bool {
+    match report {
+        StoredReport::Process(data) => data.is_raw_data(),
+        StoredReport::Decision(data) => data.is_raw_data(),
+        StoredReport::Combined => false,
     }
 }

@@ -9,5 +9,6 @@ pub mod encode;
 pub mod export;
 pub mod http;
 pub mod reload;
+pub mod scroll;
 pub mod sync;
 pub mod telemetry;

@@ -286,7 +286,7 @@ impl Sync {
         report_id: &str,
         progress: &mut dyn SyncProgress,
     ) -> Result<ReportSummary, SyncError> {
-        let found = self.exporter.report_tables(report_id).await?;
+        let found = self.exporter.streams().report_tables(report_id).await?;
         let tables = self.tables_of(&found)?;
         let folder = self.target.report(report_id);
         *self.lock.lock().await = Some(Lock::take(&self.target, &folder.lock()).await?);
@@ -302,7 +302,7 @@ impl Sync {
     /// # Errors
     /// As [`Sync::report`].
     pub async fn preview(&self, report_id: &str) -> Result<ReportSummary, SyncError> {
-        let found = self.exporter.report_tables(report_id).await?;
+        let found = self.exporter.streams().report_tables(report_id).await?;
         let tables = self.tables_of(&found)?;
         let (state, _) = self.target.state(&self.target.report(report_id)).await?;
         let mut beginning = self.beginning(&found, &tables, state.as_ref());
@@ -312,7 +312,7 @@ impl Sync {
             let head = loop {
                 let Some(asked) = &begins else { break None };
                 let request = self.request(report_id, table, asked.since.clone());
-                match self.exporter.stream_head(request).await {
+                match self.exporter.streams().head(request).await {
                     Ok(head) => break Some(head),
                     Err(ExportError::Bookmark(reason)) if asked.since.is_some() => {
                         beginning = Beginning::because(reason);
@@ -394,7 +394,11 @@ impl Sync {
                     .to_owned(),
             );
         };
-        match self.exporter.earliest_bookmark(bookmarks.iter().copied()) {
+        match self
+            .exporter
+            .streams()
+            .earliest_bookmark(bookmarks.iter().copied())
+        {
             Some(since) => Beginning::since(since),
             // Whether it is damaged or of another key is told by the export.
             None => match bookmarks.first() {
@@ -617,7 +621,7 @@ impl Sync {
     ) -> Result<Read, SyncError> {
         let started_at = Timestamp::now();
         let request = self.request(run.report_id, table, begins.since.clone());
-        let (head, mut body) = self.exporter.stream(request).await?;
+        let (head, mut body) = self.exporter.streams().open(request).await?;
         let StreamHead {
             total,
             schema,
@@ -716,5 +720,5 @@ fn begins(
 /// What the next run begins with: the earliest of the bookmarks of all tables.
 fn bookmark_after(exporter: &Exporter, read: &[Read]) -> Option<String> {
     let bookmarks: Option<Vec<&str>> = read.iter().map(|table| table.bookmark.as_deref()).collect();
-    exporter.earliest_bookmark(bookmarks?)
+    exporter.streams().earliest_bookmark(bookmarks?)
 }

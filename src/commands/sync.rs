@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use optimize::table::schema::Table;
 use optimize_export::encode::Format as TableFormat;
 use optimize_export::export::Exporter;
-use optimize_export::export::scroll::ScrollSigner;
+use optimize_export::scroll::signer::ScrollSigner;
 use optimize_export::sync::layout::RunMode;
 use optimize_export::sync::{
     FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
@@ -200,7 +200,7 @@ pub fn run(arguments: SyncArguments) -> Result<ExitCode, String> {
             stopped = stop_signal()? => { let () = stopped; true },
         };
         sync.release().await;
-        exporter.settle(TIME_TO_CLEAR).await;
+        exporter.drain(TIME_TO_CLEAR).await;
         print(&summary)?;
         if is_interrupted {
             eprintln!("optimize-export: interrupted; run the same command again");

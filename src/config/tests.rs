@@ -385,15 +385,15 @@ fn several_tokens_come_from_one_file() {
 #[test]
 fn limits_have_defaults_and_bounds() {
     let config = load(Settings::default(), &[]).unwrap();
-    assert_eq!(config.export.max_open_scrolls, 400);
+    assert_eq!(config.export.scrolls.max_open, 400);
     assert_eq!(config.elasticsearch.memory, 80 * 1024 * 1024);
-    assert_eq!(config.export.max_pages_ahead, 4);
+    assert_eq!(config.export.scrolls.max_prefetched, 4);
     let nothing_ahead = Settings {
         max_pages_ahead: Some(0),
         ..Settings::default()
     };
     let config = load(nothing_ahead, &[]).unwrap();
-    assert_eq!(config.export.max_pages_ahead, 0);
+    assert_eq!(config.export.scrolls.max_prefetched, 0);
     assert_eq!(
         config.export.max_concurrent_exports_per_client,
         config.export.max_concurrent_exports

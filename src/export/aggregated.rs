@@ -1,15 +1,19 @@
 //! Reports that aggregate: everything in one answer.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::Envelope;
-use super::batches::{PATIENCE, no_room};
 use super::error::ExportError;
+use super::query::{ask_scope, decision_filter_context, message_about, process_filter_context};
 use super::whole::Whole;
-use super::{ExportRequest, Exporter, ask_scope, clock, message_about};
+use super::{ExportRequest, ExportSettings, clock};
+use crate::catalog::definitions::Definitions;
+use crate::scroll::permits::BatchPermits;
 use bytes::Bytes;
-use cluster::ElasticsearchError;
 use cluster::memory::{NoMemory, Share};
+use cluster::{Elasticsearch, ElasticsearchError};
 use jiff::Timestamp;
 use optimize::plan::ad_hoc_sub_processes::AdHocSubProcesses;
 use optimize::plan::answer::Answer;
@@ -25,30 +29,43 @@ use optimize::scope::Scope;
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \
                            pagination is only supported for raw data reports.";
 
-impl Exporter {
+/// Longest wait of a request for its permits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Evaluates reports that aggregate. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct Aggregated {
+    pub(super) elasticsearch: Elasticsearch,
+    pub(super) definitions: Definitions,
+    /// Elasticsearch holds their results beside the batches of others.
+    pub(super) permits: BatchPermits,
+    pub(super) settings: Arc<ExportSettings>,
+}
+
+impl Aggregated {
     /// The result of a report on processes, whole.
-    pub(super) async fn export_aggregated_process_data(
+    pub(super) async fn export_process_report(
         &self,
         request: &ExportRequest,
         data: &ProcessReportData,
     ) -> Result<Whole, ExportError> {
         let evaluated = self
-            .evaluate_process_report(&request.report_id, data, clock::now(), Until::Result)
+            .process_report(&request.report_id, data, clock::now(), Until::Result)
             .await?;
         Ok(whole_answer(request, evaluated).await)
     }
 
     /// The result of a report on processes.
-    pub(super) async fn evaluate_process_report(
+    pub(super) async fn process_report(
         &self,
         report_id: &str,
         data: &ProcessReportData,
         now: Timestamp,
         until: Until,
     ) -> Result<Evaluated, ExportError> {
-        let filter = self.process_filter_context(data, now);
+        let filter = process_filter_context(&self.settings, data, now);
         let plan = Plan::of(data, &filter)?;
-        let scope = self.0.definitions.scope_of_process_report(data).await?;
+        let scope = self.definitions.scope_of_process_report(data).await?;
         let models = self.models(&plan, &scope).await?;
         let evaluation = ProcessEvaluation {
             plan: &plan,
@@ -56,7 +73,7 @@ impl Exporter {
                 report: data,
                 scope: &scope,
                 filter: &filter,
-                bucket_limit: self.0.settings.aggregation_bucket_limit,
+                bucket_limit: self.settings.aggregation_bucket_limit,
                 percentile_compression: self.percentile_compression(data).await?,
                 models: &models,
             },
@@ -66,7 +83,7 @@ impl Exporter {
 
     /// What a plan has to know of the definitions of its report.
     async fn models(&self, plan: &Plan, scope: &Scope) -> Result<ProcessModels, ExportError> {
-        let definitions = &self.0.definitions;
+        let definitions = &self.definitions;
         let mut models = if plan.needs_models() {
             ProcessModels::of(&definitions.process_models(scope).await?)
         } else {
@@ -91,37 +108,37 @@ impl Exporter {
         if !functions.any(|function| function.kind == AggregationType::Percentile) {
             return Ok(None);
         }
-        let server = self.0.elasticsearch.server().await?;
+        let server = self.elasticsearch.server().await?;
         Ok(server.percentile_compression())
     }
 
     /// The result of a report on decisions, whole.
-    pub(super) async fn export_aggregated_decision_data(
+    pub(super) async fn export_decision_report(
         &self,
         request: &ExportRequest,
         data: &DecisionReportData,
     ) -> Result<Whole, ExportError> {
         let evaluated = self
-            .evaluate_decision_report(&request.report_id, data, clock::now(), Until::Result)
+            .decision_report(&request.report_id, data, clock::now(), Until::Result)
             .await?;
         Ok(whole_answer(request, evaluated).await)
     }
 
     /// The result of a report on decisions.
-    pub(super) async fn evaluate_decision_report(
+    pub(super) async fn decision_report(
         &self,
         report_id: &str,
         data: &DecisionReportData,
         now: Timestamp,
         until: Until,
     ) -> Result<Evaluated, ExportError> {
-        let filter = self.filter_context(false, now);
-        let scope = self.0.definitions.scope_of_decision_report(data).await?;
+        let filter = decision_filter_context(&self.settings, now);
+        let scope = self.definitions.scope_of_decision_report(data).await?;
         let plan = DecisionPlan::new(DecisionContext {
             report: data,
             scope: &scope,
             filter: &filter,
-            bucket_limit: self.0.settings.aggregation_bucket_limit,
+            bucket_limit: self.settings.aggregation_bucket_limit,
         });
         self.evaluate(report_id, &plan, until).await
     }
@@ -133,7 +150,7 @@ impl Exporter {
         until: Until,
     ) -> Result<Evaluated, ExportError> {
         let scope = evaluation.scope();
-        let share = self.0.elasticsearch.share();
+        let share = self.elasticsearch.share();
         let evaluated = |result, bytes, share| Evaluated {
             result,
             message: message_about(scope),
@@ -163,21 +180,20 @@ impl Exporter {
         let search = search.await?;
         share.shrink_to(search.len());
         share.grow(search.len() - share.bytes()).await?;
-        let batches = &self.0.batches;
-        let permit = batches
+        let permits = &self.permits;
+        let permit = permits
             .take_for_result(report_id, search.len(), PATIENCE)
-            .await;
-        let permit = permit.map_err(no_room)?;
+            .await?;
         let answer = self.search(scope, search, &share).await;
         if answer.is_err() {
             // It may have been too much for Elasticsearch: too many buckets, or a breaker. The next success tells its size.
-            batches.learn_result(report_id, None);
+            permits.learn_result(report_id, None);
         }
         let Some(answer) = answer? else {
             return Ok(without_index(share));
         };
         let bytes = answer.bytes();
-        batches.learn_result(report_id, Some(bytes));
+        permits.learn_result(report_id, Some(bytes));
         drop(permit);
         share.shrink_to(bytes);
         let result = with_room(&share, bytes, |room| {
@@ -195,7 +211,7 @@ impl Exporter {
         body: Bytes,
         share: &Share,
     ) -> Result<Option<Answer>, ElasticsearchError> {
-        let elasticsearch = &self.0.elasticsearch;
+        let elasticsearch = &self.elasticsearch;
         let search = |indices: Vec<String>| {
             let body = body.clone();
             async move { elasticsearch.search_within(&indices, body, share).await }

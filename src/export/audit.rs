@@ -68,7 +68,7 @@ impl Audit {
     }
 
     /// Which page this is, counted from 1 by the process that serves it, and of which scroll.
-    pub fn set_page(&self, number: u32, scroll: &super::scroll::IdDigest) {
+    pub fn set_page(&self, number: u32, scroll: &crate::scroll::registry::IdDigest) {
         let scroll = scroll
             .iter()
             .take(FINGERPRINT_BYTES)

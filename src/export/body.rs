@@ -15,16 +15,16 @@ use optimize::raw_data::json::JsonText;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::ahead::Ahead;
-use super::scroll::ScrollLease;
-use super::slots::Slot;
+use super::admission::Permit;
+use crate::scroll::lease::ActiveLease;
+use crate::scroll::prefetch::Prefetch;
 
 /// Text is handed on in chunks of at least this many bytes.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
 const CHUNKS_WAITING: usize = 2;
 /// What a reader has to take per second, on average over the time that it keeps its page waiting beyond one stall. One that
-/// takes a little now and then would otherwise hold a step in Elasticsearch's memory for hours.
+/// takes a little now and then would otherwise hold a batch in Elasticsearch's memory for hours.
 pub(crate) const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Why a page did not reach its reader.
@@ -60,13 +60,13 @@ enum Message {
 #[derive(Default)]
 pub(super) struct Delivery {
     /// The right to read from the scroll.
-    pub leases: Vec<ScrollLease>,
+    pub leases: Vec<ActiveLease>,
     /// The right to export, for the next one who asks.
-    pub slot: Option<Slot>,
+    pub permit: Option<Permit>,
     /// How many rows it has. With a page that has none the scroll is used up.
     pub rows: u64,
-    /// What the next page begins with.
-    pub ahead: Option<Ahead>,
+    /// The next page, if it was prefetched.
+    pub prefetch: Option<Prefetch>,
 }
 
 /// The end of a page, which either reaches its reader or is revoked by its writer: whoever comes first takes the delivery.
@@ -86,22 +86,21 @@ impl PageEnd {
         };
         let Delivery {
             leases,
-            slot,
+            permit,
             rows,
-            ahead,
+            prefetch,
         } = delivery;
-        if let Some(ahead) = ahead {
-            ahead.wait_for_client();
+        if let Some(prefetch) = prefetch {
+            prefetch.keep();
         }
         for lease in leases {
             if rows == 0 {
                 lease.end();
             } else {
-                lease.add_rows(rows);
+                lease.delivered(rows);
             }
-            lease.release();
         }
-        drop(slot);
+        drop(permit);
         true
     }
 
@@ -111,7 +110,7 @@ impl PageEnd {
         let Some(delivery) = self.take() else {
             return false;
         };
-        delivery.leases.iter().for_each(ScrollLease::end);
+        delivery.leases.into_iter().for_each(ActiveLease::end);
         true
     }
 
@@ -313,25 +312,26 @@ impl Stream for PageBody {
 
 #[cfg(test)]
 mod tests {
-    use cluster::pages::StepHead;
+    use cluster::scroll::BatchHead;
     use futures_util::StreamExt;
 
-    use super::super::scroll::{Recognition, ScrollContents, ScrollRegistry, ScrollSigner};
-    use super::super::slots::tests::slots;
+    use super::super::admission::tests::permits;
     use super::*;
     use crate::auth::Client;
+    use crate::scroll::registry::{Recognition, ScrollRegistry};
+    use crate::scroll::signer::{ScrollContents, ScrollSigner};
 
     const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-    fn lease(registry: &Arc<ScrollRegistry>) -> ScrollLease {
-        let lease = registry.lease("id", 60).unwrap();
+    fn lease(registry: &Arc<ScrollRegistry>) -> ActiveLease {
+        let lease = registry.lease("id", 60).unwrap().ask();
         let contents = ScrollSigner::of_this_process().seal(ScrollContents {
             report_id: "r".into(),
             limit: 1,
-            step: 1,
+            batch: 1,
             now: 0,
         });
-        let head = StepHead {
+        let head = BatchHead {
             scroll_id: "id".into(),
             total: 1,
             shards: 1,
@@ -423,18 +423,18 @@ mod tests {
         assert!(body.next().await.unwrap().is_ok());
 
         let (writer, mut body) = channel(STALL_TIMEOUT);
-        let slots = slots(1, 1);
+        let permits = permits(1, 1);
         let registry = Arc::new(ScrollRegistry::default());
         let delivery = Delivery {
             leases: vec![lease(&registry)],
-            slot: slots.take(&Client::named("c"), Duration::ZERO).await.ok(),
+            permit: permits.take(&Client::named("c"), Duration::ZERO).await.ok(),
             ..Delivery::default()
         };
         assert_eq!(
             writer.finish(delivery).await,
             Err(Interrupted::ClientStalled)
         );
-        assert_eq!(slots.under_way(), 0, "nothing waits with the reader");
+        assert_eq!(permits.under_way(), 0, "nothing waits with the reader");
         assert_eq!(registry.recognize("id"), Recognition::Ended);
         assert!(
             body.next().await.unwrap().is_err(),

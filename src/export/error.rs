@@ -8,6 +8,9 @@ use cluster::{ElasticsearchError, Refusal};
 use optimize::report::definition::DefinitionError;
 
 use crate::catalog::reports::LoadError;
+use crate::scroll::open_scrolls::Full;
+use crate::scroll::permits::Exhausted;
+use crate::scroll::reader::BatchError;
 
 /// Why an export was refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -88,6 +91,44 @@ impl ExportError {
 
 /// Seconds after which a client may try again when Elasticsearch is at its limits.
 const RETRY_AFTER_OVERLOAD: u32 = 5;
+/// Longest time after which it may come again when too many scrolls are open, in seconds: most are read to their end long
+/// before they expire.
+const RETRY_AFTER_OPEN_SCROLLS: u32 = 30;
+
+impl From<Full> for ExportError {
+    fn from(full: Full) -> Self {
+        Self::Busy {
+            reason: format!(
+                "this service keeps {} scroll contexts open already (--max-open-scrolls), one for each shard of a report; \
+                 scrolls that nobody continues expire after their paginationTimeout",
+                full.limit
+            ),
+            retry_after: u32::try_from(full.next_free.as_secs())
+                .unwrap_or(u32::MAX)
+                .clamp(1, RETRY_AFTER_OPEN_SCROLLS),
+        }
+    }
+}
+
+impl From<Exhausted> for ExportError {
+    fn from(_: Exhausted) -> Self {
+        Self::Busy {
+            reason: "Elasticsearch holds as much for exports as it may (--max-batch-memory); answers of other clients are \
+                     large, or not read fast enough"
+                .to_owned(),
+            retry_after: RETRY_AFTER_OVERLOAD,
+        }
+    }
+}
+
+impl From<BatchError> for ExportError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Elasticsearch(error) => error.into(),
+            BatchError::Stopped(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
 
 impl From<ElasticsearchError> for ExportError {
     fn from(error: ElasticsearchError) -> Self {

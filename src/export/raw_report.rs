@@ -2,49 +2,35 @@
 
 use std::sync::Arc;
 
-use cluster::ElasticsearchError;
+use cluster::scroll::ScrollBatch;
+use cluster::{Elasticsearch, ElasticsearchError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::decision_row::DecisionRowWriter;
 use optimize::raw_data::process_row::ProcessRowWriter;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
-use optimize::raw_data::variables::VariableNames;
 use optimize::report::definition::{DecisionReportData, ProcessReportData};
 use optimize::scope::Scope;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::query::{self, ask_scope};
 use super::rows::{ProcessRows, Rows};
-use super::{ExportError, Exporter, ask_scope};
-use crate::catalog::definitions::ScopeError;
+use super::{ExportError, ExportSettings};
+use crate::catalog::columns::Columns;
+use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::variable_names;
+
+/// Hits of a sample. Where a report has fewer, its hits are taken to be smaller than they are, and there are few of them.
+const SAMPLE: u32 = 3;
 
 /// A report that lists instances.
 #[derive(Clone, Copy)]
-pub(super) enum RawReport<'a> {
+pub enum RawReport<'a> {
     /// Process instances.
     Process(&'a ProcessReportData),
     /// Decision instances.
     Decision(&'a DecisionReportData),
-}
-
-/// The columns that every row of a page has, whether its instance has a value for them or not.
-#[derive(Clone)]
-pub(super) enum Columns {
-    /// Variables of process instances.
-    Variables(Arc<VariableNames>),
-    /// Inputs and outputs of a decision.
-    Clauses(Arc<DecisionClauses>),
-}
-
-impl Columns {
-    /// Bytes that they take, roughly.
-    pub fn weight(&self) -> usize {
-        match self {
-            Self::Variables(names) => names.weight(),
-            Self::Clauses(clauses) => clauses.inputs.weight() + clauses.outputs.weight(),
-        }
-    }
 }
 
 impl RawReport<'_> {
@@ -57,79 +43,108 @@ impl RawReport<'_> {
     }
 }
 
-impl Exporter {
+/// What the pages and tables of such a report need. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct RawReports {
+    pub(super) elasticsearch: Elasticsearch,
+    pub(super) definitions: Definitions,
+    pub(super) settings: Arc<ExportSettings>,
+}
+
+impl RawReports {
     /// What a report covers.
-    pub(super) async fn scope_of(&self, report: RawReport<'_>) -> Result<Scope, ScopeError> {
-        let definitions = &self.0.definitions;
+    pub async fn scope_of(&self, report: RawReport<'_>) -> Result<Scope, ScopeError> {
         match report {
-            RawReport::Process(data) => definitions.scope_of_process_report(data).await,
-            RawReport::Decision(data) => definitions.scope_of_decision_report(data).await,
+            RawReport::Process(data) => self.definitions.scope_of_process_report(data).await,
+            RawReport::Decision(data) => self.definitions.scope_of_decision_report(data).await,
         }
     }
 
     /// The query for the instances of a report.
-    pub(super) fn query_of(&self, report: RawReport<'_>, scope: &Scope, now: Timestamp) -> Value {
+    pub fn query_of(&self, report: RawReport<'_>, scope: &Scope, now: Timestamp) -> Value {
+        let settings = &self.settings;
         match report {
-            RawReport::Process(data) => self.instance_query(data, scope, now),
-            RawReport::Decision(data) => self.decision_instance_query(data, scope, now),
+            RawReport::Process(data) => query::of_process_report(settings, data, scope, now),
+            RawReport::Decision(data) => query::of_decision_report(settings, data, scope, now),
         }
     }
 
+    /// How many instances there are.
+    pub async fn count(&self, scope: &Scope, query: &Value) -> Result<u64, ElasticsearchError> {
+        let count =
+            |indices: Vec<String>| async move { self.elasticsearch.count(&indices, query).await };
+        Ok(ask_scope(scope, count).await?.unwrap_or(0))
+    }
+
+    /// Some hits of a report and their bytes; `None` where Elasticsearch does not give them, which the export itself will tell.
+    pub async fn sample(&self, scope: &Scope, query: &Value) -> Option<(u32, u64)> {
+        let body =
+            &json!({"size": SAMPLE, "track_total_hits": false, "query": query, "sort": ["_doc"]});
+        let sample = |indices: Vec<String>| async move {
+            self.elasticsearch.size_of_answer(&indices, body).await
+        };
+        let bytes = ask_scope(scope, sample).await.ok()??;
+        Some((SAMPLE, bytes))
+    }
+
+    /// Opens the scroll of a report; `None` where its indices don't exist.
+    pub async fn open_scroll(
+        &self,
+        scope: &Scope,
+        preference: Option<&str>,
+        keep_alive: u32,
+        search: &Value,
+    ) -> Result<Option<ScrollBatch>, ElasticsearchError> {
+        let open = |indices: Vec<String>| async move {
+            self.elasticsearch
+                .open_scroll(&indices, preference, keep_alive, search)
+                .await
+        };
+        ask_scope(scope, open).await
+    }
+
     /// Finds the columns that every row of a report has.
-    pub(super) async fn find_columns(
+    pub async fn find_columns(
         &self,
         report: RawReport<'_>,
         scope: &Scope,
         query: &Value,
     ) -> Result<Columns, ExportError> {
-        match report {
+        Ok(match report {
             RawReport::Process(_) => {
-                let names = self.find_variable_names(scope, query).await?;
-                Ok(Columns::Variables(names))
+                let find = |indices: Vec<String>| async move {
+                    variable_names::find(&self.elasticsearch, &indices, query).await
+                };
+                let names = ask_scope(scope, find).await?;
+                Columns::Variables(Arc::new(names.unwrap_or_default()))
             }
-            RawReport::Decision(_) => Ok(Columns::Clauses(self.clauses_of(scope).await?)),
-        }
+            RawReport::Decision(_) => Columns::Clauses(self.clauses_of(scope).await?),
+        })
     }
 
     /// The inputs and outputs that the definition of a decision report has.
-    pub(super) async fn clauses_of(
-        &self,
-        scope: &Scope,
-    ) -> Result<Arc<DecisionClauses>, ExportError> {
+    pub async fn clauses_of(&self, scope: &Scope) -> Result<Arc<DecisionClauses>, ExportError> {
         Ok(match scope.definitions.first() {
-            Some(decision) => self.0.definitions.decision_clauses(decision).await?,
+            Some(decision) => self.definitions.decision_clauses(decision).await?,
             None => Arc::default(),
         })
     }
 
-    async fn find_variable_names(
-        &self,
-        scope: &Scope,
-        query: &Value,
-    ) -> Result<Arc<VariableNames>, ElasticsearchError> {
-        let elasticsearch = &self.0.elasticsearch;
-        let find = |indices: Vec<String>| async move {
-            variable_names::find(elasticsearch, &indices, query).await
-        };
-        Ok(Arc::new(ask_scope(scope, find).await?.unwrap_or_default()))
-    }
-
     /// Makes rows of the hits of a page; `now` is that of its scroll.
-    pub(super) fn rows<'a>(
+    pub fn rows<'a>(
         &'a self,
         columns: &'a Columns,
         now: i64,
         time_zone: Option<&'a TimeZone>,
     ) -> Rows<'a> {
-        let settings = &self.0.settings;
-        let time_zone = time_zone.or(settings.time_zone.as_ref());
+        let time_zone = time_zone.or(self.settings.time_zone.as_ref());
         match columns {
             Columns::Variables(variable_names) => Rows::Process(ProcessRows::new(
-                &self.0.definitions,
+                &self.definitions,
                 ProcessRowWriter {
                     now,
                     variable_names,
-                    object_variables: settings.object_variables,
+                    object_variables: self.settings.object_variables,
                     time_zone,
                     scratch: Default::default(),
                 },

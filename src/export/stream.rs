@@ -1,6 +1,6 @@
 //! A whole report in one request, as a table.
 //!
-//! Raw data comes out of one scroll that nobody else can continue: its next step is asked for while one is written, and it is
+//! Raw data comes out of one scroll that nobody else can continue: its next batch is asked for while one is written, and it is
 //! cleared when the last row has been read or something goes wrong. What aggregates is evaluated for each measure and written
 //! row by row. Either way a body that ends properly is complete, and one that is not breaks off.
 //!
@@ -26,17 +26,20 @@ use optimize::table::selection::Selection;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use super::aggregated::{Evaluated, Until};
+use super::admission::{Admission, Permit};
+use super::aggregated::{Aggregated, Evaluated, Until};
 use super::audit::StreamAudit;
-use super::batches::{BatchPermit, PATIENCE, no_room};
 use super::body::{self, BodyWriter, Delivery, MIN_BYTES_PER_SECOND, PageBody};
-use super::raw_report::RawReport;
-use super::slots::Slot;
-use super::{Audit, ExportError, Exporter, ask_scope, clock};
+use super::query::ask_scope;
+use super::raw_report::{RawReport, RawReports};
+use super::{Audit, ExportError, clock};
+use crate::catalog::reports::ReportStore;
 use crate::catalog::table_columns;
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
+use crate::scroll::Scrolls;
+use crate::scroll::batch_size;
 
 mod changes;
 mod raw;
@@ -51,9 +54,6 @@ const MIN_KEEP_ALIVE: Duration = Duration::from_secs(120);
 const MAX_KEEP_ALIVE: Duration = Duration::from_secs(1_800);
 /// Rows of a result that are written before it is looked whether there is enough to hand on.
 const ROWS_AT_ONCE: usize = 100;
-/// Hits of a step where a hit is small.
-const STEP: u32 = 2_000;
-
 /// One request for a table, its parameters checked.
 #[derive(Debug, Clone)]
 pub struct StreamRequest {
@@ -189,10 +189,10 @@ enum Rows {
 
 /// A stream whose rows can be written.
 struct Stream {
-    exporter: Exporter,
+    streams: Streams,
     report_id: String,
     audit: Audit,
-    slot: Slot,
+    permit: Permit,
     /// Whether it encodes batches of rows.
     batches_rows: bool,
     compression: Option<Compression>,
@@ -200,23 +200,35 @@ struct Stream {
     rows: Rows,
 }
 
-impl Exporter {
+/// Answers with whole tables. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct Streams {
+    pub(super) reports: ReportStore,
+    pub(super) raw: RawReports,
+    pub(super) aggregated: Aggregated,
+    pub(super) scrolls: Scrolls,
+    pub(super) admission: Admission,
+}
+
+impl Streams {
     /// A whole table.
     ///
     /// # Errors
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
-    pub async fn stream(
+    pub async fn open(
         &self,
         request: StreamRequest,
     ) -> Result<(StreamHead, PageBody), ExportError> {
-        let slot = self.stream_slot(&request.audit).await?;
-        let (this, audit) = (self.clone(), request.audit.clone());
+        let audit = request.audit.clone();
+        let permit = self.admission.stream(&audit).await;
+        let permit = permit.inspect_err(|error| audit.refused(error))?;
+        let this = self.clone();
         // A task of its own, as for a page: a scroll that is being opened must be known to somebody.
         let open = async move {
-            let opened = this.open_stream(request, slot).await;
+            let opened = this.open_admitted(request, permit).await;
             opened.inspect_err(|error| audit.refused(error))
         };
-        let task = self.0.tasks.spawn(open.in_current_span());
+        let task = self.scrolls.spawn(open.in_current_span());
         task.await.unwrap_or_else(|error| {
             Err(ExportError::Internal(format!(
                 "the export stopped: {error}"
@@ -224,12 +236,12 @@ impl Exporter {
         })
     }
 
-    /// What [`Exporter::stream`] would answer with, without opening a scroll.
+    /// What [`Streams::open`] would answer with, without opening a scroll.
     ///
     /// # Errors
-    /// As [`Exporter::stream`].
-    pub async fn stream_head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
-        let _slot = self.export_slot(&request.audit).await?;
+    /// As [`Streams::open`].
+    pub async fn head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
+        let _permit = self.admission.export(&request.audit).await?;
         let found = self
             .find_table(&request.report_id, &request.options)
             .await?;
@@ -274,14 +286,14 @@ impl Exporter {
     /// The bookmark that an export would have which begins now, however long it is.
     ///
     /// # Errors
-    /// As [`Exporter::stream`].
+    /// As [`Streams::open`].
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
-        let _slot = self.export_slot(audit).await?;
+        let _permit = self.admission.export(audit).await?;
         let found = self.find_table(report_id, &TableOptions::default()).await?;
         let Some((report, _)) = raw_report(&found.report) else {
             return Err(no_bookmarks());
         };
-        let scope = self.scope_of(report).await?;
+        let scope = self.raw.scope_of(report).await?;
         let position = self.needed_position(report, &scope).await?;
         Ok(self.long_bookmark_of(report_id, &position))
     }
@@ -315,20 +327,20 @@ impl Exporter {
     /// The columns of a table.
     ///
     /// # Errors
-    /// As [`Exporter::stream`].
+    /// As [`Streams::open`].
     pub async fn table_schema(
         &self,
         audit: &Audit,
         report_id: &str,
         options: &TableOptions,
     ) -> Result<TableSchema, ExportError> {
-        let _slot = self.export_slot(audit).await?;
+        let _permit = self.admission.export(audit).await?;
         let found = self.find_table(report_id, options).await?;
         let now = clock::now();
         let (all, configuration) = match raw_report(&found.report) {
             Some((report, configuration)) => {
-                let scope = self.scope_of(report).await?;
-                let query = self.query_of(report, &scope, now);
+                let scope = self.raw.scope_of(report).await?;
+                let query = self.raw.query_of(report, &scope, now);
                 let columns = self
                     .find_table_columns(
                         report,
@@ -353,35 +365,19 @@ impl Exporter {
         })
     }
 
-    async fn stream_slot(&self, audit: &Audit) -> Result<Slot, ExportError> {
-        let patience = self.0.settings.queue_timeout;
-        let slot = self.0.stream_slots.take(audit.client(), patience).await;
-        slot.map_err(|_| {
-            let error = ExportError::Busy {
-                reason: format!(
-                    "this service already streams {} reports (--max-concurrent-streams)",
-                    self.0.settings.max_concurrent_streams
-                ),
-                retry_after: super::RETRY_AFTER_OWN_LIMIT,
-            };
-            audit.refused(&error);
-            error
-        })
-    }
-
     /// The report, if it has the table.
     async fn find_table(
         &self,
         report_id: &str,
         options: &TableOptions,
     ) -> Result<Found, ExportError> {
-        let (report, name) = self.0.reports.get_with_name(report_id).await?;
+        let (report, name) = self.reports.get_with_name(report_id).await?;
+        combination::check(&report, self.raw.settings.assignee_analytics)?;
         let tables = match &*report {
             StoredReport::Combined => {
                 return Err(super::combined());
             }
             StoredReport::Process(data) => {
-                combination::check_process_report(data, self.0.settings.assignee_analytics)?;
                 if data.is_raw_data() {
                     Table::OF_PROCESSES
                 } else {
@@ -389,7 +385,6 @@ impl Exporter {
                 }
             }
             StoredReport::Decision(data) => {
-                combination::check_decision_report(data)?;
                 if data.is_raw_data() {
                     Table::OF_DECISIONS
                 } else {
@@ -426,10 +421,10 @@ impl Exporter {
         })
     }
 
-    async fn open_stream(
+    async fn open_admitted(
         &self,
         request: StreamRequest,
-        slot: Slot,
+        permit: Permit,
     ) -> Result<(StreamHead, PageBody), ExportError> {
         let found = self
             .find_table(&request.report_id, &request.options)
@@ -477,10 +472,10 @@ impl Exporter {
             }
         };
         let stream = Stream {
-            exporter: self.clone(),
+            streams: self.clone(),
             report_id: request.report_id,
             audit: request.audit,
-            slot,
+            permit,
             batches_rows: request.format.batches_rows(),
             compression: request.compression,
             max_file_bytes: request.max_file_bytes,
@@ -550,15 +545,15 @@ impl Exporter {
         match report {
             StoredReport::Process(data) => {
                 for measure in result::measures_of_process(data) {
-                    let evaluated = self
-                        .evaluate_process_report(report_id, &measure.report, now, until)
+                    let evaluated = (self.aggregated)
+                        .process_report(report_id, &measure.report, now, until)
                         .await?;
                     results.add(measure, evaluated);
                 }
             }
             StoredReport::Decision(data) => {
-                let evaluated = self
-                    .evaluate_decision_report(report_id, data, now, until)
+                let evaluated = (self.aggregated)
+                    .decision_report(report_id, data, now, until)
                     .await?;
                 results.add(Measure::frequency(()), evaluated);
             }
@@ -576,7 +571,7 @@ impl Exporter {
         query: &serde_json::Value,
         columns: Option<&Selection>,
     ) -> Result<RawTable, ExportError> {
-        let elasticsearch = &self.0.elasticsearch;
+        let elasticsearch = &self.raw.elasticsearch;
         // To find them takes an aggregation over all instances.
         let are_fixed = columns.is_some_and(|columns| columns.is_within(&fixed_schema(report)));
         let is_empty = scope.is_known_to_be_empty() || are_fixed;
@@ -593,7 +588,7 @@ impl Exporter {
                 RawTable::ProcessInstances(Arc::new(columns.unwrap_or_default()))
             }
             (RawReport::Decision(_), Table::Instances) => {
-                let known = self.clauses_of(scope).await?;
+                let known = self.raw.clauses_of(scope).await?;
                 let known = &*known;
                 let find = |indices: Vec<String>| async move {
                     table_columns::of_decisions(elasticsearch, &indices, query, known).await
@@ -620,17 +615,12 @@ impl Exporter {
         })
     }
 
-    /// How long the scroll of a stream stays open between two steps: its slowest reader takes so long for one.
-    fn keep_alive_of_stream(&self, step_bytes: u64) -> u32 {
-        let reading = Duration::from_secs(2 * step_bytes / MIN_BYTES_PER_SECOND);
-        let keep_alive = 2 * self.0.settings.stall_timeout + reading;
+    /// How long the scroll of a stream stays open between two batches: its slowest reader takes so long for one.
+    fn keep_alive_of(&self, batch_bytes: u64) -> u32 {
+        let reading = Duration::from_secs(2 * batch_bytes / MIN_BYTES_PER_SECOND);
+        let keep_alive = 2 * self.raw.settings.stall_timeout + reading;
         let keep_alive = keep_alive.clamp(MIN_KEEP_ALIVE, MAX_KEEP_ALIVE);
         u32::try_from(keep_alive.as_secs()).unwrap_or(u32::MAX)
-    }
-
-    async fn stream_permit(&self, report_id: &str, step: u32) -> Result<BatchPermit, ExportError> {
-        let permit = self.0.batches.take(report_id, step, PATIENCE);
-        permit.await.map_err(no_room)
     }
 }
 
@@ -669,16 +659,16 @@ impl Results {
 impl Stream {
     /// Begins to write rows; the answer can be sent while they arrive.
     fn start(self) -> PageBody {
-        let parts = Arc::clone(&self.exporter.0);
-        let (body_writer, body) = body::channel(parts.settings.stall_timeout);
+        let scrolls = self.streams.scrolls.clone();
+        let (body_writer, body) = body::channel(self.streams.raw.settings.stall_timeout);
         let works_long = self.batches_rows || self.compression.is_some();
         let write = self.write(body_writer).in_current_span();
         if works_long {
             let handle = Handle::current();
-            (parts.tasks).spawn_blocking(move || handle.block_on(write));
+            scrolls.spawn_blocking(move || handle.block_on(write));
         } else {
             // Each part of an answer would wake another thread otherwise: three times the switches between threads.
-            parts.tasks.spawn(write);
+            scrolls.spawn(write);
         }
         body
     }
@@ -686,10 +676,10 @@ impl Stream {
     /// Writes the stream, and tells what became of it.
     async fn write(self, body: BodyWriter) {
         let Self {
-            exporter,
+            streams,
             report_id,
             audit,
-            slot,
+            permit,
             batches_rows: _,
             compression,
             max_file_bytes,
@@ -698,7 +688,7 @@ impl Stream {
         let written = async {
             let mut writer = StreamWriter::new(body, compression, max_file_bytes)?;
             let rows = match rows {
-                Rows::Raw(stream) => stream.write(&exporter, &report_id, &mut writer).await?,
+                Rows::Raw(stream) => stream.write(&streams, &mut writer).await?,
                 Rows::Result {
                     rows,
                     indices,
@@ -711,7 +701,7 @@ impl Stream {
                 }
             };
             let delivery = Delivery {
-                slot: Some(slot),
+                permit: Some(permit),
                 rows,
                 ..Delivery::default()
             };

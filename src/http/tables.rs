@@ -77,10 +77,10 @@ pub(super) async fn stream(
         max_file_bytes: None,
     };
     let answered = if method == Method::HEAD {
-        let head = exporter.stream_head(request).await;
+        let head = exporter.streams().head(request).await;
         head.map(|head| (head, Response::default()))
     } else {
-        let streamed = exporter.stream(request).await;
+        let streamed = exporter.streams().open(request).await;
         streamed.map(|(head, body)| (head, warp::reply::stream(body).into_response()))
     };
     match answered {
@@ -186,6 +186,7 @@ pub(super) async fn schema(
         }
     };
     match exporter
+        .streams()
         .table_schema(&audit, report_id, &parameters.options)
         .await
     {
@@ -206,7 +207,7 @@ struct BookmarkAnswer<'a> {
 
 /// `…/result/bookmark`: for reports over so many indices that their bookmark fits into no header.
 pub(super) async fn bookmark(exporter: &Exporter, audit: Audit, report_id: &str) -> Response {
-    match exporter.bookmark(&audit, report_id).await {
+    match exporter.streams().bookmark(&audit, report_id).await {
         Ok(bookmark) => {
             let answer = utf16::to_vec(&BookmarkAnswer {
                 report_id,

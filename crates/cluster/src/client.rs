@@ -209,7 +209,7 @@ impl Elasticsearch {
             .read_timeout(settings.timeout)
             .tcp_nodelay(true)
             // Proxies close idle connections after a minute or so. One that is being closed while a scroll is continued
-            // costs the scroll, because nobody can tell whether the step was taken.
+            // costs the scroll, because nobody can tell whether the batch was taken.
             .pool_idle_timeout(MAX_IDLE_TIME)
             // A redirect would take requests, and credentials, to where nobody has configured them to go.
             .redirect(reqwest::redirect::Policy::none())
@@ -785,7 +785,7 @@ impl Connection {
             .query(request.query)
             .body(sent(&request.body));
         if request.repeatable == Repeatable::Yes {
-            // It is read at once and as a whole, while a step takes as long as its reader does.
+            // It is read at once and as a whole, while a batch takes as long as its reader does.
             builder = builder.timeout(self.timeout);
         }
         if let Some(authorization) = authorization {

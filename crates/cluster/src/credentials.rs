@@ -3,7 +3,7 @@
 //! A secret that comes from a file is read again every few seconds, and at once when Elasticsearch refuses it: an orchestrator
 //! replaces the file, not the process. Between the moment at which the file changes and the one at which Elasticsearch knows
 //! the new secret, whichever comes first, one of the two is right; so a request that is refused with the new one is sent again
-//! with the one before. A refused request was not carried out, which makes that safe for the steps of a scroll too.
+//! with the one before. A refused request was not carried out, which makes that safe for the batches of a scroll too.
 //!
 //! A scroll belongs to whoever opened it: to the user, whatever the password, but to the one API key. Elasticsearch even ends a
 //! scroll that another key asks for. So a scroll goes on with the key that opened it, as long as Elasticsearch still accepts that.

@@ -21,7 +21,7 @@ pub(super) const MAX_HIT_BYTES: usize = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct HitMemory(Arc<[Arc<Semaphore>; CLASSES.len()]>);
 
-/// The places that one scroll step has.
+/// The places that one batch of a scroll has.
 #[derive(Default)]
 pub(super) struct Places(Vec<OwnedSemaphorePermit>);
 

@@ -1,6 +1,6 @@
 //! Talking to Elasticsearch, or to OpenSearch, which is the same in nearly everything ([`server`]).
 //!
-//! Requests with small answers go through the official client. Pages of a scroll are large and are read as a stream ([`pages`]),
+//! Requests with small answers go through the official client. Batches of a scroll are large and are read as a stream ([`scroll`]),
 //! and of searches, documents and counts no more is read than there is memory for ([`memory`]); the official client can
 //! do neither, so both go through `reqwest`, with the same nodes, credentials and TLS settings. So do ordinary requests over TLS connections that the official client can't make
 //! ([`tls`]). What Elasticsearch answers when it refuses is sorted into classes in [`error`].
@@ -15,7 +15,7 @@ mod hit_memory;
 pub mod hits;
 pub mod memory;
 mod nodes;
-pub mod pages;
+pub mod scroll;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -102,9 +102,9 @@ impl Server {
         self.is_opensearch()
     }
 
-    /// Whether it calls the steps of a scroll terminated early that is sorted by `_doc`: Elasticsearch 7 goes on behind the last
-    /// document of the step before, and says so in every further one (tried with 7.17.8).
-    pub fn calls_unsorted_steps_terminated(&self) -> bool {
+    /// Whether it calls the batches of a scroll terminated early that is sorted by `_doc`: Elasticsearch 7 goes on behind the last
+    /// document of the batch before, and says so in every further one (tried with 7.17.8).
+    pub fn calls_unsorted_batches_terminated(&self) -> bool {
         self.is_elasticsearch_7()
     }
 

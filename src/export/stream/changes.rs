@@ -14,8 +14,10 @@ use optimize::scope::{Narrowing, Scope};
 use optimize::table::changes::{self, Answer, Bookmark, ChangedShards, Index, Marks};
 use serde_json::{Value, json};
 
+use super::Streams;
+use crate::export::ExportError;
+use crate::export::query::ask_scope;
 use crate::export::raw_report::RawReport;
-use crate::export::{ExportError, Exporter, ask_scope};
 
 /// Longest bookmark that a header holds: servers and proxies give all headers together 8 kB at the least.
 const MAX_HEADER_BYTES: usize = 6_000;
@@ -137,7 +139,7 @@ impl Position {
     }
 }
 
-impl Exporter {
+impl Streams {
     /// Finds out how far the shards of a report have come; `None` where that can't be told, because this service may not look
     /// at the settings of indices or there is none.
     async fn position_of(
@@ -145,7 +147,7 @@ impl Exporter {
         report: RawReport<'_>,
         scope: &Scope,
     ) -> Result<Option<Position>, ElasticsearchError> {
-        let elasticsearch = &self.0.elasticsearch;
+        let elasticsearch = &self.raw.elasticsearch;
         let position = |names: Vec<String>| async move {
             let settings = elasticsearch
                 .index_settings(&names, changes::SETTINGS_PATH)
@@ -241,7 +243,7 @@ impl Exporter {
     /// filters. Its query at some fixed time has all of it.
     fn decides_rows(&self, report: RawReport<'_>, scope: &Scope) -> String {
         let any_time = jiff::Timestamp::from_millisecond(ANY_TIME).unwrap_or_default();
-        self.query_of(report, scope, any_time).to_string()
+        self.raw.query_of(report, scope, any_time).to_string()
     }
 
     /// The bookmark of a position, as a client gets it; `None` where it is too long for a header.
@@ -263,14 +265,14 @@ impl Exporter {
     /// A bookmark as a client gets it.
     pub(super) fn signed(&self, bookmark: &Bookmark) -> String {
         let bytes = bookmark.to_bytes();
-        let signature = self.0.signer.sign_bookmark(&bytes);
+        let signature = self.scrolls.signer().sign_bookmark(&bytes);
         BASE64_URL_SAFE_NO_PAD.encode([signature.as_slice(), &bytes].concat())
     }
 
     /// The bookmark that somebody has kept, if it is one of ours.
     pub(super) fn open_bookmark(&self, text: &str) -> Option<Bookmark> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        Bookmark::from_bytes(self.0.signer.open_bookmark(&bytes)?)
+        Bookmark::from_bytes(self.scrolls.signer().open_bookmark(&bytes)?)
     }
 
     /// Reads the bookmark that a client has kept, if it is one of this report as it is now.
@@ -287,7 +289,7 @@ impl Exporter {
             ))
         };
         let Some(bookmark) = self.open_bookmark(text) else {
-            return Err(wrong(if self.0.signer.accepts_foreign() {
+            return Err(wrong(if self.scrolls.signer().accepts_foreign() {
                 "is no bookmark of this service, or was altered"
             } else {
                 "is no bookmark of this process, or was altered; bookmarks outlive a restart with --scroll-key-file only"

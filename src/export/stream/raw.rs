@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::ElasticsearchError;
 use jiff::Timestamp;
 use optimize::definitions::DefinitionVersion;
-use optimize::raw_data::cursor::ReadError;
+use optimize::raw_data::cursor::ReadError as TextError;
 use optimize::raw_data::document::HitError;
 use optimize::raw_data::json::JsonText;
 use optimize::raw_data::variables::VariableNames;
@@ -18,20 +17,22 @@ use serde_json::{Value, json};
 
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
-use super::{Found, RowOrder, STEP, Selected, StreamRequest, configuration};
+use super::{Found, RowOrder, Selected, StreamRequest, Streams, batch_size, configuration};
+use crate::catalog::columns::Columns;
 use crate::encode::{EncodeError, Encoder, Encoders, Format};
-use crate::export::ahead::{NextStep, StepError};
-use crate::export::batches::{Batch, Exhausted};
-use crate::export::raw_data::{scroll_id_twice, step_size_of_stream};
-use crate::export::raw_report::{Columns, RawReport};
-use crate::export::row_count::{Miscount, RowCount, RowsBefore};
+use crate::export::ExportError;
+use crate::export::pages::scroll_id_twice;
+use crate::export::query::ask_scope;
+use crate::export::raw_report::RawReport;
 use crate::export::rows::{self, NamesAtHand, RowError};
-use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
-use crate::export::{ExportError, Exporter, ask_scope};
+use crate::scroll::lease::ActiveLease;
+use crate::scroll::reader::{Batch, ReadError, Reading as ScrollReading, ScrollReader};
+use crate::scroll::row_count::{RowCount, RowsBefore};
+use crate::scroll::signer::{ScrollContents, SealedContents};
 use crate::telemetry::{self, ScrollEvent};
 
-/// Longest wait for permits in the middle of a stream. Others give theirs back as fast as their clients read.
-const PATIENCE_WITHIN_A_STREAM: Duration = Duration::from_secs(60);
+/// Longest wait of a request for its permits.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream of raw data whose scroll is open, if it has one.
 pub(super) struct RawStream {
@@ -66,19 +67,15 @@ enum Encoding {
 
 /// The scroll of a stream.
 struct Scroll {
-    contents: Arc<SealedContents>,
-    keep_alive: u32,
-    scroll_id: String,
-    total: u64,
-    batch: Batch,
-    lease: ScrollLease,
+    reader: ScrollReader,
+    lease: ActiveLease,
 }
 
 /// Why a stream did not become whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
     #[error(transparent)]
-    Elasticsearch(#[from] ElasticsearchError),
+    Read(#[from] ReadError),
     #[error(transparent)]
     Row(#[from] RowError),
     #[error(transparent)]
@@ -87,25 +84,11 @@ pub(super) enum Broken {
     Write(#[from] WriteError),
     #[error("the next part can't be read: {0}")]
     Part(Box<ExportError>),
-    #[error("Elasticsearch changed the scroll id")]
-    IdChanged,
-    #[error("rows are missing, or there are some too many: {0}")]
-    Miscounted(#[from] Miscount),
-    #[error("Elasticsearch had no room for the next step for too long (--max-batch-memory)")]
-    NoRoom,
-    #[error("the request for the next step stopped: {0}")]
-    Stopped(tokio::task::JoinError),
 }
 
 impl From<ExportError> for Broken {
     fn from(error: ExportError) -> Self {
         Self::Part(Box::new(error))
-    }
-}
-
-impl From<Exhausted> for Broken {
-    fn from(_: Exhausted) -> Self {
-        Self::NoRoom
     }
 }
 
@@ -115,28 +98,15 @@ impl From<HitError> for Broken {
     }
 }
 
-impl From<StepError> for Broken {
-    fn from(error: StepError) -> Self {
-        match error {
-            StepError::Elasticsearch(error) => Self::Elasticsearch(error),
-            StepError::Stopped(error) => Self::Stopped(error),
-        }
-    }
-}
-
 impl Broken {
     /// The kind of it in few words; the whole text may name addresses and documents.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Elasticsearch(_) => "Elasticsearch did not send the rest",
+            Self::Read(error) => error.kind(),
             Self::Row(_) => "a stored instance could not be made a row",
             Self::Encode(_) => "a row could not be written",
             Self::Write(_) => "the client did not read",
             Self::Part(error) => error.kind(),
-            Self::IdChanged => "the scroll id changed",
-            Self::Miscounted(_) => "rows are missing, or there are some too many",
-            Self::NoRoom => "Elasticsearch had no room for the next step",
-            Self::Stopped(_) => "the request for the next step stopped",
         }
     }
 }
@@ -164,7 +134,7 @@ struct Opening {
     keep_alive: u32,
 }
 
-impl Exporter {
+impl Streams {
     /// Finds out what is to be read.
     pub(super) async fn reading(
         &self,
@@ -174,8 +144,8 @@ impl Exporter {
         now: Timestamp,
     ) -> Result<Reading, ExportError> {
         let report_id = &request.report_id;
-        let scope = self.scope_of(report).await?;
-        let query = self.query_of(report, &scope, now);
+        let scope = self.raw.scope_of(report).await?;
+        let query = self.raw.query_of(report, &scope, now);
         let (position, parts) = match &request.options.since {
             None => {
                 let position = self.position_if_possible(report, &scope).await;
@@ -185,7 +155,7 @@ impl Exporter {
             Some(since) => {
                 let before = self.read_bookmark(since, report_id, report, &scope)?;
                 let position = self.needed_position(report, &scope).await?;
-                let parts = position.parts_since(&before, self.0.settings.change_overlap);
+                let parts = position.parts_since(&before, self.raw.settings.change_overlap);
                 (Some(position), parts)
             }
         };
@@ -209,7 +179,7 @@ impl Exporter {
 
     /// How many instances a reading has.
     pub(super) async fn count_of(&self, reading: &Reading) -> Result<u64, ExportError> {
-        let elasticsearch = &self.0.elasticsearch;
+        let elasticsearch = &self.raw.elasticsearch;
         let mut total = 0;
         for part in &reading.parts {
             let query = &part.query(&reading.wanted);
@@ -261,23 +231,24 @@ impl Exporter {
         } else {
             Some(self.count_of(&reading).await?)
         };
-        let sample = self.sample(scope, &reading.query);
-        (self.0.batches)
-            .take_sample(&request.report_id, sample)
+        let permits = self.scrolls.permits();
+        permits
+            .take_sample(&request.report_id, self.raw.sample(scope, &reading.query))
             .await;
-        let hit_bytes = self.0.batches.expected_bytes(&request.report_id, 1);
-        let step = step_size_of_stream(STEP, self.has_few_exports(), hit_bytes);
-        let keep_alive = self.keep_alive_of_stream(u64::from(step).saturating_mul(hit_bytes));
-        let contents = Arc::new(self.0.signer.seal(ScrollContents {
+        let hit_bytes = permits.expected_bytes(&request.report_id, 1);
+        let has_few_exports = self.admission.has_few_exports();
+        let batch = batch_size::batch_size(batch_size::MOST_HITS, has_few_exports, hit_bytes);
+        let keep_alive = self.keep_alive_of(u64::from(batch).saturating_mul(hit_bytes));
+        let contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
             report_id: request.report_id.clone(),
-            limit: step,
-            step,
+            limit: batch,
+            batch,
             now: now.as_millisecond(),
         }));
         // What has changed comes shard by shard.
         let is_any = request.options.order == RowOrder::Any || request.options.since.is_some();
-        let server = self.0.elasticsearch.server().await?;
-        let sort = if is_any && !server.calls_unsorted_steps_terminated() {
+        let server = self.raw.elasticsearch.server().await?;
+        let sort = if is_any && !server.calls_unsorted_batches_terminated() {
             json!(["_doc"])
         } else {
             report.sort(contents.now)
@@ -297,14 +268,14 @@ impl Exporter {
         let mut stream = match table.and_then(make) {
             Ok(stream) => stream,
             Err(error) => {
-                if let Some(scroll) = scroll {
-                    scroll.lease.end();
-                    self.clear_scroll(&scroll.scroll_id).await;
+                if let Some(Scroll { reader, lease }) = scroll {
+                    lease.end();
+                    self.scrolls.clear(reader.scroll_id()).await;
                 }
                 return Err(error);
             }
         };
-        let total = scroll.as_ref().map_or(0, |scroll| scroll.total);
+        let total = scroll.as_ref().map_or(0, |scroll| scroll.reader.total());
         stream.total = total_of_others.unwrap_or(total);
         stream.source = Some(Source {
             opening,
@@ -324,46 +295,56 @@ impl Exporter {
         let keep_alive = opening.keep_alive;
         let query = part.query(&opening.query);
         let search = json!({
-            "size": contents.step,
+            "size": contents.batch,
             "track_total_hits": true,
             "_source": true,
             "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
             "sort": opening.sort,
         });
         let preference = part.preference.as_deref();
-        let reservation = self.reserve_scroll().await?;
-        let permit = self
-            .stream_permit(&contents.report_id, contents.step)
+        let reservation = self.scrolls.reserve().await.map_err(ExportError::from)?;
+        let permits = self.scrolls.permits();
+        let permit = permits
+            .take(&contents.report_id, contents.batch, PATIENCE)
             .await?;
         let opened = match &part.indices {
             None => {
-                self.open_scroll(&opening.scope, preference, keep_alive, &search)
+                self.raw
+                    .open_scroll(&opening.scope, preference, keep_alive, &search)
                     .await?
             }
             Some(indices) => {
-                let elasticsearch = &self.0.elasticsearch;
-                let step = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
-                Some(step.await?)
+                let elasticsearch = &self.raw.elasticsearch;
+                let hits = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
+                Some(hits.await?)
             }
         };
-        let Some(step) = opened else { return Ok(None) };
+        let Some(hits) = opened else { return Ok(None) };
         telemetry::scrolls(ScrollEvent::Opened, 1);
-        let scroll_id = step.head.scroll_id.clone();
-        let Some(lease) = self.0.scrolls.lease(&scroll_id, keep_alive) else {
-            // Whoever has the lease reads from that scroll.
-            return Err(scroll_id_twice());
-        };
-        lease.take_step();
-        lease.remember(Arc::clone(contents), &scroll_id, &step.head);
+        let scroll_id = hits.head.scroll_id.clone();
+        // Whoever has the lease reads from that scroll.
+        let lease = self
+            .scrolls
+            .lease(&scroll_id, keep_alive)
+            .ok_or_else(scroll_id_twice)?
+            .ask();
+        lease.remember(Arc::clone(contents), &scroll_id, &hits.head);
         drop(reservation);
-        Ok(Some(Scroll {
-            contents: Arc::clone(contents),
+        let reading = ScrollReading {
             keep_alive,
-            total: step.head.total,
-            scroll_id,
-            batch: Batch { step, permit },
-            lease,
-        }))
+            count: RowCount {
+                before: RowsBefore {
+                    rows: 0,
+                    are_all: true,
+                },
+                total: hits.head.total,
+                batch: contents.batch,
+            },
+            limit: None,
+            contents: Arc::clone(contents),
+        };
+        let reader = ScrollReader::new(&self.scrolls, reading, Batch { hits, permit });
+        Ok(Some(Scroll { reader, lease }))
     }
 
     /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
@@ -382,7 +363,7 @@ impl Exporter {
         }
         Ok(Some(match report {
             RawReport::Process(_) => Columns::Variables(Arc::default()),
-            RawReport::Decision(_) => Columns::Clauses(self.clauses_of(scope).await?),
+            RawReport::Decision(_) => Columns::Clauses(self.raw.clauses_of(scope).await?),
         }))
     }
 
@@ -442,18 +423,17 @@ impl RawStream {
     /// Writes everything but the end of the body; gives back how many rows there were.
     pub async fn write(
         mut self,
-        exporter: &Exporter,
-        report_id: &str,
+        streams: &Streams,
         writer: &mut StreamWriter,
     ) -> Result<u64, Broken> {
         let source = self.source.take();
-        let settings = &exporter.0.settings;
+        let settings = &streams.raw.settings;
         match self.encoding {
             Encoding::Objects(columns) => {
                 let time_zone = self.time_zone.as_ref();
-                let rows = exporter.rows(&columns, self.now, time_zone);
+                let rows = streams.raw.rows(&columns, self.now, time_zone);
                 let mut hits = Objects { rows };
-                read_source(exporter, report_id, source, &mut hits, writer).await
+                read_source(streams, source, &mut hits, writer).await
             }
             Encoding::Cells {
                 encoders,
@@ -473,11 +453,11 @@ impl RawStream {
                     rows,
                     encoder: encoders.make(),
                     encoders,
-                    names: NamesAtHand::new(&exporter.0.definitions),
+                    names: NamesAtHand::new(&streams.raw.definitions),
                 };
                 hits.encoder.begin(&mut writer.out)?;
                 writer.flush().await?;
-                let written = read_source(exporter, report_id, source, &mut hits, writer).await?;
+                let written = read_source(streams, source, &mut hits, writer).await?;
                 hits.encoder.end(&mut writer.out)?;
                 Ok(written)
             }
@@ -570,8 +550,7 @@ impl Hits for Cells<'_> {
 
 /// Reads one scroll after the other, and clears each however that goes; gives back how many rows there were.
 async fn read_source(
-    exporter: &Exporter,
-    report_id: &str,
+    streams: &Streams,
     source: Option<Source>,
     hits: &mut impl Hits,
     writer: &mut StreamWriter,
@@ -587,106 +566,57 @@ async fn read_source(
     let mut rows = 0;
     loop {
         if let Some(scroll) = scroll {
-            let scroll_id = scroll.scroll_id.clone();
-            let read = read_scroll(exporter, report_id, scroll, hits, writer).await;
-            exporter.clear_scroll(&scroll_id).await;
+            let scroll_id = scroll.reader.scroll_id().to_owned();
+            let read = read_scroll(scroll, hits, writer).await;
+            streams.scrolls.clear(&scroll_id).await;
             rows += read?;
         }
         let Some(part) = parts.pop_front() else {
             return Ok(rows);
         };
-        scroll = exporter.open_part(&opening, &part).await?;
+        scroll = streams.open_part(&opening, &part).await?;
     }
 }
 
 /// Reads a scroll from its first hit to its last; gives back how many rows there were.
 async fn read_scroll(
-    exporter: &Exporter,
-    report_id: &str,
     scroll: Scroll,
     hits: &mut impl Hits,
     writer: &mut StreamWriter,
 ) -> Result<u64, Broken> {
-    let Scroll {
-        contents,
-        keep_alive,
-        scroll_id,
-        total,
-        mut batch,
-        lease,
-    } = scroll;
-    let batches = &exporter.0.batches;
-    let step = contents.step;
+    // The scroll ends with the lease, read to its end or not.
+    let Scroll { mut reader, lease } = scroll;
     let mut rows = 0;
-    let mut hits_before = 0_u64;
+    let mut is_first_hit = true;
+    reader.check_total()?;
     loop {
-        let count = RowCount {
-            before: RowsBefore {
-                rows: hits_before,
-                are_all: true,
-            },
-            total,
-            step,
-        };
-        count.check_total(batch.step.head.total)?;
-        let goes_on = !count.has_all_after(step);
-        let mut next = None;
-        let mut hits_of_step = 0;
-        while let Some(text) = batch.step.next_hit().await? {
+        while let Some((text, contents)) = reader.next_hit().await? {
             if writer.is_file_full(|| hits.held()) {
                 hits.next_file(writer).await?;
             }
             let (length, rows_of_hit) =
                 match hits.write(text, contents.name(), &mut writer.out).await {
                     Ok(written) => written,
-                    Err(Broken::Row(RowError::Hit(HitError::Document(ReadError::Incomplete)))) => {
-                        batch.step.wait()?;
+                    Err(Broken::Row(RowError::Hit(HitError::Document(TextError::Incomplete)))) => {
+                        reader.wait()?;
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
-            count.check_one_more(0, hits_of_step)?;
-            batch.step.advance(length)?;
-            hits_of_step += 1;
+            reader.advance(length)?;
             rows += rows_of_hit;
             writer.add_rows(rows_of_hit);
-            if goes_on && next.is_none() {
-                // Elasticsearch has done with a step when it sends the first hit of it.
-                let permit = batches.try_take(report_id, step);
-                next =
-                    permit.map(|permit| NextStep::fetch(exporter, &scroll_id, keep_alive, permit));
-            }
-            if hits_before == 0 && hits_of_step == 1 {
+            // Nobody else could continue this scroll, so it is always safe; tried again where there was no permit.
+            reader.ask_early();
+            if std::mem::take(&mut is_first_hit) {
                 // The client sees that it goes on, long before a chunk is full.
                 writer.flush().await?;
             }
             writer.flush_if_large().await?;
         }
-        count.check_end(0, hits_of_step)?;
-        // What was read is out of Elasticsearch's heap; who waits for permits must not hold any.
-        batch.permit.give_back();
-        batches.learn(report_id, hits_of_step, batch.step.bytes());
-        hits_before += u64::from(hits_of_step);
-        if hits_before >= total {
-            lease.end();
+        if !reader.next_batch().await? {
             return Ok(rows);
         }
-        batch = match next {
-            Some(next) => next.taken().await?,
-            None => {
-                let permit = batches
-                    .take(report_id, step, PATIENCE_WITHIN_A_STREAM)
-                    .await?;
-                let elasticsearch = &exporter.0.elasticsearch;
-                let step = elasticsearch
-                    .continue_scroll(&scroll_id, keep_alive)
-                    .await?;
-                Batch { step, permit }
-            }
-        };
         lease.prolong();
-        if batch.step.head.scroll_id != scroll_id {
-            return Err(Broken::IdChanged);
-        }
     }
 }

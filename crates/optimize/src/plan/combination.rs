@@ -283,6 +283,18 @@ impl CommandKey {
     }
 }
 
+/// Rejects a report without a plan. What is combined of others has no parts of its own to check.
+///
+/// # Errors
+/// Names the command key.
+pub fn check(report: &StoredReport, assignee_analytics: bool) -> Result<(), DefinitionError> {
+    match report {
+        StoredReport::Process(data) => check_process_report(data, assignee_analytics),
+        StoredReport::Decision(data) => check_decision_report(data),
+        StoredReport::Combined => Ok(()),
+    }
+}
+
 /// Rejects a process report that has a part without a plan, or no view property at all.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Scrolls, step by step, each answer read as a stream of hits.
+//! Scrolls, batch by batch, each answer read as a stream of hits.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ use super::hit_memory::{HitMemory, Places};
 use super::hits::{HitSplitter, Piece, SplitError};
 use crate::telemetry::{self, LOG_TARGET};
 
-/// What stands before the hits of a scroll step.
+/// What stands before the hits of a scroll batch.
 #[derive(Debug)]
-pub struct StepHead {
+pub struct BatchHead {
     /// The id to go on with.
     pub scroll_id: String,
     /// How many hits the whole scroll has.
@@ -28,17 +28,17 @@ pub struct StepHead {
     pub shards: u64,
 }
 
-/// One step of a scroll: its head is read, its hits arrive one by one.
+/// One batch of a scroll: its head is read, its hits arrive one by one.
 ///
 /// An answer that is incomplete (failed shards, timed out) is an error before the first hit.
-pub struct ScrollStep {
+pub struct ScrollBatch {
     /// What stands before the hits.
-    pub head: StepHead,
+    pub head: BatchHead,
     answer: Answer,
     splitter: HitSplitter,
 }
 
-impl ScrollStep {
+impl ScrollBatch {
     /// How many bytes of the answer have arrived.
     pub fn bytes(&self) -> u64 {
         self.answer.bytes
@@ -108,7 +108,7 @@ impl Answer {
 /// When something has to be there at the latest; set when it is first waited for.
 type Deadline = tokio::time::Instant;
 
-/// A step that gave no hits, and the scroll that it may have left open.
+/// A batch that gave no hits, and the scroll that it may have left open.
 struct Broken {
     error: ElasticsearchError,
     scroll_id: Option<String>,
@@ -124,7 +124,7 @@ impl From<ElasticsearchError> for Broken {
 }
 
 impl Elasticsearch {
-    /// Opens a scroll and reads the head of its first step. `body` holds query, sort and size, and `preference` names copies of
+    /// Opens a scroll and reads the head of its first batch. `body` holds query, sort and size, and `preference` names copies of
     /// shards.
     ///
     /// Where a node breaks the connection, another one is asked: at worst the first one keeps a scroll until it expires.
@@ -137,7 +137,7 @@ impl Elasticsearch {
         preference: Option<&str>,
         keep_alive_seconds: u32,
         body: &Value,
-    ) -> Result<ScrollStep, ElasticsearchError> {
+    ) -> Result<ScrollBatch, ElasticsearchError> {
         let path = format!("{}/_search", encode_names(indices));
         let mut query = vec![("scroll", format!("{keep_alive_seconds}s"))];
         query.extend(preference.map(|preference| ("preference", preference.to_owned())));
@@ -148,7 +148,7 @@ impl Elasticsearch {
             repeatable: Repeatable::OnAnotherNode,
             scroll_id: None,
         };
-        match self.scroll_step("scroll_open", &request).await {
+        match self.scroll_batch("scroll_open", &request).await {
             Err(Broken {
                 error,
                 scroll_id: Some(scroll_id),
@@ -200,7 +200,7 @@ impl Elasticsearch {
         measured("sample", size).await
     }
 
-    /// Goes one step on. Never repeated once it may have been sent: a repeated step skips hits.
+    /// Asks for the next batch. Never repeated once it may have been sent: a repeated batch skips hits.
     ///
     /// # Errors
     /// As [`Elasticsearch::open_scroll`].
@@ -208,7 +208,7 @@ impl Elasticsearch {
         &self,
         scroll_id: &str,
         keep_alive_seconds: u32,
-    ) -> Result<ScrollStep, ElasticsearchError> {
+    ) -> Result<ScrollBatch, ElasticsearchError> {
         let body = json!({"scroll": format!("{keep_alive_seconds}s"), "scroll_id": scroll_id});
         let request = StreamRequest {
             path: "_search/scroll",
@@ -217,32 +217,32 @@ impl Elasticsearch {
             repeatable: Repeatable::No,
             scroll_id: Some(scroll_id),
         };
-        self.scroll_step("scroll_continue", &request)
+        self.scroll_batch("scroll_continue", &request)
             .await
             .map_err(|broken| broken.error)
     }
 
-    /// One step, up to its first hit; `operation` is its name in the metrics.
-    async fn scroll_step(
+    /// One batch, up to its first hit; `operation` is its name in the metrics.
+    async fn scroll_batch(
         &self,
         operation: &'static str,
         request: &StreamRequest<'_>,
-    ) -> Result<ScrollStep, Broken> {
+    ) -> Result<ScrollBatch, Broken> {
         let asked = Instant::now();
-        let step = self.begin_step(request).await;
-        let error = step.as_ref().err().map(|broken| broken.error.kind());
+        let batch = self.begin_batch(request).await;
+        let error = batch.as_ref().err().map(|broken| broken.error.kind());
         telemetry::asked_elasticsearch(operation, asked.elapsed(), error);
-        step
+        batch
     }
 
-    async fn begin_step(&self, request: &StreamRequest<'_>) -> Result<ScrollStep, Broken> {
+    async fn begin_batch(&self, request: &StreamRequest<'_>) -> Result<ScrollBatch, Broken> {
         let (response, authorization) = self.connection.post_for_stream(request).await?;
         let status = response.status();
         if !status.is_success() {
             let body = read_error_body(response).await;
             return Err(ElasticsearchError::from_answer(status.as_u16(), &body).into());
         }
-        let (step, is_terminated) = ScrollStep::read_head(
+        let (batch, is_terminated) = ScrollBatch::read_head(
             response,
             self.connection.timeout(),
             self.connection.hit_memory().clone(),
@@ -251,12 +251,12 @@ impl Elasticsearch {
         if is_terminated && let Err(error) = self.check_terminated().await {
             return Err(Broken {
                 error,
-                scroll_id: Some(step.head.scroll_id),
+                scroll_id: Some(batch.head.scroll_id),
             });
         }
         self.connection
-            .remember_opener(&step.head.scroll_id, authorization);
-        Ok(step)
+            .remember_opener(&batch.head.scroll_id, authorization);
+        Ok(batch)
     }
 }
 
@@ -301,7 +301,7 @@ struct Total {
     value: u64,
 }
 
-impl ScrollStep {
+impl ScrollBatch {
     /// Reads as far as the head goes. Gives back as well whether the answer calls itself terminated early.
     async fn read_head(
         response: Response,
@@ -322,12 +322,12 @@ impl ScrollStep {
         loop {
             if let Piece::Head(range) = splitter.next_piece().map_err(unreadable)? {
                 let (head, is_terminated) = parse_head(splitter.text(range).map_err(unreadable)?)?;
-                let step = Self {
+                let batch = Self {
                     head,
                     answer,
                     splitter,
                 };
-                return Ok((step, is_terminated));
+                return Ok((batch, is_terminated));
             }
             answer.read_more(&mut splitter, &mut deadline).await?;
         }
@@ -335,8 +335,8 @@ impl ScrollStep {
 
     /// Text that begins with the next hit, or `None` after the last one.
     ///
-    /// It may go on after the hit. Whoever finds where the hit ends says so with [`ScrollStep::advance`]; who finds that it
-    /// has not arrived yet, with [`ScrollStep::wait`].
+    /// It may go on after the hit. Whoever finds where the hit ends says so with [`ScrollBatch::advance`]; who finds that it
+    /// has not arrived yet, with [`ScrollBatch::wait`].
     ///
     /// # Errors
     /// The connection broke, or the answer is damaged; it never ends quietly.
@@ -365,7 +365,7 @@ impl ScrollStep {
         self.splitter.advance(length).map_err(unreadable)
     }
 
-    /// Lets [`ScrollStep::next_hit`] give the same hit again, with more text.
+    /// Lets [`ScrollBatch::next_hit`] give the same hit again, with more text.
     ///
     /// # Errors
     /// There is no more of it.
@@ -377,7 +377,7 @@ impl ScrollStep {
     /// waited for.
     ///
     /// # Errors
-    /// As [`ScrollStep::next_hit`].
+    /// As [`ScrollBatch::next_hit`].
     pub async fn read_ahead(&mut self, bytes: usize) -> Result<(), ElasticsearchError> {
         let mut read: usize = self.answer.ahead.iter().map(Bytes::len).sum();
         while read < bytes && !self.answer.has_ended {
@@ -397,7 +397,7 @@ fn unreadable(error: SplitError) -> ElasticsearchError {
 }
 
 /// The head, and whether it calls the answer terminated early.
-fn parse_head(text: &str) -> Result<(StepHead, bool), Broken> {
+fn parse_head(text: &str) -> Result<(BatchHead, bool), Broken> {
     // The head ends where the list of hits begins: an empty list closes what is open.
     let closed = [text, "[]}}"].concat();
     let head: Head = utf16::from_slice(closed.as_bytes())
@@ -411,10 +411,10 @@ fn parse_head(text: &str) -> Result<(StepHead, bool), Broken> {
     let scroll_id = head
         .scroll_id
         .ok_or_else(|| ElasticsearchError::Unreadable("it has no scroll id".to_owned()))?;
-    let step = StepHead {
+    let batch = BatchHead {
         scroll_id,
         total: head.hits.total.value,
         shards: head.shards.total(),
     };
-    Ok((step, head.terminated_early))
+    Ok((batch, head.terminated_early))
 }

@@ -1,6 +1,6 @@
 //! Exports under way, for all clients together and for each by itself, and the line of those who wait for their turn.
 //!
-//! Who comes when there is no slot waits a little instead of being refused: most exports are short. A slot that is given back
+//! Who comes when there is no permit waits a little instead of being refused: most exports are short. A permit that is given back
 //! goes to the waiting client that has the fewest exports under way, and among equals to the one that came first. So one that
 //! floods the service does not keep out the others, and nobody is passed over for long.
 
@@ -10,11 +10,102 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::{Audit, ExportError, ExportSettings};
 use crate::auth::Client;
+use crate::telemetry;
+
+/// Seconds after which a client may try again when this service is at its limit.
+const RETRY_AFTER_OWN_LIMIT: u32 = 1;
+/// With more exports under way than this, Elasticsearch is busy enough: each batch that is asked for early takes as much of its
+/// heap as the one that is read.
+const FEW_EXPORTS: usize = 4;
+
+/// Who may export now. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct Admission {
+    exports: Permits,
+    streams: Permits,
+    /// How long a request waits in line.
+    patience: Duration,
+}
+
+impl Admission {
+    /// As many as an operator allows.
+    pub fn new(settings: &ExportSettings) -> Self {
+        let per_client = settings.max_concurrent_exports_per_client;
+        Self {
+            exports: Permits::new(
+                settings.max_concurrent_exports,
+                per_client,
+                Gauges {
+                    under_way: telemetry::exports_under_way,
+                    waiting: telemetry::exports_waiting,
+                },
+            ),
+            streams: Permits::new(
+                settings.max_concurrent_streams,
+                per_client,
+                Gauges {
+                    under_way: telemetry::streams_under_way,
+                    waiting: telemetry::streams_waiting,
+                },
+            ),
+            patience: settings.queue_timeout,
+        }
+    }
+
+    /// Lets an export begin, at once or when it is its turn.
+    ///
+    /// # Errors
+    /// It was not, in the time that requests wait in line.
+    pub async fn export(&self, audit: &Audit) -> Result<Permit, ExportError> {
+        let permit = self.exports.take(audit.client(), self.patience).await;
+        permit.map_err(|exhausted| {
+            let Permits {
+                in_all, per_client, ..
+            } = &self.exports;
+            busy(match exhausted {
+                Exhausted::InAll => format!(
+                    "this service already works on {in_all} exports (--max-concurrent-exports)"
+                ),
+                Exhausted::PerClient => format!(
+                    "this service already works on {per_client} exports of this client (--max-concurrent-exports-per-client)"
+                ),
+            })
+        })
+    }
+
+    /// The same for a stream.
+    ///
+    /// # Errors
+    /// As [`Admission::export`].
+    pub async fn stream(&self, audit: &Audit) -> Result<Permit, ExportError> {
+        let permit = self.streams.take(audit.client(), self.patience).await;
+        permit.map_err(|_| {
+            let in_all = self.streams.in_all;
+            busy(format!(
+                "this service already streams {in_all} reports (--max-concurrent-streams)"
+            ))
+        })
+    }
+
+    /// Whether Elasticsearch has heap and time to spare, as far as this service knows: then batches are asked for early, and
+    /// are larger ones.
+    pub fn has_few_exports(&self) -> bool {
+        self.exports.under_way() <= FEW_EXPORTS
+    }
+}
+
+fn busy(reason: String) -> ExportError {
+    ExportError::Busy {
+        reason,
+        retry_after: RETRY_AFTER_OWN_LIMIT,
+    }
+}
 
 /// Counts exports. Cloning is cheap; clones share the counts.
 #[derive(Clone)]
-pub struct ExportSlots {
+pub struct Permits {
     in_all: usize,
     per_client: usize,
     gauges: Gauges,
@@ -24,7 +115,7 @@ pub struct ExportSlots {
 /// Who is told how many there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauges {
-    /// Exports that have a slot.
+    /// Exports that have a permit.
     pub under_way: fn(usize),
     /// Exports that wait for one.
     pub waiting: fn(usize),
@@ -41,7 +132,7 @@ struct State {
 
 struct Waiter {
     client: Arc<str>,
-    turn: oneshot::Sender<Slot>,
+    turn: oneshot::Sender<Permit>,
 }
 
 /// Which limit is reached.
@@ -54,8 +145,8 @@ pub enum Exhausted {
 }
 
 /// The right to export, given back when it is dropped.
-pub struct Slot {
-    slots: ExportSlots,
+pub struct Permit {
+    permits: Permits,
     client: Arc<str>,
 }
 
@@ -79,7 +170,7 @@ impl State {
         }
     }
 
-    /// The one whose turn it is, if there is one that may have another slot.
+    /// The one whose turn it is, if there is one that may have another permit.
     fn next_in_line(&mut self, per_client: usize) -> Option<Waiter> {
         let waiting = self.line.iter().enumerate();
         let of_clients = waiting.map(|(place, waiter)| (self.of_client(&waiter.client), place));
@@ -89,7 +180,7 @@ impl State {
     }
 }
 
-impl ExportSlots {
+impl Permits {
     /// So many exports at the same time; `gauges` are told how many there are.
     pub fn new(in_all: usize, per_client: usize, gauges: Gauges) -> Self {
         Self {
@@ -100,11 +191,11 @@ impl ExportSlots {
         }
     }
 
-    /// Takes a slot, or waits for one for as long as `patience`.
+    /// Takes a permit, or waits for one for as long as `patience`.
     ///
     /// # Errors
     /// There was none in that time.
-    pub async fn take(&self, client: &Client, patience: Duration) -> Result<Slot, Exhausted> {
+    pub async fn take(&self, client: &Client, patience: Duration) -> Result<Permit, Exhausted> {
         let name = client.shared_name();
         let (turn, exhausted) = {
             let mut state = self.lock();
@@ -116,7 +207,7 @@ impl ExportSlots {
                 // Nobody waits who could have it.
                 state.add(&name);
                 self.tell(&state);
-                return Ok(self.slot(name));
+                return Ok(self.permit(name));
             };
             if patience.is_zero() {
                 return Err(exhausted);
@@ -132,7 +223,7 @@ impl ExportSlots {
         // Who leaves before is forgotten in the same way as one who has waited in vain.
         let _left = Left(self);
         match tokio::time::timeout(patience, turn).await {
-            Ok(Ok(slot)) => Ok(slot),
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(exhausted),
         }
     }
@@ -142,17 +233,17 @@ impl ExportSlots {
         self.lock().in_all
     }
 
-    fn slot(&self, client: Arc<str>) -> Slot {
-        Slot {
-            slots: self.clone(),
+    fn permit(&self, client: Arc<str>) -> Permit {
+        Permit {
+            permits: self.clone(),
             client,
         }
     }
 
-    /// Hands slots that are free to those whose turn it is.
+    /// Hands permits that are free to those whose turn it is.
     fn serve_line(&self) {
         loop {
-            let (waiter, slot) = {
+            let (waiter, permit) = {
                 let mut state = self.lock();
                 if state.in_all >= self.in_all {
                     return;
@@ -165,11 +256,11 @@ impl ExportSlots {
                 }
                 state.add(&waiter.client);
                 self.tell(&state);
-                let slot = self.slot(Arc::clone(&waiter.client));
-                (waiter, slot)
+                let permit = self.permit(Arc::clone(&waiter.client));
+                (waiter, permit)
             };
             // One that has left in this moment gives it back, and so serves the next.
-            drop(waiter.turn.send(slot));
+            drop(waiter.turn.send(permit));
         }
     }
 
@@ -185,7 +276,7 @@ impl ExportSlots {
 }
 
 /// Forgets who does not wait any more.
-struct Left<'s>(&'s ExportSlots);
+struct Left<'s>(&'s Permits);
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
@@ -195,14 +286,14 @@ impl Drop for Left<'_> {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
         {
-            let mut state = self.slots.lock();
+            let mut state = self.permits.lock();
             state.remove(&self.client);
-            self.slots.tell(&state);
+            self.permits.tell(&state);
         }
-        self.slots.serve_line();
+        self.permits.serve_line();
     }
 }
 
@@ -216,100 +307,100 @@ pub(super) mod tests {
     };
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// So many slots, which nobody is told of.
-    pub fn slots(in_all: usize, per_client: usize) -> ExportSlots {
-        ExportSlots::new(in_all, per_client, NOBODY)
+    /// So many permits, which nobody is told of.
+    pub fn permits(in_all: usize, per_client: usize) -> Permits {
+        Permits::new(in_all, per_client, NOBODY)
     }
 
-    async fn now(slots: &ExportSlots, client: &str) -> Result<Slot, Exhausted> {
-        slots.take(&Client::named(client), Duration::ZERO).await
+    async fn now(permits: &Permits, client: &str) -> Result<Permit, Exhausted> {
+        permits.take(&Client::named(client), Duration::ZERO).await
     }
 
     #[tokio::test]
     async fn one_client_does_not_keep_out_the_others() {
-        let slots = slots(3, 2);
-        let first = now(&slots, "a").await.ok().unwrap();
-        let _second = now(&slots, "a").await.ok().unwrap();
-        assert_eq!(now(&slots, "a").await.err(), Some(Exhausted::PerClient));
-        let _third = now(&slots, "b").await.ok().unwrap();
-        assert_eq!(now(&slots, "b").await.err(), Some(Exhausted::InAll));
+        let permits = permits(3, 2);
+        let first = now(&permits, "a").await.ok().unwrap();
+        let _second = now(&permits, "a").await.ok().unwrap();
+        assert_eq!(now(&permits, "a").await.err(), Some(Exhausted::PerClient));
+        let _third = now(&permits, "b").await.ok().unwrap();
+        assert_eq!(now(&permits, "b").await.err(), Some(Exhausted::InAll));
         drop(first);
-        assert!(now(&slots, "a").await.is_ok());
+        assert!(now(&permits, "a").await.is_ok());
     }
 
     #[tokio::test]
     async fn clients_that_have_nothing_under_way_are_forgotten() {
-        let slots = slots(3, 2);
-        drop((now(&slots, "a").await.ok(), now(&slots, "a").await.ok()));
-        assert!(slots.lock().by_client.is_empty() && slots.lock().in_all == 0);
+        let permits = permits(3, 2);
+        drop((now(&permits, "a").await.ok(), now(&permits, "a").await.ok()));
+        assert!(permits.lock().by_client.is_empty() && permits.lock().in_all == 0);
     }
 
     /// Waits in line; when it has its turn it says so.
     fn wait(
-        slots: &ExportSlots,
+        permits: &Permits,
         client: &'static str,
-        turns: &tokio::sync::mpsc::UnboundedSender<(&'static str, Slot)>,
+        turns: &tokio::sync::mpsc::UnboundedSender<(&'static str, Permit)>,
     ) -> tokio::task::JoinHandle<()> {
-        let (slots, turns) = (slots.clone(), turns.clone());
+        let (permits, turns) = (permits.clone(), turns.clone());
         tokio::spawn(async move {
-            if let Ok(slot) = slots.take(&Client::named(client), 60 * SECOND).await {
-                let _ = turns.send((client, slot));
+            if let Ok(permit) = permits.take(&Client::named(client), 60 * SECOND).await {
+                let _ = turns.send((client, permit));
             }
         })
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_least_comes_first_and_then_who_came_first() {
-        let slots = slots(2, 9);
+        let permits = permits(2, 9);
         let (turns, mut served) = tokio::sync::mpsc::unbounded_channel();
-        let held = now(&slots, "flood").await.ok().unwrap();
-        let other = now(&slots, "flood").await.ok().unwrap();
+        let held = now(&permits, "flood").await.ok().unwrap();
+        let other = now(&permits, "flood").await.ok().unwrap();
         let mut waiting = Vec::new();
         for client in ["flood", "flood", "a", "flood", "b", "a"] {
-            waiting.push(wait(&slots, client, &turns));
+            waiting.push(wait(&permits, client, &turns));
             tokio::task::yield_now().await;
         }
-        assert_eq!(slots.lock().line.len(), 6);
+        assert_eq!(permits.lock().line.len(), 6);
         drop(held);
         let mut order = Vec::new();
-        let mut slot = other;
+        let mut permit = other;
         for _ in 0..6 {
             let (client, next) = served.recv().await.unwrap();
             order.push(client);
-            drop(std::mem::replace(&mut slot, next));
+            drop(std::mem::replace(&mut permit, next));
         }
         assert_eq!(order, ["a", "flood", "b", "flood", "a", "flood"]);
-        assert!(slots.lock().line.is_empty());
+        assert!(permits.lock().line.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_in_vain_or_leaves_is_forgotten() {
-        let slots = slots(1, 1);
-        let held = now(&slots, "a").await.ok().unwrap();
-        let in_vain = slots.take(&Client::named("b"), SECOND).await;
+        let permits = permits(1, 1);
+        let held = now(&permits, "a").await.ok().unwrap();
+        let in_vain = permits.take(&Client::named("b"), SECOND).await;
         assert_eq!(in_vain.err(), Some(Exhausted::InAll));
-        assert!(slots.lock().line.is_empty());
+        assert!(permits.lock().line.is_empty());
         let (turns, mut served) = tokio::sync::mpsc::unbounded_channel();
-        let leaves = wait(&slots, "b", &turns);
-        let stays = wait(&slots, "c", &turns);
+        let leaves = wait(&permits, "b", &turns);
+        let stays = wait(&permits, "c", &turns);
         tokio::task::yield_now().await;
         leaves.abort();
         assert!(leaves.await.is_err());
-        assert_eq!(slots.lock().line.len(), 1);
+        assert_eq!(permits.lock().line.len(), 1);
         drop(held);
         assert_eq!(served.recv().await.unwrap().0, "c");
         stays.await.unwrap();
         tokio::task::yield_now().await;
-        assert_eq!(slots.under_way(), 0);
+        assert_eq!(permits.under_way(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_at_its_own_limit_lets_others_go_ahead() {
-        let slots = slots(2, 1);
+        let permits = permits(2, 1);
         let (turns, mut served) = tokio::sync::mpsc::unbounded_channel();
-        let a = now(&slots, "a").await.ok().unwrap();
-        let b = now(&slots, "b").await.ok().unwrap();
-        let waits = [wait(&slots, "a", &turns), wait(&slots, "c", &turns)];
+        let a = now(&permits, "a").await.ok().unwrap();
+        let b = now(&permits, "b").await.ok().unwrap();
+        let waits = [wait(&permits, "a", &turns), wait(&permits, "c", &turns)];
         tokio::task::yield_now().await;
         drop(b);
         let (client, c) = served.recv().await.unwrap();

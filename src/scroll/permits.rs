@@ -1,19 +1,16 @@
 //! How many documents Elasticsearch has to hold at once for all exports.
 //!
-//! A step of a scroll is in Elasticsearch's heap until it has been sent, and its size is that of the client's choice where
-//! `limit` has no divisor to make steps of. So each step takes permits for the bytes that it will have: as many as its hits
-//! had in the steps before of the same report, or in a small sample before the first one. The permits are given back when
+//! A batch of a scroll is in Elasticsearch's heap until it has been sent, and its size is that of the client's choice where
+//! `limit` has no divisor to make batches of. So each batch takes permits for the bytes that it will have: as many as its hits
+//! had in the batches before of the same report, or in a small sample before the first one. The permits are given back when
 //! all of it has arrived. Results that aggregate take their part too, as large as the one before.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::pages::ScrollStep;
 use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::error::ExportError;
 
 /// What a hit is taken to have before one of its report was seen.
 const UNSEEN_HIT_BYTES: u64 = 10_000;
@@ -25,10 +22,6 @@ const HELD_FOR_A_BYTE: u64 = 4;
 /// What Elasticsearch makes of a request takes many times the bytes of its text: each of very many filters becomes a query of
 /// its own.
 const HELD_FOR_A_BYTE_OF_A_REQUEST: u64 = 16;
-/// Longest wait of a request for its permits.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds after which a request may come again that waited in vain.
-const RETRY_AFTER_NO_ROOM: u32 = 5;
 /// A permit stands for so many bytes.
 const BYTES_A_PERMIT: u64 = 1_024;
 /// Reports of which the size of a hit is kept in mind.
@@ -36,7 +29,7 @@ const MAX_REPORTS: u64 = 10_000;
 
 /// The bytes that may be under way. Cloning is cheap; clones share them.
 #[derive(Clone)]
-pub struct BatchBudget {
+pub struct BatchPermits {
     permits: Arc<Semaphore>,
     all: u32,
     /// Bytes of a hit, by report.
@@ -47,39 +40,22 @@ pub struct BatchBudget {
     sampled: FutureCache<String, ()>,
 }
 
-/// The right to have one step under way.
+/// The right to have one batch under way.
 pub struct BatchPermit(Option<OwnedSemaphorePermit>);
 
 impl BatchPermit {
-    /// Ends the right before the permit is dropped: all of the step has arrived.
+    /// Ends the right before the permit is dropped: all of the batch has arrived.
     pub fn give_back(&mut self) {
         self.0 = None;
     }
 }
 
-/// A step of a scroll that is under way, with its permits.
-pub(super) struct Batch {
-    /// The step.
-    pub step: ScrollStep,
-    /// Given back with it.
-    pub permit: BatchPermit,
-}
-
-/// There were not enough permits in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// There were not enough permits in time (`--max-batch-memory`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Elasticsearch had no memory for the next batch for too long (--max-batch-memory)")]
 pub struct Exhausted;
 
-/// What a client reads for whose request there were no permits.
-pub(super) fn no_room(_: Exhausted) -> ExportError {
-    ExportError::Busy {
-        reason: "Elasticsearch holds as much for exports as it may (--max-batch-memory); answers of other clients are large, \
-                 or not read fast enough"
-            .to_owned(),
-        retry_after: RETRY_AFTER_NO_ROOM,
-    }
-}
-
-impl BatchBudget {
+impl BatchPermits {
     /// So many bytes at the same time.
     pub fn new(bytes: u64) -> Self {
         let all = u32::try_from(bytes / BYTES_A_PERMIT).unwrap_or(u32::MAX);
@@ -117,7 +93,7 @@ impl BatchBudget {
         u64::from(hits).saturating_mul(hit_bytes)
     }
 
-    /// Learns from a step how large the hits of a report are.
+    /// Learns from a batch how large the hits of a report are.
     pub fn learn(&self, report_id: &str, hits: u32, bytes: u64) {
         let Some(seen) = bytes.checked_div(u64::from(hits)) else {
             return;
@@ -130,7 +106,7 @@ impl BatchBudget {
         self.hit_bytes.insert(report_id.to_owned(), hit_bytes);
     }
 
-    /// Permits for one step: of what is larger than the whole budget, all.
+    /// Permits for one batch: of what is larger than the whole budget, all.
     fn permits_for(&self, report_id: &str, hits: u32) -> u32 {
         self.permits_for_bytes(self.expected_bytes(report_id, hits))
     }
@@ -140,7 +116,7 @@ impl BatchBudget {
         permits.clamp(1, self.all)
     }
 
-    /// Takes the permits for a step of so many hits if they are there.
+    /// Takes the permits for a batch of so many hits if they are there.
     pub fn try_take(&self, report_id: &str, hits: u32) -> Option<BatchPermit> {
         let permits = self.permits_for(report_id, hits);
         let permit = Arc::clone(&self.permits).try_acquire_many_owned(permits);
@@ -164,7 +140,7 @@ impl BatchBudget {
     /// The same for a result that aggregates, for which a request of so many bytes asks.
     ///
     /// # Errors
-    /// As [`BatchBudget::take`].
+    /// As [`BatchPermits::take`].
     pub async fn take_for_result(
         &self,
         report_id: &str,
@@ -210,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_under_way_is_bounded_by_bytes() {
-        let budget = BatchBudget::new(100_000_000);
+        let budget = BatchPermits::new(100_000_000);
         let first = budget.try_take("r", 6_000).unwrap();
         assert!(budget.try_take("r", 6_000).is_none());
         assert_eq!(budget.take("r", 6_000, SECOND).await.err(), Some(Exhausted));
@@ -225,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn results_that_aggregate_take_what_they_took_before() {
-        let budget = BatchBudget::new(100_000_000);
+        let budget = BatchPermits::new(100_000_000);
         let first = budget.take_for_result("r", 100, SECOND).await.ok().unwrap();
         assert!(budget.try_take("raw", 8_000).is_some());
         budget.learn_result("r", None);
@@ -247,7 +223,7 @@ mod tests {
 
     #[test]
     fn sizes_are_learned_from_what_came_before() {
-        let budget = BatchBudget::new(100_000_000);
+        let budget = BatchPermits::new(100_000_000);
         assert_eq!(budget.expected_bytes("r", 10), 100_000);
         budget.learn("r", 0, 700);
         assert_eq!(budget.expected_bytes("r", 10), 100_000);

@@ -1,11 +1,11 @@
 //! How many rows a page must have.
 //!
-//! Elasticsearch says with every step how many hits the whole scroll has. So a page whose rows do not add up to that is not
+//! Elasticsearch says with every batch how many hits the whole scroll has. So a page whose rows do not add up to that is not
 //! what it seems: somebody else has moved the scroll, or hits were lost, doubled or made up on the way. Where all pages go
 //! through this process it knows how many rows went before and every number is determined. Where replicas share a scroll key,
 //! others may have delivered pages that it knows nothing of; then what it has delivered itself is the least that went before.
 
-/// Rows of a scroll that went before a page.
+/// Rows of a scroll that went before a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsBefore {
     /// How many this process has delivered.
@@ -14,15 +14,15 @@ pub struct RowsBefore {
     pub are_all: bool,
 }
 
-/// What the rows of one page are compared with.
+/// What the hits of one batch are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowCount {
-    /// Rows of the pages before.
+    /// Rows of the batches before, of this page and of those before it.
     pub before: RowsBefore,
-    /// Hits of the whole scroll, as its first known step said.
+    /// Hits of the whole scroll, as its first known batch said.
     pub total: u64,
-    /// Hits of a step that is not the last one.
-    pub step: u32,
+    /// Hits of a batch that is not the last one.
+    pub batch: u32,
 }
 
 /// Rows that do not add up.
@@ -37,8 +37,8 @@ pub enum Miscount {
         now: u64,
     },
     /// Hits are missing, or there are some too many.
-    #[error("a step has {hits} hits where {expected} were left for it")]
-    Step {
+    #[error("a batch has {hits} hits where {expected} were left for it")]
+    Batch {
         /// How many it has.
         hits: u32,
         /// How many it must have, or may have at the most where that is all that is known.
@@ -47,9 +47,21 @@ pub enum Miscount {
 }
 
 impl RowCount {
-    /// Whether it is known that nothing is left of the scroll when this page has so many rows.
-    pub fn has_all_after(&self, rows: u32) -> bool {
-        self.before.rows + u64::from(rows) >= self.total
+    /// What the batch is compared with that comes after one of so many hits.
+    pub fn after(self, hits: u32) -> Self {
+        let rows = self.before.rows + u64::from(hits);
+        Self {
+            before: RowsBefore {
+                rows,
+                ..self.before
+            },
+            ..self
+        }
+    }
+
+    /// Whether it is known that nothing is left of the scroll after a batch of so many hits.
+    pub fn has_all_after(&self, hits: u32) -> bool {
+        self.before.rows + u64::from(hits) >= self.total
     }
 
     /// The scroll goes on as it began.
@@ -67,39 +79,36 @@ impl RowCount {
         }
     }
 
-    /// How many hits the step must have that follows so many rows of this page; the most that it may have if other processes
-    /// may have delivered rows.
-    fn expected(&self, rows: u32) -> u64 {
-        let left = self
-            .total
-            .saturating_sub(self.before.rows + u64::from(rows));
-        left.min(u64::from(self.step))
+    /// How many hits the batch must have; the most that it may have if other processes may have delivered rows.
+    fn expected(&self) -> u64 {
+        let left = self.total.saturating_sub(self.before.rows);
+        left.min(u64::from(self.batch))
     }
 
-    /// A step may have one hit more than the `hits` that it had so far, after `rows` rows of this page in earlier steps.
+    /// The batch may have one hit more than the `hits` that it had so far.
     ///
     /// # Errors
     /// It has all that it can have.
-    pub fn check_one_more(&self, rows: u32, hits: u32) -> Result<(), Miscount> {
-        let expected = self.expected(rows);
+    pub fn check_one_more(&self, hits: u32) -> Result<(), Miscount> {
+        let expected = self.expected();
         if u64::from(hits) < expected {
             Ok(())
         } else {
             let hits = hits.saturating_add(1);
-            Err(Miscount::Step { hits, expected })
+            Err(Miscount::Batch { hits, expected })
         }
     }
 
-    /// A step may end after `hits` hits.
+    /// The batch may end after `hits` hits.
     ///
     /// # Errors
     /// Some are missing. Where other processes may have delivered rows, that can't be known.
-    pub fn check_end(&self, rows: u32, hits: u32) -> Result<(), Miscount> {
-        let expected = self.expected(rows);
+    pub fn check_end(&self, hits: u32) -> Result<(), Miscount> {
+        let expected = self.expected();
         if u64::from(hits) == expected || (!self.before.are_all && u64::from(hits) < expected) {
             Ok(())
         } else {
-            Err(Miscount::Step { hits, expected })
+            Err(Miscount::Batch { hits, expected })
         }
     }
 }
@@ -117,39 +126,40 @@ mod tests {
                 are_all,
             },
             total: 250,
-            step: 100,
+            batch: 100,
         }
     }
 
     #[test]
-    fn where_all_rows_are_known_each_step_has_its_number() {
+    fn where_all_rows_are_known_each_batch_has_its_number() {
         let first = count(0, true);
-        assert_eq!(first.check_one_more(0, 99), Ok(()));
-        assert!(first.check_one_more(0, 100).is_err(), "a page of 101 rows");
-        assert_eq!(first.check_end(0, 100), Ok(()));
-        assert!(first.check_end(0, 99).is_err(), "a hit was left out");
-        assert!(
-            first.check_end(0, 0).is_err(),
-            "an empty page in the middle"
+        assert_eq!(first.check_one_more(99), Ok(()));
+        assert!(first.check_one_more(100).is_err(), "a page of 101 rows");
+        assert_eq!(first.check_end(100), Ok(()));
+        assert!(first.check_end(99).is_err(), "a hit was left out");
+        assert!(first.check_end(0).is_err(), "an empty page in the middle");
+        assert_eq!(
+            first.after(100).after(100).check_end(50),
+            Ok(()),
+            "the third batch of a page"
         );
-        assert_eq!(first.check_end(200, 50), Ok(()), "the third step of a page");
         let last = count(200, true);
-        assert_eq!(last.check_end(0, 50), Ok(()));
-        assert!(last.check_one_more(0, 50).is_err(), "a hit came twice");
-        assert!(last.check_end(0, 0).is_err(), "somebody else has read them");
+        assert_eq!(last.check_end(50), Ok(()));
+        assert!(last.check_one_more(50).is_err(), "a hit came twice");
+        assert!(last.check_end(0).is_err(), "somebody else has read them");
         let empty = count(250, true);
-        assert_eq!(empty.check_end(0, 0), Ok(()));
-        assert!(empty.check_one_more(0, 0).is_err());
+        assert_eq!(empty.check_end(0), Ok(()));
+        assert!(empty.check_one_more(0).is_err());
     }
 
     #[test]
     fn where_replicas_may_have_delivered_some_only_too_many_is_wrong() {
         let own = count(100, false);
-        assert_eq!(own.check_end(0, 100), Ok(()));
-        assert_eq!(own.check_end(0, 50), Ok(()), "a replica has read a page");
-        assert_eq!(own.check_end(0, 0), Ok(()));
-        assert!(own.check_one_more(0, 100).is_err());
-        assert!(count(200, false).check_one_more(0, 50).is_err());
+        assert_eq!(own.check_end(100), Ok(()));
+        assert_eq!(own.check_end(50), Ok(()), "a replica has read a page");
+        assert_eq!(own.check_end(0), Ok(()));
+        assert!(own.check_one_more(100).is_err());
+        assert!(count(200, false).check_one_more(50).is_err());
     }
 
     #[test]
@@ -161,14 +171,14 @@ mod tests {
         );
     }
 
-    /// Reads a scroll whose steps somebody else takes when `taken` says so; gives what was delivered, or why not.
-    fn read(total: u64, step: u32, steps_a_page: u32, taken: &[bool]) -> Result<u64, Miscount> {
+    /// Reads a scroll whose batches somebody else takes when `taken` says so; gives what was delivered, or why not.
+    fn read(total: u64, batch: u32, batches_a_page: u32, taken: &[bool]) -> Result<u64, Miscount> {
         let mut position = 0;
-        let mut next_step = {
+        let mut next_batch = {
             let mut taken = taken.iter();
             move || {
                 let mut take = || {
-                    let hits = u64::from(step).min(total - position);
+                    let hits = u64::from(batch).min(total - position);
                     position += hits;
                     u32::try_from(hits).unwrap()
                 };
@@ -180,44 +190,44 @@ mod tests {
         };
         let mut delivered = 0;
         loop {
-            let before = RowsBefore {
-                rows: delivered,
-                are_all: true,
-            };
-            let count = RowCount {
-                before,
+            let mut count = RowCount {
+                before: RowsBefore {
+                    rows: delivered,
+                    are_all: true,
+                },
                 total,
-                step,
+                batch,
             };
             let mut rows = 0;
-            for _ in 0..steps_a_page {
-                let hits = next_step();
+            for _ in 0..batches_a_page {
+                let hits = next_batch();
                 for hit in 0..hits {
-                    count.check_one_more(rows, hit)?;
+                    count.check_one_more(hit)?;
                 }
-                count.check_end(rows, hits)?;
-                rows += hits;
-                if count.has_all_after(rows) {
+                count.check_end(hits)?;
+                count = count.after(hits);
+                rows += u64::from(hits);
+                if count.has_all_after(0) {
                     break;
                 }
             }
             if rows == 0 {
                 return Ok(delivered);
             }
-            delivered += u64::from(rows);
+            delivered += rows;
         }
     }
 
     proptest! {
         #[test]
         fn whatever_others_take_nothing_is_missing_in_what_ends_well(
-            total in 0..500_u64, step in 1..100_u32, steps_a_page in 1..5_u32, taken in prop::collection::vec(any::<bool>(), 0..20),
+            total in 0..500_u64, batch in 1..100_u32, batches_a_page in 1..5_u32, taken in prop::collection::vec(any::<bool>(), 0..20),
         ) {
-            match read(total, step, steps_a_page, &taken) {
+            match read(total, batch, batches_a_page, &taken) {
                 Ok(delivered) => prop_assert_eq!(delivered, total),
                 Err(_) => prop_assert!(taken.contains(&true)),
             }
-            prop_assert_eq!(read(total, step, steps_a_page, &[]), Ok(total));
+            prop_assert_eq!(read(total, batch, batches_a_page, &[]), Ok(total));
         }
     }
 }

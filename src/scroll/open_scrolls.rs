@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::scroll::IdDigest;
+use super::registry::IdDigest;
 use crate::telemetry;
 
 /// How long an expired scroll is left alone while there is room: a client that is a little late finds it still there.
@@ -67,6 +67,8 @@ impl Drop for Reservation {
 /// As many contexts are open as may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full {
+    /// How many.
+    pub limit: usize,
     /// When the next scroll expires, if nobody continues or finishes one before.
     pub next_free: Duration,
 }
@@ -106,6 +108,7 @@ impl OpenScrolls {
                 .map(|open| open.deadline.saturating_duration_since(now))
                 .min();
             return Err(Full {
+                limit: self.limit,
                 next_free: next_free.unwrap_or_default(),
             });
         }
