@@ -30,6 +30,13 @@ pub(super) struct Java {
     pub release: u32,
 }
 
+/// Collect garbage early, as the options do that OpenSearch comes with, and Elasticsearch chooses for small heaps: otherwise the
+/// heap fills up with garbage until the circuit breaker refuses everything.
+const COLLECT_EARLY: [&str; 2] = [
+    "-XX:G1ReservePercent=25",
+    "-XX:InitiatingHeapOccupancyPercent=30",
+];
+
 /// The log settings of OpenSearch, whose jars come with none. What goes to the console ends up in the server's log.
 const LOG_TO_CONSOLE: &str = "status = error
 appender.console.type = Console
@@ -169,6 +176,8 @@ impl Java {
         words.extend(
             [
                 "-XX:+UseG1GC",
+                COLLECT_EARLY[0],
+                COLLECT_EARLY[1],
                 "-Xss1m",
                 "-Djava.awt.headless=true",
                 "-Dfile.encoding=UTF-8",
@@ -253,6 +262,8 @@ impl Java {
         words.extend(
             [
                 "-XX:+UseG1GC",
+                COLLECT_EARLY[0],
+                COLLECT_EARLY[1],
                 "-XX:-OmitStackTraceInFastThrow",
                 "-Xss1m",
                 "-Xshare:auto",
