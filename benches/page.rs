@@ -9,12 +9,14 @@ use cluster::hits::{HitSplitter, Piece};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use optimize::definitions::FlowNodeNames;
 use optimize::definitions::clauses::DecisionClauses;
+use optimize::raw_data::Row;
 use optimize::raw_data::cursor::Cursor;
-use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::Hit;
-use optimize::raw_data::json::JsonText;
-use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
+use optimize_export::encode::Encoder;
+use optimize_export::encode::json::{Envelope, PageEncoder};
 use serde_json::Value;
 use testkit::indices::Index;
 use testkit::sample::{InstanceSize, Sample};
@@ -108,7 +110,7 @@ fn pages(criterion: &mut Criterion) {
         .filter_map(|instance| instance.get("flowNodeId")?.as_str())
         .map(|id| (id.to_owned(), Some(format!("Name of {id}"))))
         .collect::<FlowNodeNames>();
-    let mut writer = ProcessRowWriter {
+    let mut rows = ProcessRows {
         now: 1_750_000_000_000,
         variable_names: &variable_names,
         object_variables: ObjectVariables::Values,
@@ -117,14 +119,16 @@ fn pages(criterion: &mut Criterion) {
     };
     group.bench_function("write process rows", |bencher| {
         bencher.iter(|| {
-            let mut out = JsonText::default();
+            let mut out = Vec::new();
+            let mut page = PageEncoder::new(Envelope::default());
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
                 let hit: Hit<'_, ProcessInstance<'_>> = cursor.read().ok()?;
-                writer.write(&mut out, &hit.source, &flow_node_names);
+                let row = Row::Process(rows.row(&hit.source, &flow_node_names));
+                page.row(&row, &mut out).ok()?;
                 Some(cursor.position())
             });
-            out.take()
+            out
         });
     });
     group.finish();
@@ -135,21 +139,23 @@ fn decision_pages(criterion: &mut Criterion) {
     let (_, answer) = answer(|index| matches!(index, Index::DecisionInstance { .. }));
     group.throughput(Throughput::Bytes(answer.len() as u64));
     let clauses = DecisionClauses::default();
-    let mut writer = DecisionRowWriter {
+    let mut rows = DecisionRows {
         clauses: &clauses,
         time_zone: None,
         scratch: Default::default(),
     };
     group.bench_function("write decision rows", |bencher| {
         bencher.iter(|| {
-            let mut out = JsonText::default();
+            let mut out = Vec::new();
+            let mut page = PageEncoder::new(Envelope::default());
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
                 let hit: Hit<'_, DecisionInstance<'_>> = cursor.read().ok()?;
-                writer.write(&mut out, &hit.source);
+                let row = Row::Decision(rows.row(&hit.source));
+                page.row(&row, &mut out).ok()?;
                 Some(cursor.position())
             });
-            out.take()
+            out
         });
     });
     group.finish();

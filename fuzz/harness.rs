@@ -19,11 +19,11 @@ use optimize::plan::context::{PlanContext, ProcessModels};
 use optimize::plan::decision::{self, DecisionContext, DecisionPlan};
 use optimize::plan::evaluation::Evaluation;
 use optimize::plan::{Plan, PlanError, Room, combination};
+use optimize::raw_data::Row;
 use optimize::raw_data::cursor::Cursor;
-use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::Hit;
-use optimize::raw_data::json::JsonText;
-use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize::report::definition::{
@@ -31,6 +31,8 @@ use optimize::report::definition::{
 };
 use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
 use optimize_export::auth::{Authenticator, StaticTokens};
+use optimize_export::encode::Encoder;
+use optimize_export::encode::json::{Envelope, PageEncoder};
 use optimize_export::export::ExportError;
 use optimize_export::http::error_body;
 use optimize_export::http::parameters::{self, ParameterRules, Parameters};
@@ -196,11 +198,7 @@ fn evaluate(evaluation: &impl Evaluation, answer: &str) {
     if let Some(answer) = &answer {
         match evaluation.result(ranges, answer, &Room::unlimited()) {
             Ok(result) => {
-                let mut out = JsonText::default();
-                out.raw("{\"n\":0");
-                result.write_data(&mut out);
-                out.raw("}");
-                is_json(&out.take());
+                is_json(&Envelope::default().with_result(result));
             }
             Err(PlanError::Absent(_)) => {}
             Err(error) => panic!("{error}"),
@@ -222,28 +220,34 @@ pub fn instances(bytes: &[u8]) {
         if let Ok(hit) = cursor.read::<Hit<'_, ProcessInstance<'_>>>() {
             assert!(cursor.position() <= text.len() && text.is_char_boundary(cursor.position()));
             hit.source.definition();
-            let mut out = JsonText::default();
-            let mut writer = ProcessRowWriter {
+            let mut out = Vec::new();
+            let mut rows = ProcessRows {
                 now: 1_750_000_000_000,
                 variable_names: &names,
                 object_variables,
                 time_zone,
                 scratch: Default::default(),
             };
-            writer.write(&mut out, &hit.source, &flow_nodes);
-            is_proportionate(&out.take(), &text);
+            let row = Row::Process(rows.row(&hit.source, &flow_nodes));
+            PageEncoder::new(Envelope::default())
+                .row(&row, &mut out)
+                .expect("any row has its JSON");
+            is_proportionate(&out, &text);
         }
         let mut cursor = Cursor::new(&text);
         if let Ok(hit) = cursor.read::<Hit<'_, DecisionInstance<'_>>>() {
-            let mut out = JsonText::default();
+            let mut out = Vec::new();
             let clauses = DecisionClauses::default();
-            let mut writer = DecisionRowWriter {
+            let mut rows = DecisionRows {
                 clauses: &clauses,
                 time_zone,
                 scratch: Default::default(),
             };
-            writer.write(&mut out, &hit.source);
-            is_proportionate(&out.take(), &text);
+            let row = Row::Decision(rows.row(&hit.source));
+            PageEncoder::new(Envelope::default())
+                .row(&row, &mut out)
+                .expect("any row has its JSON");
+            is_proportionate(&out, &text);
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Tables as bytes: one file a format, behind one trait.
+//! Rows as bytes: one file a format, behind one trait.
 //!
-//! An encoder gets the rows of one table one after the other and appends bytes to a buffer that its caller empties in between.
+//! An encoder gets rows one after the other, the objects of `json` or those of one table, and appends bytes to a buffer that its caller empties in between.
 //! It holds no more than its format makes it hold: text formats nothing, Parquet and Arrow a batch that is bounded by bytes.
 
 pub mod arrow;
 pub mod batch;
 pub mod compression;
 pub mod csv;
+pub mod json;
 pub mod ndjson;
 pub mod parquet;
 
@@ -74,7 +75,7 @@ pub fn encoder(
     schema: &Schema,
     options: CsvOptions,
     metadata: Vec<(String, String)>,
-) -> Box<dyn Encoder> {
+) -> Box<TableEncoder> {
     match format {
         Format::Csv => Box::new(CsvEncoder::new(schema, options)),
         Format::Ndjson => Box::new(NdjsonEncoder::new(schema)),
@@ -98,24 +99,27 @@ pub struct Encoders {
 
 impl Encoders {
     /// One for the next file.
-    pub fn make(&self) -> Box<dyn Encoder> {
+    pub fn make(&self) -> Box<TableEncoder> {
         encoder(self.format, &self.schema, self.csv, self.metadata.clone())
     }
 }
 
-/// Makes the bytes of one table.
-pub trait Encoder: Send {
+/// Makes the bytes of one table, whose rows have a value for each column, in their order.
+pub type TableEncoder = dyn for<'v> Encoder<[Value<'v>]>;
+
+/// Makes bytes of rows.
+pub trait Encoder<Row: ?Sized>: Send {
     /// What comes before the first row.
     ///
     /// # Errors
     /// See [`EncodeError`].
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
-    /// A row: a value for each column, in their order.
+    /// A row.
     ///
     /// # Errors
     /// See [`EncodeError`].
-    fn row(&mut self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn row(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// What comes after the last row. Without it no reader takes the bytes for whole, where the format can tell.
     ///

@@ -21,7 +21,6 @@ use crate::scroll::{ScrollLimits, Scrolls};
 
 pub mod admission;
 mod aggregated;
-pub mod answer;
 pub mod audit;
 pub mod body;
 mod clock;

@@ -54,7 +54,7 @@ fn refused(error: ArrowError) -> EncodeError {
     }
 }
 
-impl Encoder for ArrowEncoder {
+impl Encoder<[Value<'_>]> for ArrowEncoder {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut writer =
             StreamWriter::try_new(Vec::new(), self.batches.schema()).map_err(refused)?;

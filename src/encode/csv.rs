@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use memchr::{memchr, memchr_iter, memchr3};
-use optimize::raw_data::json::JsonText;
+use optimize::json::JsonText;
 use optimize::table::schema::Schema;
 use optimize::table::value::Value;
 
@@ -186,7 +186,7 @@ pub(super) fn array(texts: &[impl AsRef<str>], json: &mut JsonText) {
     json.raw("]");
 }
 
-impl Encoder for CsvEncoder {
+impl Encoder<[Value<'_>]> for CsvEncoder {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         if self.options.byte_order_mark {
             out.extend_from_slice(BYTE_ORDER_MARK.as_bytes());

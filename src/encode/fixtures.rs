@@ -10,7 +10,7 @@ use optimize::table::schema::{Column, ColumnType, Schema, Table};
 use optimize::table::value::{Instant, Value};
 use proptest::prelude::*;
 
-use crate::encode::{Encoder, readable_json};
+use crate::encode::{TableEncoder, readable_json};
 
 /// The end of a text that was cut in the middle of an emoji: U+D83D as it is held.
 pub(super) const HALF: &str = "cut \u{10fffe}\u{f003d}";
@@ -94,7 +94,7 @@ pub(super) fn rows() -> Vec<Vec<Value<'static>>> {
 }
 
 /// The bytes of a whole table.
-pub(super) fn encode(encoder: &mut dyn Encoder, rows: &[Vec<Value<'_>>]) -> Vec<u8> {
+pub(super) fn encode(encoder: &mut TableEncoder, rows: &[Vec<Value<'_>>]) -> Vec<u8> {
     let mut out = Vec::new();
     encoder.begin(&mut out).unwrap();
     for row in rows {

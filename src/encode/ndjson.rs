@@ -1,6 +1,6 @@
 //! A JSON object a line, with all columns in their order.
 
-use optimize::raw_data::json::JsonText;
+use optimize::json::JsonText;
 use optimize::table::schema::Schema;
 use optimize::table::value::Value;
 
@@ -47,7 +47,7 @@ fn value(value: &Value<'_>, json: &mut JsonText) {
     }
 }
 
-impl Encoder for NdjsonEncoder {
+impl Encoder<[Value<'_>]> for NdjsonEncoder {
     fn begin(&mut self, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Ok(())
     }

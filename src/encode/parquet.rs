@@ -193,7 +193,7 @@ fn refused(error: ParquetError) -> EncodeError {
     }
 }
 
-impl Encoder for ParquetEncoder {
+impl Encoder<[Value<'_>]> for ParquetEncoder {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut writer = self.open().map_err(refused)?;
         out.append(writer.inner_mut());

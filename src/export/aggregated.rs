@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::Envelope;
 use super::error::ExportError;
 use super::query::{ask_scope, decision_filter_context, message_about, process_filter_context};
 use super::whole::Whole;
 use super::{ExportRequest, ExportSettings, clock};
 use crate::catalog::definitions::Definitions;
+use crate::encode::json::Envelope;
 use crate::scroll::permits::BatchPermits;
 use bytes::Bytes;
 use cluster::memory::{NoMemory, Share};

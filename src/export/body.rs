@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use optimize::raw_data::json::JsonText;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -21,6 +20,8 @@ use crate::scroll::prefetch::Prefetch;
 
 /// Text is handed on in chunks of at least this many bytes.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// Largest room, in bytes, that is made before anything is written.
+const MAX_ROOM: usize = 4 * CHUNK_BYTES;
 /// Chunks that wait for a slow reader; with those under way they bound the memory of a page.
 const CHUNKS_WAITING: usize = 2;
 /// What a reader has to take per second, on average over the time that it keeps its page waiting beyond one stall. One that
@@ -124,7 +125,7 @@ pub struct BodyWriter {
     sender: mpsc::Sender<Message>,
     delivered: oneshot::Receiver<()>,
     /// What waits to be handed on.
-    pub text: JsonText,
+    pub out: Vec<u8>,
     bytes: u64,
     /// How long it waits for a reader that takes nothing.
     stall_timeout: Duration,
@@ -149,7 +150,7 @@ pub fn channel(stall_timeout: Duration) -> (BodyWriter, PageBody) {
         BodyWriter {
             sender,
             delivered,
-            text: JsonText::default(),
+            out: Vec::new(),
             bytes: 0,
             stall_timeout,
             waited: Duration::ZERO,
@@ -163,28 +164,29 @@ pub fn channel(stall_timeout: Duration) -> (BodyWriter, PageBody) {
 }
 
 impl BodyWriter {
-    /// Hands the text on if there is enough of it.
+    /// Hands on what there is, if it is enough.
     ///
     /// # Errors
     /// Nobody reads.
     pub async fn flush_if_large(&mut self) -> Result<(), Interrupted> {
-        if self.text.len() >= CHUNK_BYTES {
+        if self.out.len() >= CHUNK_BYTES {
             self.flush().await
         } else {
             Ok(())
         }
     }
 
-    /// Hands the text on.
+    /// Hands on what there is.
     ///
     /// # Errors
     /// Nobody reads.
     pub async fn flush(&mut self) -> Result<(), Interrupted> {
-        if self.text.is_empty() {
+        if self.out.is_empty() {
             return Ok(());
         }
-        let text = self.text.take();
-        self.hand_on(text).await
+        let room = self.out.capacity().min(MAX_ROOM);
+        let bytes = std::mem::replace(&mut self.out, Vec::with_capacity(room));
+        self.hand_on(bytes).await
     }
 
     /// Hands bytes on.
@@ -349,7 +351,7 @@ mod tests {
             ..Delivery::default()
         };
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
-        writer.text.raw("[]");
+        writer.out.extend_from_slice(b"[]");
         let writing = tokio::spawn(writer.finish(delivery));
         assert_eq!(body.next().await.unwrap().unwrap(), "[]");
         assert!(registry.lease("id", 60).is_none());
@@ -382,7 +384,7 @@ mod tests {
             ..Delivery::default()
         };
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
-        writer.text.raw("[]");
+        writer.out.extend_from_slice(b"[]");
         let writing = tokio::spawn(writer.finish(delivery));
         assert!(body.next().await.is_some());
         drop(body);
@@ -393,7 +395,7 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_disappears_breaks_the_body() {
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
-        writer.text.raw("[");
+        writer.out.extend_from_slice(b"[");
         writer.flush().await.unwrap();
         drop(writer);
         assert!(body.next().await.unwrap().is_ok());
@@ -414,10 +416,10 @@ mod tests {
     async fn a_reader_that_stalls_loses_its_page() {
         let (mut writer, mut body) = channel(STALL_TIMEOUT);
         for _ in 0..CHUNKS_WAITING {
-            writer.text.raw("x");
+            writer.out.extend_from_slice(b"x");
             writer.flush().await.unwrap();
         }
-        writer.text.raw("x");
+        writer.out.extend_from_slice(b"x");
         assert_eq!(writer.flush().await, Err(Interrupted::ClientStalled));
         drop(writer);
         assert!(body.next().await.unwrap().is_ok());
@@ -446,7 +448,7 @@ mod tests {
     async fn a_reader_that_takes_hardly_anything_loses_its_page() {
         let write = |mut writer: BodyWriter| async move {
             for _ in 0..1_000 {
-                writer.text.raw(&"x".repeat(CHUNK_BYTES));
+                writer.out.extend_from_slice(&[b'x'; CHUNK_BYTES]);
                 writer.flush().await?;
             }
             Ok(())

@@ -5,11 +5,12 @@ use optimize::raw_data::document::HitError;
 use tracing::Instrument;
 
 use super::Export;
-use super::answer::Envelope;
 use super::body::{self, BodyWriter, Delivery, Interrupted};
 use super::pages::{PageRequest, Pages};
 use super::rows::{RowError, Rows};
 use crate::catalog::columns::Columns;
+use crate::encode::json::{Envelope, PageEncoder};
+use crate::encode::{EncodeError, Encoder};
 use crate::scroll::lease::ActiveLease;
 use crate::scroll::prefetch::{NextPage, Prefetch};
 use crate::scroll::reader::{ReadError, ScrollReader};
@@ -40,6 +41,8 @@ enum Broken {
     #[error(transparent)]
     Row(#[from] RowError),
     #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
@@ -49,6 +52,7 @@ impl Broken {
         match self {
             Self::Read(error) => error.kind(),
             Self::Row(_) => "a stored instance could not be made a row",
+            Self::Encode(_) => "a row could not be written",
             Self::Interrupted(_) => "the client did not read",
         }
     }
@@ -79,16 +83,22 @@ impl Page {
             audit,
             permit,
         } = request;
-        let envelope = Envelope {
-            search_request_id: Some(reader.scroll_id()),
+        let (scroll_id, contents) = (reader.scroll_id().to_owned(), reader.contents().clone());
+        let mut encoder = PageEncoder::new(Envelope {
+            search_request_id: Some(&scroll_id),
             message: message.as_deref(),
             total: reader.total(),
-            report_id: &reader.contents().report_id,
-        };
-        envelope.write_head(&mut writer.text, None);
-        let now = reader.contents().now;
-        let mut rows = pages.raw.rows(&columns, now, time_zone.as_ref());
-        let written = write_rows(&pages, &mut reader, &mut next_page, &mut rows, &mut writer);
+            report_id: &contents.report_id,
+        });
+        let mut rows = pages.raw.rows(&columns, contents.now, time_zone.as_ref());
+        let written = write_rows(
+            &pages,
+            &mut reader,
+            &mut next_page,
+            &mut rows,
+            &mut encoder,
+            &mut writer,
+        );
         let delivered = match written.await {
             Ok((rows, prefetch)) => {
                 let delivery = Delivery {
@@ -114,28 +124,27 @@ impl Page {
             }
             Err(Broken::Interrupted(interrupted)) => audit.interrupted(&interrupted.to_string()),
             Err(broken) => {
-                let report = &reader.contents().report_id;
+                let report = &contents.report_id;
                 tracing::error!(report, error = %broken, "page broke off");
                 audit.broken(broken.kind());
             }
         }
-        pages.scrolls.clear(reader.scroll_id()).await;
+        pages.scrolls.clear(&scroll_id).await;
     }
 }
 
-/// Writes everything behind the head, up to the last bracket; gives back how many rows there were, and the page that was
-/// prefetched meanwhile.
+/// Writes everything up to the last bracket; gives back how many rows there were, and the page that was prefetched meanwhile.
 async fn write_rows(
     pages: &Pages,
     reader: &mut ScrollReader,
     next_page: &mut NextPage,
     rows: &mut Rows<'_>,
+    encoder: &mut PageEncoder<'_>,
     writer: &mut BodyWriter,
 ) -> Result<(u64, Option<Prefetch>), Broken> {
     reader.check_total()?;
     let is_one_batch = reader.contents().batch == reader.contents().limit;
-    writer.text.raw(",\"data\":[");
-    let mut rows_written: u64 = 0;
+    encoder.begin(&mut writer.out)?;
     let mut prefetch = None;
     loop {
         let mut is_first_of_batch = true;
@@ -148,10 +157,8 @@ async fn write_rows(
                 }
                 Err(error) => return Err(RowError::from(error).into()),
             };
-            writer.text.separator(&mut (rows_written == 0));
-            rows.write(&instance, &mut writer.text).await?;
+            encoder.row(&rows.row(&instance).await?, &mut writer.out)?;
             reader.advance(length)?;
-            rows_written += 1;
             if std::mem::take(&mut is_first_of_batch) {
                 let has_few_exports = pages.admission.has_few_exports();
                 if !reader.goes_on() {
@@ -160,7 +167,7 @@ async fn write_rows(
                     reader.ask_early();
                 }
             }
-            if rows_written == 1 {
+            if encoder.rows() == 1 {
                 // The client sees that it goes on, long before a chunk is full.
                 writer.flush().await?;
             }
@@ -175,8 +182,6 @@ async fn write_rows(
         }
         next_page.scroll_was_prolonged();
     }
-    writer.text.raw("],\"numberOfRecordsInResponse\":");
-    writer.text.unsigned(rows_written);
-    writer.text.raw("}");
-    Ok((rows_written, prefetch))
+    encoder.end(&mut writer.out)?;
+    Ok((encoder.rows(), prefetch))
 }

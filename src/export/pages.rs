@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::admission::{Admission, Permit};
-use super::answer::Envelope;
 use super::error::{ExportError, start_over};
 use super::page::Page;
 use super::query::message_about;
@@ -21,6 +20,7 @@ use super::raw_report::{RawReport, RawReports};
 use super::whole::Whole;
 use super::{Audit, Export, ExportRequest, clock};
 use crate::catalog::columns::Columns;
+use crate::encode::json::Envelope;
 use crate::scroll::batch_size::{self, batch_size};
 use crate::scroll::lease::{ActiveLease, IdleLease};
 use crate::scroll::permits::BatchPermit;

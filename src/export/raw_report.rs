@@ -7,8 +7,8 @@ use cluster::{Elasticsearch, ElasticsearchError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use optimize::definitions::clauses::DecisionClauses;
-use optimize::raw_data::decision_row::DecisionRowWriter;
-use optimize::raw_data::process_row::ProcessRowWriter;
+use optimize::raw_data::decision_row::DecisionRows;
+use optimize::raw_data::process_row;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::report::definition::{DecisionReportData, ProcessReportData};
 use optimize::scope::Scope;
@@ -141,7 +141,7 @@ impl RawReports {
         match columns {
             Columns::Variables(variable_names) => Rows::Process(ProcessRows::new(
                 &self.definitions,
-                ProcessRowWriter {
+                process_row::ProcessRows {
                     now,
                     variable_names,
                     object_variables: self.settings.object_variables,
@@ -149,7 +149,7 @@ impl RawReports {
                     scratch: Default::default(),
                 },
             )),
-            Columns::Clauses(clauses) => Rows::Decision(DecisionRowWriter {
+            Columns::Clauses(clauses) => Rows::Decision(DecisionRows {
                 clauses,
                 time_zone,
                 scratch: Default::default(),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use cluster::ElasticsearchError;
 use optimize::definitions::{DefinitionVersion, FlowNodeNames};
-use optimize::raw_data::decision_row::{DecisionInstance, DecisionRowWriter};
+use optimize::raw_data::Row;
+use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::{Hit, HitError};
-use optimize::raw_data::json::JsonText;
-use optimize::raw_data::process_row::{ProcessInstance, ProcessRowWriter};
+use optimize::raw_data::process_row::{self, ProcessInstance, ProcessRow};
 
 use crate::catalog::definitions::Definitions;
 
@@ -40,7 +40,7 @@ pub enum Rows<'a> {
     /// Of process instances.
     Process(ProcessRows<'a>),
     /// Of decision instances; they need nothing beside their hits.
-    Decision(DecisionRowWriter<'a>),
+    Decision(DecisionRows<'a>),
 }
 
 impl Rows<'_> {
@@ -62,20 +62,17 @@ impl Rows<'_> {
         })
     }
 
-    /// Writes the row of one instance.
+    /// The row of one instance.
     ///
     /// # Errors
     /// Elasticsearch does not give what the row needs beside it, or the instance was read by rows of another kind.
-    pub async fn write(
-        &mut self,
-        instance: &Instance<'_>,
-        out: &mut JsonText,
-    ) -> Result<(), RowError> {
+    pub async fn row<'r>(&'r mut self, instance: &'r Instance<'r>) -> Result<Row<'r>, RowError> {
         match (self, instance) {
-            (Self::Process(rows), Instance::Process(instance)) => rows.write(instance, out).await,
+            (Self::Process(rows), Instance::Process(instance)) => {
+                rows.row(instance).await.map(Row::Process)
+            }
             (Self::Decision(rows), Instance::Decision(instance)) => {
-                rows.write(out, instance);
-                Ok(())
+                Ok(Row::Decision(rows.row(instance)))
             }
             _ => Err(HitError::OtherKind.into()),
         }
@@ -85,32 +82,33 @@ impl Rows<'_> {
 /// Makes rows of process instances.
 pub struct ProcessRows<'a> {
     names: NamesAtHand<'a>,
-    /// Writes what is known.
-    writer: ProcessRowWriter<'a>,
+    /// Those of the row that was made last.
+    names_of_row: Arc<FlowNodeNames>,
+    /// Makes rows of what is known.
+    rows: process_row::ProcessRows<'a>,
 }
 
 impl<'a> ProcessRows<'a> {
-    /// Rows that `writer` writes, with flow node names of `definitions`.
-    pub fn new(definitions: &'a Definitions, writer: ProcessRowWriter<'a>) -> Self {
+    /// Rows with flow node names of `definitions`.
+    pub fn new(definitions: &'a Definitions, rows: process_row::ProcessRows<'a>) -> Self {
         Self {
             names: NamesAtHand::new(definitions),
-            writer,
+            names_of_row: Arc::default(),
+            rows,
         }
     }
 
-    /// Writes the row of one instance.
+    /// The row of one instance.
     ///
     /// # Errors
     /// Elasticsearch does not give the names of its flow nodes.
-    async fn write(
-        &mut self,
-        instance: &ProcessInstance<'_>,
-        out: &mut JsonText,
-    ) -> Result<(), RowError> {
+    async fn row<'r>(
+        &'r mut self,
+        instance: &'r ProcessInstance<'r>,
+    ) -> Result<ProcessRow<'r>, RowError> {
         let is_of = |definition: &DefinitionVersion| instance.is_of(definition);
-        let names = self.names.of(is_of, || instance.definition()).await?;
-        self.writer.write(out, instance, &names);
-        Ok(())
+        self.names_of_row = self.names.of(is_of, || instance.definition()).await?;
+        Ok(self.rows.row(instance, &self.names_of_row))
     }
 }
 

@@ -35,7 +35,7 @@ pub struct ScrollContents {
 }
 
 /// What belongs to a scroll, and the name of the named query that carries it, which every hit repeats.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedContents {
     contents: ScrollContents,
     name: String,

@@ -5,7 +5,7 @@
 //!
 //! Each module uses those that stand above it, never the other way round:
 //!
-//! * [`java`] and [`moment`]: numbers, orders and dates as Java has them;
+//! * [`json`]: writing JSON text; [`java`] and [`moment`]: numbers, orders and dates as Java has them;
 //! * [`report`]: the stored report as types;
 //! * [`scope`]: which instances it covers, as indices and as a query;
 //! * [`filter`]: which of them its filters let through;
@@ -19,6 +19,7 @@
 pub mod definitions;
 pub mod filter;
 pub mod java;
+pub mod json;
 pub mod listing;
 pub mod moment;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! Results that are no rows: a number, a map, a map of maps; their order, and their JSON.
+//! Results that are no rows: a number, a map, a map of maps; and their order.
 //!
 //! Source: crates/optimize/docs/results.md, "Entries" and "Order of entries"
 //! (`CompositeCommandResult`, `MapResultEntryDto`, `HyperMapResultEntryDto`).
@@ -6,7 +6,6 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::raw_data::json::JsonText;
 use crate::report::definition::{SortOrder, Sorting, VariableType};
 
 /// Key of instances that lack the variable they are grouped by (`MISSING_VARIABLE_KEY`); last in every order by key.
@@ -210,56 +209,6 @@ impl ReportResult {
             Self::HyperMap(entries) => entries.len() as u64,
         }
     }
-
-    /// How long its JSON is, about.
-    fn expected_bytes(&self) -> usize {
-        fn of_entries<V>(entries: &[Entry<V>], value: impl Fn(&V) -> usize) -> usize {
-            let entry = |entry: &Entry<V>| 30 + entry.key.len() + entry.label.len();
-            let entries = entries.iter();
-            entries.map(|e| entry(e) + value(&e.value)).sum()
-        }
-        let number = |_: &Option<f64>| 16;
-        match self {
-            Self::Number(_) => 32,
-            Self::Map(entries) => of_entries(entries, number),
-            Self::HyperMap(entries) => of_entries(entries, |parts| of_entries(parts, number)),
-        }
-    }
-
-    /// Writes `data`; nothing for no number, because the member is left out then. What is written is let go at once.
-    pub fn write_data(self, out: &mut JsonText) {
-        if self == Self::Number(None) {
-            return;
-        }
-        out.reserve(self.expected_bytes());
-        out.raw(",\"data\":");
-        match self {
-            Self::Number(number) => out.optional_double(number),
-            Self::Map(entries) => write_map(entries, out),
-            Self::HyperMap(entries) => write_entries(entries, out, write_map),
-        }
-    }
-}
-
-fn write_map(entries: Vec<Entry<Option<f64>>>, out: &mut JsonText) {
-    write_entries(entries, out, |value, out| out.optional_double(value));
-}
-
-/// Writes entries with their members in the order of Optimize: key, value, label.
-fn write_entries<V>(entries: Vec<Entry<V>>, out: &mut JsonText, value: impl Fn(V, &mut JsonText)) {
-    out.raw("[");
-    let mut first = true;
-    for entry in entries {
-        out.separator(&mut first);
-        out.raw("{\"key\":");
-        out.string(&entry.key);
-        out.raw(",\"value\":");
-        value(entry.value, out);
-        out.raw(",\"label\":");
-        out.string(&entry.label);
-        out.raw("}");
-    }
-    out.raw("]");
 }
 
 #[cfg(test)]
@@ -369,30 +318,6 @@ mod tests {
         assert_eq!(
             Order::BY_NUMERIC_KEY.unless_sorted(Some(&sorting(Some("key"), None))),
             Order::BY_NUMERIC_KEY
-        );
-    }
-
-    #[test]
-    fn results_as_json() {
-        let text = |result: ReportResult| {
-            let mut out = JsonText::default();
-            result.write_data(&mut out);
-            String::from_utf8(out.take()).unwrap()
-        };
-        assert_eq!(text(ReportResult::Number(None)), "");
-        assert_eq!(text(ReportResult::Number(Some(42.0))), ",\"data\":42.0");
-        assert_eq!(
-            text(ReportResult::Map(entries(&[
-                ("a\"", Some(0.5)),
-                ("b", None)
-            ]))),
-            r#","data":[{"key":"a\"","value":0.5,"label":"a\""},{"key":"b","value":null,"label":"b"}]"#
-        );
-        let inner = entries(&[("x", Some(1e16))]);
-        let outer = Entry::new("g".to_owned(), Some("G".to_owned()), inner);
-        assert_eq!(
-            text(ReportResult::HyperMap(vec![outer])),
-            r#","data":[{"key":"g","value":[{"key":"x","value":1.0e16,"label":"x"}],"label":"G"}]"#
         );
     }
 }

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError as TextError;
 use optimize::raw_data::document::HitError;
-use optimize::raw_data::json::JsonText;
 use optimize::raw_data::variables::VariableNames;
 use optimize::scope::Scope;
 use optimize::table::rows::{RawTable, RowSettings, TableRows};
@@ -19,7 +18,8 @@ use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, Selected, StreamRequest, Streams, batch_size, configuration};
 use crate::catalog::columns::Columns;
-use crate::encode::{EncodeError, Encoder, Encoders, Format};
+use crate::encode::json::LinesEncoder;
+use crate::encode::{EncodeError, Encoder, Encoders, Format, TableEncoder};
 use crate::export::ExportError;
 use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
@@ -499,11 +499,7 @@ impl Hits for Objects<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
         let (instance, length) = self.rows.read(text, name)?;
-        // What was written before goes with it: where this fails, nothing more is handed on.
-        let mut json = JsonText::from(std::mem::take(out));
-        self.rows.write(&instance, &mut json).await?;
-        json.raw("\n");
-        *out = json.into_bytes();
+        LinesEncoder.row(&self.rows.row(&instance).await?, out)?;
         Ok((length, 1))
     }
 }
@@ -511,7 +507,7 @@ impl Hits for Objects<'_> {
 /// The cells of a table.
 struct Cells<'a> {
     rows: TableRows,
-    encoder: Box<dyn Encoder>,
+    encoder: Box<TableEncoder>,
     encoders: Encoders,
     names: NamesAtHand<'a>,
 }

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use super::document::{Text, Values, document};
-use super::json::JsonText;
 use crate::definitions::clauses::Clauses;
 use crate::report::definition::VariableType;
 
@@ -21,7 +20,7 @@ document! {
     }
 }
 
-/// Which member of a row is written.
+/// Which clauses of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// An input has one value; a missing one is an empty text.
@@ -34,227 +33,151 @@ pub enum Direction {
 #[derive(Debug, Default)]
 pub struct Scratch(Vec<(usize, usize)>);
 
-/// Writes the object of inputs or outputs.
-///
-/// The clauses that every row has come first, then those that only this row has, in the order of its document. A value
-/// that belongs to no clause is left out: it has no name in the object.
-pub fn write(
-    out: &mut JsonText,
+/// The inputs or the outputs of a row.
+pub struct RowClauses<'r> {
     direction: Direction,
-    values: &[ClauseValue<'_>],
-    known: &Clauses,
-    Scratch(order): &mut Scratch,
-) {
-    let mut others: HashMap<&str, usize> = HashMap::new();
-    order.clear();
-    for (index, value) in values.iter().enumerate() {
-        let Some(id) = value.clause_id.as_deref() else {
-            continue;
-        };
-        let position = known.position(id).unwrap_or_else(|| {
-            let next = known.as_slice().len() + others.len();
-            *others.entry(id).or_insert(next)
-        });
-        order.push((position, index));
+    values: &'r [ClauseValue<'r>],
+    known: &'r Clauses,
+    /// Position in the row and index of each value, ordered.
+    order: &'r [(usize, usize)],
+}
+
+/// What a row shows of a clause.
+pub struct ClauseOfRow<'r> {
+    /// Its id.
+    pub id: &'r str,
+    /// Its name.
+    pub name: Option<&'r str>,
+    /// Its type, as Optimize spells it.
+    pub variable_type: Option<&'r str>,
+    /// What it was evaluated to.
+    pub value: ClauseShown<'r>,
+}
+
+/// The value of an input, or the values of an output.
+pub enum ClauseShown<'r> {
+    /// An input that the instance does not have: an empty text.
+    NoInput,
+    /// An input; none for one without value.
+    Input(Option<&'r Text<'r>>),
+    /// An output.
+    Outputs(Outputs<'r>),
+}
+
+/// The values of an output, one for each rule that matched.
+#[derive(Clone, Copy)]
+pub struct Outputs<'r> {
+    values: &'r [ClauseValue<'r>],
+    group: &'r [(usize, usize)],
+}
+
+impl<'r> Outputs<'r> {
+    /// Each value; one that is not there is none.
+    pub fn iter(self) -> impl Iterator<Item = Option<&'r Text<'r>>> {
+        let own = self
+            .group
+            .iter()
+            .filter_map(move |(_, at)| self.values.get(*at));
+        own.flat_map(|own| {
+            let values = own.value.as_slice();
+            let nothing = values.is_none().then_some(None);
+            let values = values.unwrap_or_default().iter().map(Some);
+            values.chain(nothing)
+        })
     }
-    order.sort_unstable();
-    let mut groups = order.chunk_by(|(a, _), (b, _)| a == b).peekable();
-    let mut first = true;
-    out.raw("{");
-    for (position, clause) in known.as_slice().iter().enumerate() {
-        let is_here = |group: &&[(usize, usize)]| group.iter().all(|(p, _)| *p == position);
-        match groups.next_if(is_here) {
-            Some(group) => write_own(out, direction, values, group, &mut first),
-            None => {
-                let variable_type = clause.variable_type.as_deref();
-                write_head(
-                    out,
-                    &clause.id,
-                    clause.name.as_deref(),
-                    variable_type,
-                    &mut first,
-                );
-                out.raw(match direction {
-                    Direction::Input => "\"value\":\"\"}",
-                    Direction::Output => "\"values\":[]}",
-                });
+}
+
+impl<'r> RowClauses<'r> {
+    /// Finds the place of each value among the clauses that every row has: they come first, then those that only this row has,
+    /// in the order of its document. A value that belongs to no clause is left out: it has no name in the object.
+    pub fn of(
+        direction: Direction,
+        values: &'r [ClauseValue<'r>],
+        known: &'r Clauses,
+        Scratch(order): &'r mut Scratch,
+    ) -> Self {
+        let mut others: HashMap<&str, usize> = HashMap::new();
+        order.clear();
+        for (index, value) in values.iter().enumerate() {
+            let Some(id) = value.clause_id.as_deref() else {
+                continue;
+            };
+            let position = known.position(id).unwrap_or_else(|| {
+                let next = known.as_slice().len() + others.len();
+                *others.entry(id).or_insert(next)
+            });
+            order.push((position, index));
+        }
+        order.sort_unstable();
+        Self {
+            direction,
+            values,
+            known,
+            order,
+        }
+    }
+
+    /// Hands on each clause, in the order of a row.
+    pub fn for_each(&self, mut take: impl FnMut(ClauseOfRow<'r>)) {
+        let mut groups = self.order.chunk_by(|(a, _), (b, _)| a == b).peekable();
+        for (position, clause) in self.known.as_slice().iter().enumerate() {
+            let is_here = |group: &&[(usize, usize)]| group.iter().all(|(p, _)| *p == position);
+            match groups.next_if(is_here) {
+                Some(group) => self.own(group).into_iter().for_each(&mut take),
+                None => take(ClauseOfRow {
+                    id: &clause.id,
+                    name: clause.name.as_deref(),
+                    variable_type: spelled(clause.variable_type.as_deref()),
+                    value: match self.direction {
+                        Direction::Input => ClauseShown::NoInput,
+                        Direction::Output => ClauseShown::Outputs(self.outputs(&[])),
+                    },
+                }),
             }
         }
-    }
-    for group in groups {
-        write_own(out, direction, values, group, &mut first);
-    }
-    out.raw("}");
-}
-
-/// Writes what the row itself has of one clause.
-///
-/// Optimize fails on an input that comes twice; here the last one counts, as of two process variables of one name.
-/// Outputs are put together, under the name and type of the first.
-fn write_own(
-    out: &mut JsonText,
-    direction: Direction,
-    values: &[ClauseValue<'_>],
-    group: &[(usize, usize)],
-    first: &mut bool,
-) {
-    let own = group.iter().filter_map(|(_, index)| values.get(*index));
-    let shown = match direction {
-        Direction::Input => own.clone().next_back(),
-        Direction::Output => own.clone().next(),
-    };
-    let Some(shown) = shown else { return };
-    let id = shown.clause_id.as_deref().unwrap_or_default();
-    write_head(
-        out,
-        id,
-        shown.clause_name.as_deref(),
-        shown.variable_type.as_deref(),
-        first,
-    );
-    match direction {
-        Direction::Input => {
-            out.raw("\"value\":");
-            match shown.value.as_slice().and_then(<[Text<'_>]>::first) {
-                Some(value) => value.write(out),
-                None => out.raw("null"),
-            }
-        }
-        Direction::Output => {
-            let mut first = true;
-            out.raw("\"values\":[");
-            own.for_each(|own| write_outputs(out, &own.value, &mut first));
-            out.raw("]");
+        for group in groups {
+            self.own(group).into_iter().for_each(&mut take);
         }
     }
-    out.raw("}");
-}
 
-/// Writes an output value among others; a null stays one.
-fn write_outputs(out: &mut JsonText, value: &Values<'_>, first: &mut bool) {
-    let Some(values) = value.as_slice() else {
-        out.separator(first);
-        return out.raw("null");
-    };
-    for value in values {
-        out.separator(first);
-        value.write(out);
+    /// What the row itself has of one clause.
+    ///
+    /// Optimize fails on an input that comes twice; here the last one counts, as of two process variables of one name.
+    /// Outputs are put together, under the name and type of the first.
+    fn own(&self, group: &'r [(usize, usize)]) -> Option<ClauseOfRow<'r>> {
+        let mut own = group
+            .iter()
+            .filter_map(|(_, index)| self.values.get(*index));
+        let shown = match self.direction {
+            Direction::Input => own.next_back(),
+            Direction::Output => own.next(),
+        }?;
+        Some(ClauseOfRow {
+            id: shown.clause_id.as_deref().unwrap_or_default(),
+            name: shown.clause_name.as_deref(),
+            variable_type: spelled(shown.variable_type.as_deref()),
+            value: match self.direction {
+                Direction::Input => {
+                    ClauseShown::Input(shown.value.as_slice().and_then(<[Text<'_>]>::first))
+                }
+                Direction::Output => ClauseShown::Outputs(self.outputs(group)),
+            },
+        })
+    }
+
+    const fn outputs(&self, group: &'r [(usize, usize)]) -> Outputs<'r> {
+        Outputs {
+            values: self.values,
+            group,
+        }
     }
 }
 
-/// Writes everything of an entry up to its value.
-fn write_head(
-    out: &mut JsonText,
-    id: &str,
-    name: Option<&str>,
-    variable_type: Option<&str>,
-    first: &mut bool,
-) {
-    out.name(id, first);
-    out.raw("{\"id\":");
-    out.string(id);
-    out.raw(",\"name\":");
-    out.optional_string(name);
-    out.raw(",\"type\":");
-    // Optimize reads a type as one of its own and writes its id, however it was spelled
-    // (crates/optimize/docs/reports.md, "Shared enumerations").
-    out.optional_string(match variable_type.and_then(VariableType::from_id) {
+/// A type as Optimize writes it: it reads a type as one of its own and writes its id, however it was spelled
+/// (crates/optimize/docs/reports.md, "Shared enumerations").
+fn spelled(variable_type: Option<&str>) -> Option<&str> {
+    match variable_type.and_then(VariableType::from_id) {
         Some(known) => Some(known.id()),
         None => variable_type,
-    });
-    out.raw(",");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::cursor::Cursor;
-    use super::super::document::Many;
-    use super::*;
-    use crate::definitions::clauses::Clause;
-
-    fn clause(id: &str, name: &str, variable_type: &str) -> Clause {
-        Clause {
-            id: id.to_owned(),
-            name: Some(name.to_owned()),
-            variable_type: Some(variable_type.to_owned()),
-        }
-    }
-
-    fn row(direction: Direction, values: &str, known: Vec<Clause>) -> String {
-        let Many(values): Many<ClauseValue<'_>> = Cursor::new(values).read().unwrap();
-        let known = Clauses::new(known);
-        let mut out = JsonText::default();
-        // The same room twice: nothing of a row may show in the next.
-        let mut scratch = Scratch::default();
-        write(&mut out, direction, &values, &known, &mut scratch);
-        out.take();
-        write(&mut out, direction, &values, &known, &mut scratch);
-        String::from_utf8(out.take()).unwrap()
-    }
-
-    #[test]
-    fn inputs_have_one_value_and_missing_ones_an_empty_text() {
-        let values = r#"[{"id":"i1","clauseId":"new","clauseName":"N\"","type":"string","value":null},
-            {"id":"i2","clauseId":"a","clauseName":"Amount","type":"Double","value":"200.0"}]"#;
-        assert_eq!(
-            row(
-                Direction::Input,
-                values,
-                vec![clause("b", "B", "Boolean"), clause("a", "old", "Long")]
-            ),
-            concat!(
-                r#"{"b":{"id":"b","name":"B","type":"Boolean","value":""},"#,
-                r#""a":{"id":"a","name":"Amount","type":"Double","value":"200.0"},"#,
-                r#""new":{"id":"new","name":"N\"","type":"String","value":null}}"#
-            )
-        );
-    }
-
-    #[test]
-    fn outputs_of_a_clause_are_put_together_and_missing_ones_an_empty_list() {
-        let values = r#"[{"clauseId":"o","clauseName":"O","type":"String","value":"x","ruleOrder":1},
-            {"clauseId":"p","value":"only"},
-            {"clauseId":"o","clauseName":"later","type":"Long","value":null},
-            {"clauseId":"p","value":["list",null]}, {"clauseId":"o","value":"y"}]"#;
-        assert_eq!(
-            row(
-                Direction::Output,
-                values,
-                vec![clause("m", "M", "Date"), clause("o", "O", "String")]
-            ),
-            concat!(
-                r#"{"m":{"id":"m","name":"M","type":"Date","values":[]},"#,
-                r#""o":{"id":"o","name":"O","type":"String","values":["x",null,"y"]},"#,
-                r#""p":{"id":"p","name":null,"type":null,"values":["only","list",null]}}"#
-            )
-        );
-    }
-
-    #[test]
-    fn the_last_of_two_inputs_counts() {
-        let values = r#"[{"clauseId":"a","value":"1"},{"clauseId":"b","value":"2"},{"clauseId":"a","value":"3"},
-            {"clauseId":"b","value":"4"},{"clauseId":null,"value":"5"},{"value":"6"}]"#;
-        assert_eq!(
-            row(Direction::Input, values, vec![clause("a", "A", "Long")]),
-            concat!(
-                r#"{"a":{"id":"a","name":null,"type":null,"value":"3"},"#,
-                r#""b":{"id":"b","name":null,"type":null,"value":"4"}}"#
-            )
-        );
-    }
-
-    #[test]
-    fn the_first_clause_with_an_id_names_it() {
-        let known = Clauses::new([
-            clause("b", "newer", "Long"),
-            clause("a", "A", "Long"),
-            clause("b", "older", "Date"),
-        ]);
-        let names: Vec<_> = known
-            .as_slice()
-            .iter()
-            .filter_map(|clause| clause.name.as_deref())
-            .collect();
-        assert_eq!(names, ["newer", "A"]);
     }
 }

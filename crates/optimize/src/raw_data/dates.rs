@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use jiff::tz::TimeZone;
 
 use super::document::Text;
-use super::json::JsonText;
 use crate::moment::Moment;
 
 /// A stored date as a row shows it. What is no date is shown as it is: a row must not get lost for it.
@@ -22,11 +21,22 @@ pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
     Cow::Owned(moment.text(offset))
 }
 
-/// Writes a stored date, or `null`.
-pub fn write(out: &mut JsonText, stored: &Text<'_>, zone: Option<&TimeZone>) {
-    match stored.as_deref().map(|date| shown(date, zone)) {
-        None | Some(Cow::Borrowed(_)) => stored.write(out),
-        Some(Cow::Owned(date)) => out.string(&date),
+/// A date of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowDate<'r> {
+    /// As it is stored, or none.
+    AsStored(&'r Text<'r>),
+    /// Converted.
+    Shown(String),
+}
+
+impl<'r> RowDate<'r> {
+    /// A stored date in a zone, or with its own offset.
+    pub fn of(stored: &'r Text<'r>, zone: Option<&TimeZone>) -> Self {
+        match stored.as_deref().map(|date| shown(date, zone)) {
+            None | Some(Cow::Borrowed(_)) => Self::AsStored(stored),
+            Some(Cow::Owned(date)) => Self::Shown(date),
+        }
     }
 }
 

@@ -5,10 +5,9 @@
 
 use jiff::tz::TimeZone;
 
-use super::clauses::{self, ClauseValue, Direction, Scratch};
-use super::dates;
+use super::clauses::{ClauseValue, Direction, RowClauses, Scratch};
+use super::dates::RowDate;
 use super::document::{Many, Text, document};
-use super::json::JsonText;
 use crate::definitions::clauses::DecisionClauses;
 
 document! {
@@ -27,127 +26,54 @@ document! {
     }
 }
 
-/// Writes decision rows of one page.
-pub struct DecisionRowWriter<'a> {
+/// What the rows of one page need besides their instances.
+pub struct DecisionRows<'p> {
     /// The inputs and outputs that every row has.
-    pub clauses: &'a DecisionClauses,
+    pub clauses: &'p DecisionClauses,
     /// The zone that dates are converted to; `None` keeps the stored offset. Values are texts, also those of dates.
-    pub time_zone: Option<&'a TimeZone>,
-    /// Room that is used again for every row.
-    pub scratch: Scratch,
+    pub time_zone: Option<&'p TimeZone>,
+    /// Room that is used again for every row: for inputs, and for outputs.
+    pub scratch: (Scratch, Scratch),
 }
 
-impl DecisionRowWriter<'_> {
-    /// Writes one row.
-    pub fn write(&mut self, out: &mut JsonText, instance: &DecisionInstance<'_>) {
-        let mut first = true;
-        out.raw("{");
-        out.name("decisionDefinitionKey", &mut first);
-        instance.decision_definition_key.write(out);
-        out.name("decisionDefinitionId", &mut first);
-        instance.decision_definition_id.write(out);
-        out.name("decisionInstanceId", &mut first);
-        instance.decision_instance_id.write(out);
-        out.name("processInstanceId", &mut first);
-        instance.process_instance_id.write(out);
-        out.name("evaluationDateTime", &mut first);
-        dates::write(out, &instance.evaluation_date_time, self.time_zone);
-        out.name("engineName", &mut first);
-        instance.engine.write(out);
-        out.name("tenantId", &mut first);
-        instance.tenant_id.write(out);
-        out.name("inputVariables", &mut first);
-        clauses::write(
-            out,
-            Direction::Input,
-            &instance.inputs.0,
-            &self.clauses.inputs,
-            &mut self.scratch,
-        );
-        out.name("outputVariables", &mut first);
-        clauses::write(
-            out,
-            Direction::Output,
-            &instance.outputs.0,
-            &self.clauses.outputs,
-            &mut self.scratch,
-        );
-        out.raw("}");
+impl DecisionRows<'_> {
+    /// The row of an instance.
+    pub fn row<'r>(&'r mut self, instance: &'r DecisionInstance<'r>) -> DecisionRow<'r> {
+        let (inputs, outputs) = (&*instance.inputs.0, &*instance.outputs.0);
+        let known = self.clauses;
+        let (of_inputs, of_outputs) = &mut self.scratch;
+        DecisionRow {
+            decision_definition_key: &instance.decision_definition_key,
+            decision_definition_id: &instance.decision_definition_id,
+            decision_instance_id: &instance.decision_instance_id,
+            process_instance_id: &instance.process_instance_id,
+            evaluation_date_time: RowDate::of(&instance.evaluation_date_time, self.time_zone),
+            engine_name: &instance.engine,
+            tenant_id: &instance.tenant_id,
+            inputs: RowClauses::of(Direction::Input, inputs, &known.inputs, of_inputs),
+            outputs: RowClauses::of(Direction::Output, outputs, &known.outputs, of_outputs),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::cursor::Cursor;
-    use super::*;
-    use crate::definitions::clauses::{Clause, Clauses};
-
-    fn row(document: &str, time_zone: Option<&TimeZone>) -> String {
-        let clause = |id: &str| Clause {
-            id: id.to_owned(),
-            name: Some(id.to_uppercase()),
-            variable_type: Some("String".to_owned()),
-        };
-        let clauses = DecisionClauses {
-            inputs: Clauses::new([clause("in")]),
-            outputs: Clauses::new([clause("out")]),
-        };
-        let mut writer = DecisionRowWriter {
-            clauses: &clauses,
-            time_zone,
-            scratch: Scratch::default(),
-        };
-        let instance: DecisionInstance<'_> = Cursor::new(document).read().unwrap();
-        let mut out = JsonText::default();
-        writer.write(&mut out, &instance);
-        String::from_utf8(out.take()).unwrap()
-    }
-
-    #[test]
-    fn fields_have_their_order() {
-        let document = r#"{"tenantId":"acme","engine":"camunda-bpm","decisionInstanceId":"d1","decisionDefinitionId":"invoice:2:7",
-            "decisionDefinitionKey":"invoice","decisionDefinitionVersion":"2","evaluationDateTime":"2024-01-10T10:00:00.000+0100",
-            "processInstanceId":"p1","matchedRules":["r"],"collectResultValue":1.5,
-            "outputs":[{"clauseId":"out","clauseName":"Out","type":"Boolean","value":"false"}],
-            "inputs":[{"clauseId":"in","clauseName":"In","type":"Double","value":"1.5"}]}"#;
-        assert_eq!(
-            row(document, None),
-            concat!(
-                r#"{"decisionDefinitionKey":"invoice","decisionDefinitionId":"invoice:2:7","decisionInstanceId":"d1","#,
-                r#""processInstanceId":"p1","evaluationDateTime":"2024-01-10T10:00:00.000+0100","engineName":"camunda-bpm","#,
-                r#""tenantId":"acme","inputVariables":{"in":{"id":"in","name":"In","type":"Double","value":"1.5"}},"#,
-                r#""outputVariables":{"out":{"id":"out","name":"Out","type":"Boolean","values":["false"]}}}"#,
-            )
-        );
-    }
-
-    #[test]
-    fn an_empty_document_is_a_row_of_nulls() {
-        let expected = concat!(
-            r#"{"decisionDefinitionKey":null,"decisionDefinitionId":null,"decisionInstanceId":null,"processInstanceId":null,"#,
-            r#""evaluationDateTime":null,"engineName":null,"tenantId":null,"#,
-            r#""inputVariables":{"in":{"id":"in","name":"IN","type":"String","value":""}},"#,
-            r#""outputVariables":{"out":{"id":"out","name":"OUT","type":"String","values":[]}}}"#
-        );
-        assert_eq!(row("{}", None), expected);
-        assert_eq!(
-            row(r#"{"inputs":null,"outputs":[],"engine":null}"#, None),
-            expected
-        );
-    }
-
-    #[test]
-    fn a_zone_converts_the_evaluation_date_but_no_value() {
-        let document = r#"{"evaluationDateTime":"2024-01-10T10:00:00.000+0100",
-            "inputs":{"clauseId":"in","type":"Date","value":"2024-01-10T10:00:00.000+0100"}}"#;
-        let row = row(document, Some(&TimeZone::UTC));
-        assert!(
-            row.contains(r#""evaluationDateTime":"2024-01-10T09:00:00.000+0000""#),
-            "{row}"
-        );
-        assert!(
-            row.contains(r#""value":"2024-01-10T10:00:00.000+0100""#),
-            "{row}"
-        );
-    }
+/// One decision instance as a row. Members are those of its object, in their order.
+pub struct DecisionRow<'r> {
+    /// `decisionDefinitionKey`
+    pub decision_definition_key: &'r Text<'r>,
+    /// `decisionDefinitionId`
+    pub decision_definition_id: &'r Text<'r>,
+    /// `decisionInstanceId`
+    pub decision_instance_id: &'r Text<'r>,
+    /// `processInstanceId`
+    pub process_instance_id: &'r Text<'r>,
+    /// `evaluationDateTime`
+    pub evaluation_date_time: RowDate<'r>,
+    /// `engineName`
+    pub engine_name: &'r Text<'r>,
+    /// `tenantId`
+    pub tenant_id: &'r Text<'r>,
+    /// `inputVariables`
+    pub inputs: RowClauses<'r>,
+    /// `outputVariables`
+    pub outputs: RowClauses<'r>,
 }

@@ -7,10 +7,9 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 
-use super::dates;
+use super::dates::{self, RowDate};
 use super::document::{Integer, Many, Text, document};
-use super::json::JsonText;
-use super::variables::{self, ObjectVariables, Scratch, Variable, VariableNames};
+use super::variables::{ObjectVariables, RowVariables, Scratch, Variable, VariableNames};
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 
 /// Type of the flow nodes that count as user tasks, spelled as it is stored.
@@ -97,119 +96,162 @@ impl ProcessInstance<'_> {
     }
 }
 
-/// Writes process rows of one page.
-pub struct ProcessRowWriter<'a> {
+/// What the rows of one page need besides their instances.
+pub struct ProcessRows<'p> {
     /// What running durations are measured against, in milliseconds since 1970; the same on every page of a scroll.
     pub now: i64,
     /// The names that every row has.
-    pub variable_names: &'a VariableNames,
+    pub variable_names: &'p VariableNames,
     /// How object variables are shown.
     pub object_variables: ObjectVariables,
     /// The zone that dates are converted to; `None` keeps the stored offset.
-    pub time_zone: Option<&'a TimeZone>,
+    pub time_zone: Option<&'p TimeZone>,
     /// Room that is used again for every row.
     pub scratch: Scratch,
 }
 
-impl ProcessRowWriter<'_> {
-    /// Writes one row.
-    pub fn write(
-        &mut self,
-        out: &mut JsonText,
-        instance: &ProcessInstance<'_>,
-        names: &FlowNodeNames,
-    ) {
-        let flow_node_instances = &instance.flow_node_instances.0;
+impl ProcessRows<'_> {
+    /// The row of an instance; `names` are those of the flow nodes of its definition.
+    pub fn row<'r>(
+        &'r mut self,
+        instance: &'r ProcessInstance<'r>,
+        names: &'r FlowNodeNames,
+    ) -> ProcessRow<'r> {
+        let now = self.now;
+        let flow_node_instances = &*instance.flow_node_instances.0;
         let flow_nodes = FlowNodes::of(flow_node_instances, names, |start_date| {
-            self.running_duration(start_date)
+            running_duration(now, start_date)
         });
-        out.raw("{\"processDefinitionKey\":");
-        instance.process_definition_key.write(out);
-        out.raw(",\"processDefinitionId\":");
-        instance.process_definition_id.write(out);
-        out.raw(",\"processInstanceId\":");
-        instance.process_instance_id.write(out);
-        out.raw(",\"counts\":");
-        write_counts(out, instance);
-        out.raw(",\"flowNodeDurations\":");
-        write_flow_node_durations(out, &flow_nodes);
-        out.raw(",\"businessKey\":");
-        instance.business_key.write(out);
-        out.raw(",\"startDate\":");
-        self.write_date(out, &instance.start_date);
-        out.raw(",\"endDate\":");
-        self.write_date(out, &instance.end_date);
-        out.raw(",\"duration\":");
         let duration = instance.duration.0;
-        out.optional_integer(duration.or_else(|| self.running_duration(&instance.start_date)));
-        out.raw(",\"engineName\":");
-        match instance.data_source.0.first() {
-            Some(source) => source.name.write(out),
-            None => out.raw("null"),
+        ProcessRow {
+            process_definition_key: &instance.process_definition_key,
+            process_definition_id: &instance.process_definition_id,
+            process_instance_id: &instance.process_instance_id,
+            counts: Counts::of(instance),
+            business_key: &instance.business_key,
+            start_date: RowDate::of(&instance.start_date, self.time_zone),
+            end_date: RowDate::of(&instance.end_date, self.time_zone),
+            duration: duration.or_else(|| running_duration(now, &instance.start_date)),
+            engine_name: instance.data_source.0.first().map(|source| &source.name),
+            tenant_id: &instance.tenant_id,
+            variables: RowVariables::of(
+                &instance.variables.0,
+                self.variable_names,
+                self.object_variables,
+                &mut self.scratch,
+            ),
+            flow_nodes,
+            flow_node_instances,
+            time_zone: self.time_zone,
         }
-        out.raw(",\"tenantId\":");
-        instance.tenant_id.write(out);
-        out.raw(",\"variables\":");
-        variables::write(
-            out,
-            &instance.variables.0,
-            self.variable_names,
-            self.object_variables,
-            &mut self.scratch,
-        );
-        out.raw(",\"flowNodeInstances\":");
-        self.write_flow_node_instances(out, flow_node_instances, &flow_nodes);
-        out.raw("}");
-    }
-
-    fn running_duration(&self, start_date: &Text<'_>) -> Option<i64> {
-        running_duration(self.now, start_date)
-    }
-
-    fn write_date(&self, out: &mut JsonText, date: &Text<'_>) {
-        dates::write(out, date, self.time_zone);
-    }
-
-    fn write_flow_node_instances(
-        &self,
-        out: &mut JsonText,
-        instances: &[FlowNodeInstance<'_>],
-        flow_nodes: &FlowNodes<'_>,
-    ) {
-        let mut first = true;
-        out.raw("[");
-        for (instance, flow_node) in instances.iter().zip(flow_nodes.of_instances()) {
-            out.separator(&mut first);
-            out.raw("{\"id\":");
-            instance.flow_node_instance_id.write(out);
-            out.raw(",\"name\":");
-            match flow_node.and_then(|flow_node| flow_node.name) {
-                Some(name) => out.string(name),
-                None => instance.flow_node_id.write(out),
-            }
-            out.raw(",\"startDate\":");
-            self.write_date(out, &instance.start_date);
-            out.raw(",\"endDate\":");
-            self.write_date(out, &instance.end_date);
-            out.raw("}");
-        }
-        out.raw("]");
     }
 }
 
-fn write_flow_node_durations(out: &mut JsonText, flow_nodes: &FlowNodes<'_>) {
-    let mut first = true;
-    out.raw("{");
-    for (flow_node, sum) in flow_nodes.durations() {
-        out.separator(&mut first);
-        flow_node.id.write(out);
-        out.raw(":{\"name\":");
-        out.optional_string(flow_node.name);
-        out.raw(",\"value\":");
-        out.integer(sum);
-        out.raw("}");
+/// One process instance as a row. Members are those of its object, in their order.
+pub struct ProcessRow<'r> {
+    /// `processDefinitionKey`
+    pub process_definition_key: &'r Text<'r>,
+    /// `processDefinitionId`
+    pub process_definition_id: &'r Text<'r>,
+    /// `processInstanceId`
+    pub process_instance_id: &'r Text<'r>,
+    /// `counts`
+    pub counts: Counts,
+    /// `businessKey`
+    pub business_key: &'r Text<'r>,
+    /// `startDate`
+    pub start_date: RowDate<'r>,
+    /// `endDate`
+    pub end_date: RowDate<'r>,
+    /// `duration` in milliseconds, so far for one that is running.
+    pub duration: Option<i64>,
+    /// `engineName`; none without a data source.
+    pub engine_name: Option<&'r Text<'r>>,
+    /// `tenantId`
+    pub tenant_id: &'r Text<'r>,
+    /// `variables`
+    pub variables: RowVariables<'r>,
+    flow_nodes: FlowNodes<'r>,
+    flow_node_instances: &'r [FlowNodeInstance<'r>],
+    time_zone: Option<&'r TimeZone>,
+}
+
+/// How much of something an instance has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// `incidents`
+    pub incidents: usize,
+    /// `openIncidents`
+    pub open_incidents: usize,
+    /// `userTasks`
+    pub user_tasks: usize,
+}
+
+impl Counts {
+    fn of(instance: &ProcessInstance<'_>) -> Self {
+        let incidents = &instance.incidents.0;
+        let flow_nodes = &instance.flow_node_instances.0;
+        let open = incidents
+            .iter()
+            .filter(|incident| is_open(&incident.incident_status));
+        let user_tasks = flow_nodes
+            .iter()
+            .filter(|node| is_user_task(&node.flow_node_type));
+        Self {
+            incidents: incidents.len(),
+            open_incidents: open.count(),
+            user_tasks: user_tasks.count(),
+        }
     }
-    out.raw("}");
+}
+
+/// How long an instance was in a flow node, all passages together.
+pub struct FlowNodeDuration<'r> {
+    /// Its id.
+    pub id: &'r Text<'r>,
+    /// Its name in the model.
+    pub name: Option<&'r str>,
+    /// Milliseconds.
+    pub value: i64,
+}
+
+/// One passage of a flow node.
+pub struct FlowNodeOfRow<'r> {
+    /// The id of the passage.
+    pub id: &'r Text<'r>,
+    /// The name of the flow node in the model.
+    pub name: Option<&'r str>,
+    /// Its id, which stands in for a name.
+    pub flow_node_id: &'r Text<'r>,
+    /// When it began.
+    pub start_date: RowDate<'r>,
+    /// When it ended.
+    pub end_date: RowDate<'r>,
+}
+
+impl<'r> ProcessRow<'r> {
+    /// `flowNodeDurations`, in the order in which flow nodes got one.
+    pub fn flow_node_durations(&self) -> impl Iterator<Item = FlowNodeDuration<'r>> {
+        let durations = self.flow_nodes.durations();
+        durations.map(|(flow_node, value)| FlowNodeDuration {
+            id: flow_node.id,
+            name: flow_node.name,
+            value,
+        })
+    }
+
+    /// `flowNodeInstances`, in the order in which they are stored.
+    pub fn flow_node_instances(&self) -> impl Iterator<Item = FlowNodeOfRow<'r>> {
+        let (instances, time_zone) = (self.flow_node_instances, self.time_zone);
+        let passages = instances.iter().zip(self.flow_nodes.of_instances());
+        passages.map(move |(instance, flow_node)| FlowNodeOfRow {
+            id: &instance.flow_node_instance_id,
+            name: flow_node.and_then(|flow_node| flow_node.name),
+            flow_node_id: &instance.flow_node_id,
+            start_date: RowDate::of(&instance.start_date, time_zone),
+            end_date: RowDate::of(&instance.end_date, time_zone),
+        })
+    }
 }
 
 /// The flow nodes of one process instance, each once however often the instance passed it.
@@ -312,100 +354,11 @@ impl<'a> FlowNodes<'a> {
     }
 }
 
-fn write_counts(out: &mut JsonText, instance: &ProcessInstance<'_>) {
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let incidents = &instance.incidents.0;
-    let is_open = |incident: &&Incident<'_>| is_open(&incident.incident_status);
-    let is_user_task = |flow_node: &&FlowNodeInstance<'_>| is_user_task(&flow_node.flow_node_type);
-    out.raw("{\"incidents\":");
-    out.integer(count(incidents.len()));
-    out.raw(",\"openIncidents\":");
-    out.integer(count(incidents.iter().filter(is_open).count()));
-    out.raw(",\"userTasks\":");
-    out.integer(count(
-        instance
-            .flow_node_instances
-            .0
-            .iter()
-            .filter(is_user_task)
-            .count(),
-    ));
-    out.raw("}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::cursor::Cursor;
+    use super::super::document::Many;
     use super::*;
-
-    fn row(document: &str) -> String {
-        let instance: ProcessInstance<'_> = Cursor::new(document).read().unwrap();
-        let names = FlowNodeNames::from([
-            ("start".to_owned(), Some("Order received".to_owned())),
-            ("check".to_owned(), Some("Check \"order\"".to_owned())),
-            ("gateway".to_owned(), None),
-        ]);
-        let mut writer = ProcessRowWriter {
-            now: dates::epoch_millis("2024-01-01T12:00:00.000+0000").unwrap(),
-            variable_names: &VariableNames::new(vec!["b".into()]),
-            object_variables: ObjectVariables::Values,
-            time_zone: None,
-            scratch: Scratch::default(),
-        };
-        let mut out = JsonText::default();
-        writer.write(&mut out, &instance, &names);
-        String::from_utf8(out.take()).unwrap()
-    }
-
-    #[test]
-    fn every_field_in_its_order() {
-        // "check" ran twice: 1,000 ms once, and since 11:59:58, which is 2,000 ms before now.
-        let document = r#"{"processDefinitionKey":"order","processDefinitionVersion":"2","processDefinitionId":"order:2:7",
-            "processInstanceId":"i1","businessKey":"B-1","startDate":"2024-01-01T13:00:00.000+0100","endDate":null,"duration":null,
-            "state":"ACTIVE","dataSource":{"type":"engine","name":"camunda-bpm"},"tenantId":"acme",
-            "variables":[{"name":"a","type":"Double","value":["1.5"]}],
-            "incidents":[{"incidentStatus":"open"},{"incidentStatus":"resolved"}],
-            "flowNodeInstances":[
-              {"flowNodeInstanceId":"f1","flowNodeId":"start","flowNodeType":"startEvent","startDate":"2024-01-01T13:00:00.000+0100","endDate":"2024-01-01T13:00:00.000+0100","totalDurationInMs":0},
-              {"flowNodeInstanceId":"f2","flowNodeId":"check","flowNodeType":"userTask","startDate":"2024-01-01T12:00:00.000+0000","endDate":"2024-01-01T12:00:01.000+0000","totalDurationInMs":1000},
-              {"flowNodeInstanceId":"f3","flowNodeId":"check","flowNodeType":"userTask","startDate":"2024-01-01T11:59:58.000+0000"},
-              {"flowNodeInstanceId":"f4","flowNodeId":"gateway","flowNodeType":"exclusiveGateway"}]}"#;
-        assert_eq!(
-            row(document),
-            concat!(
-                r#"{"processDefinitionKey":"order","processDefinitionId":"order:2:7","processInstanceId":"i1","#,
-                r#""counts":{"incidents":2,"openIncidents":1,"userTasks":2},"#,
-                r#""flowNodeDurations":{"start":{"name":"Order received","value":0},"check":{"name":"Check \"order\"","value":3000}},"#,
-                r#""businessKey":"B-1","startDate":"2024-01-01T13:00:00.000+0100","endDate":null,"duration":0,"#,
-                r#""engineName":"camunda-bpm","tenantId":"acme","variables":{"a":"1.5","b":""},"flowNodeInstances":["#,
-                r#"{"id":"f1","name":"Order received","startDate":"2024-01-01T13:00:00.000+0100","endDate":"2024-01-01T13:00:00.000+0100"},"#,
-                r#"{"id":"f2","name":"Check \"order\"","startDate":"2024-01-01T12:00:00.000+0000","endDate":"2024-01-01T12:00:01.000+0000"},"#,
-                r#"{"id":"f3","name":"Check \"order\"","startDate":"2024-01-01T11:59:58.000+0000","endDate":null},"#,
-                r#"{"id":"f4","name":"gateway","startDate":null,"endDate":null}]}"#,
-            )
-        );
-    }
-
-    #[test]
-    fn an_empty_document_is_a_row_of_nulls() {
-        let expected = r#"{"processDefinitionKey":null,"processDefinitionId":null,"processInstanceId":null,"counts":{"incidents":0,"openIncidents":0,"userTasks":0},"flowNodeDurations":{},"businessKey":null,"startDate":null,"endDate":null,"duration":null,"engineName":null,"tenantId":null,"variables":{"b":""},"flowNodeInstances":[]}"#;
-        assert_eq!(row("{}"), expected);
-        assert_eq!(
-            row(
-                r#"{"variables":null,"flowNodeInstances":null,"incidents":[],"dataSource":null,"duration":null}"#
-            ),
-            expected
-        );
-    }
-
-    #[test]
-    fn single_values_stand_for_lists() {
-        let row = row(
-            r#"{"flowNodeInstances":{"flowNodeId":"start","totalDurationInMs":"5","flowNodeType":"userTask"},"incidents":{"incidentStatus":"OPEN"},"variables":{"name":"b","value":true}}"#,
-        );
-        assert!(row.contains(r#""counts":{"incidents":1,"openIncidents":1,"userTasks":1},"flowNodeDurations":{"start":{"name":"Order received","value":5}}"#), "{row}");
-        assert!(row.contains(r#""variables":{"b":"true"}"#), "{row}");
-    }
 
     proptest::proptest! {
         #[test]

@@ -6,10 +6,9 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::document::{Text, Values, document};
-use super::json::JsonText;
 
 /// What older releases of Optimize show instead of the value of an object variable.
-pub(crate) const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
+pub const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
 
 /// How object variables are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -140,197 +139,96 @@ impl Scratch {
     }
 }
 
-/// Writes the object of variables.
-pub fn write(
-    out: &mut JsonText,
-    variables: &[Variable<'_>],
-    names: &VariableNames,
+/// The variables of a row.
+pub struct RowVariables<'r> {
+    variables: &'r [Variable<'r>],
+    names: &'r VariableNames,
     object_variables: ObjectVariables,
-    scratch: &mut Scratch,
-) {
-    let name_at = |index: usize| {
-        variables
-            .get(index)
-            .and_then(|v| v.name.as_deref())
-            .unwrap_or_default()
-    };
-    let of_row = variables.iter().map(|variable| variable.name.as_deref());
-    scratch.place(names, of_row, name_at);
-    let name_of = |index: &usize| name_at(*index);
+    placed: &'r Scratch,
+}
 
-    let mut first = true;
-    let mut others = scratch.others.iter().peekable();
-    out.raw("{");
-    for (name, slot) in names.names.iter().zip(&scratch.by_position) {
-        while let Some(other) =
-            others.next_if(|other| java_order(name_of(other), name) == Ordering::Less)
-        {
-            write_member(
-                out,
-                name_of(other),
-                variables.get(*other),
-                object_variables,
-                &mut first,
-            );
-        }
-        let variable = slot.and_then(|index| variables.get(index));
-        write_member(out, name, variable, object_variables, &mut first);
-    }
-    for other in others {
-        write_member(
-            out,
-            name_of(other),
-            variables.get(*other),
+/// What a row shows of a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariableValue<'r> {
+    /// An empty text: the instance has no such variable, or no value for it.
+    Nothing,
+    /// What older releases of Optimize show of an object.
+    Placeholder,
+    /// An object without value.
+    Null,
+    /// The values of an object.
+    List(&'r [Text<'r>]),
+    /// A value, as a text whatever its type is.
+    One(&'r Text<'r>),
+    /// Several values, or none, as one text: see [`joined`].
+    Joined(&'r [Text<'r>]),
+}
+
+impl<'r> RowVariables<'r> {
+    /// Finds the place of each variable among `names`.
+    pub fn of(
+        variables: &'r [Variable<'r>],
+        names: &'r VariableNames,
+        object_variables: ObjectVariables,
+        scratch: &'r mut Scratch,
+    ) -> Self {
+        let name_at = |index: usize| name_of(variables, index);
+        let of_row = variables.iter().map(|variable| variable.name.as_deref());
+        scratch.place(names, of_row, name_at);
+        Self {
+            variables,
+            names,
             object_variables,
-            &mut first,
-        );
+            placed: scratch,
+        }
     }
-    out.raw("}");
-}
 
-fn write_member(
-    out: &mut JsonText,
-    name: &str,
-    variable: Option<&Variable<'_>>,
-    object_variables: ObjectVariables,
-    first: &mut bool,
-) {
-    out.name(name, first);
-    match variable {
-        None => out.raw("\"\""),
-        Some(variable) => write_value(out, variable, object_variables),
-    }
-}
-
-fn write_value(out: &mut JsonText, variable: &Variable<'_>, object_variables: ObjectVariables) {
-    let is_object = variable
-        .variable_type
-        .as_deref()
-        .is_some_and(|t| t.eq_ignore_ascii_case("object"));
-    match (variable.value.as_slice(), is_object, object_variables) {
-        (_, true, ObjectVariables::Placeholder) => out.string(OBJECT_PLACEHOLDER),
-        (None, true, ObjectVariables::Values) => out.raw("null"),
-        (Some(values), true, ObjectVariables::Values) => {
-            let mut first = true;
-            out.raw("[");
-            for value in values {
-                out.separator(&mut first);
-                value.write(out);
+    /// Hands on each name with its value, in the order of a row.
+    pub fn for_each(&self, mut take: impl FnMut(&str, VariableValue<'r>)) {
+        let name_of = |index: &usize| name_of(self.variables, *index);
+        let mut others = self.placed.others.iter().peekable();
+        for (name, slot) in self.names.names.iter().zip(&self.placed.by_position) {
+            while let Some(other) =
+                others.next_if(|other| java_order(name_of(other), name) == Ordering::Less)
+            {
+                take(name_of(other), self.value_of(Some(*other)));
             }
-            out.raw("]");
+            take(name, self.value_of(*slot));
         }
-        (None, false, _) => out.raw("\"\""),
-        (Some([value]), false, _) if value.as_deref().is_some() => value.write(out),
-        (Some(values), false, _) => {
-            out.string(&values.iter().map(shown).collect::<Vec<_>>().join(", "));
+        for other in others {
+            take(name_of(other), self.value_of(Some(*other)));
+        }
+    }
+
+    fn value_of(&self, index: Option<usize>) -> VariableValue<'r> {
+        let Some(variable) = index.and_then(|index| self.variables.get(index)) else {
+            return VariableValue::Nothing;
+        };
+        let is_object = variable
+            .variable_type
+            .as_deref()
+            .is_some_and(|t| t.eq_ignore_ascii_case("object"));
+        match (variable.value.as_slice(), is_object, self.object_variables) {
+            (_, true, ObjectVariables::Placeholder) => VariableValue::Placeholder,
+            (None, true, ObjectVariables::Values) => VariableValue::Null,
+            (Some(values), true, ObjectVariables::Values) => VariableValue::List(values),
+            (None, false, _) => VariableValue::Nothing,
+            (Some([value]), false, _) if value.as_deref().is_some() => VariableValue::One(value),
+            (Some(values), false, _) => VariableValue::Joined(values),
         }
     }
 }
 
-/// A `null` among the values of a variable prints as in Java.
-fn shown<'a>(value: &'a Text<'_>) -> &'a str {
-    value.as_deref().unwrap_or("null")
+fn name_of<'v>(variables: &'v [Variable<'_>], index: usize) -> &'v str {
+    let variable = variables.get(index);
+    (variable.and_then(|variable| variable.name.as_deref())).unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::cursor::Cursor;
-    use super::super::document::Many;
-    use super::*;
-
-    fn row(variables: &str, names: &[&str], objects: ObjectVariables) -> String {
-        let Many(variables): Many<Variable<'_>> = Cursor::new(variables).read().unwrap();
-        let names = VariableNames::new(names.iter().map(ToString::to_string).collect());
-        let mut out = JsonText::default();
-        // The same room twice: nothing of a row may show in the next.
-        let mut scratch = Scratch::default();
-        write(&mut out, &variables, &names, objects, &mut scratch);
-        out.take();
-        write(&mut out, &variables, &names, objects, &mut scratch);
-        String::from_utf8(out.take()).unwrap()
-    }
-
-    fn values(variables: &str, names: &[&str]) -> String {
-        row(variables, names, ObjectVariables::Values)
-    }
-
-    #[test]
-    fn values_are_texts_whatever_their_type() {
-        let variables = r#"[{"name":"n","type":"Integer","value":["97"]},{"name":"s","type":"String","value":"a\"b"},
-            {"name":"l","type":"String","value":["x","y",null]},{"name":"e","type":"String","value":[]},
-            {"name":"z","type":"String","value":null},{"name":"absent","type":"Date"},{"name":"j","type":"JSON","value":["{}"]}]"#;
-        assert_eq!(
-            values(variables, &[]),
-            r#"{"absent":"","e":"","j":"{}","l":"x, y, null","n":"97","s":"a\"b","z":""}"#
-        );
-    }
-
-    #[test]
-    fn objects_are_lists_or_a_placeholder() {
-        let variables = r#"[{"name":"a","type":"Object","value":["{\"x\":1}"]},{"name":"b","type":"object","value":null},{"name":"c","type":"OBJECT","value":"one"}]"#;
-        assert_eq!(
-            values(variables, &[]),
-            r#"{"a":["{\"x\":1}"],"b":null,"c":["one"]}"#
-        );
-        assert_eq!(
-            row(variables, &["d"], ObjectVariables::Placeholder),
-            r#"{"a":"<<OBJECT_VARIABLE_VALUE>>","b":"<<OBJECT_VARIABLE_VALUE>>","c":"<<OBJECT_VARIABLE_VALUE>>","d":""}"#
-        );
-    }
-
-    #[test]
-    fn missing_names_are_empty_and_unknown_ones_fall_into_place() {
-        let variables = r#"[{"name":"m","value":["1"]},{"name":"z","value":["2"]},{"name":"a","value":["3"]},{"name":null,"value":["4"]}]"#;
-        assert_eq!(
-            values(variables, &["b", "m", "x"]),
-            r#"{"a":"3","b":"","m":"1","x":"","z":"2"}"#
-        );
-    }
-
-    #[test]
-    fn a_row_whose_variables_come_in_another_order_is_no_surprise() {
-        let names = VariableNames::new(["a", "b", "c"].map(str::to_owned).to_vec());
-        let (mut scratch, mut out) = (Scratch::default(), JsonText::default());
-        for (variables, expected) in [
-            (
-                r#"[{"name":"c","value":"1"},{"name":"a","value":"2"}]"#,
-                r#"{"a":"2","b":"","c":"1"}"#,
-            ),
-            (
-                r#"[{"name":"x","value":"1"},{"name":"a","value":"2"},{"name":"b","value":"3"}]"#,
-                r#"{"a":"2","b":"3","c":"","x":"1"}"#,
-            ),
-            (
-                r#"[{"name":"a","value":"1"},{"name":"c","value":"2"},{"name":"b","value":"3"}]"#,
-                r#"{"a":"1","b":"3","c":"2"}"#,
-            ),
-        ] {
-            let Many(variables): Many<Variable<'_>> = Cursor::new(variables).read().unwrap();
-            write(
-                &mut out,
-                &variables,
-                &names,
-                ObjectVariables::Values,
-                &mut scratch,
-            );
-            assert_eq!(String::from_utf8(out.take()).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn the_last_of_two_counts() {
-        let variables = r#"[{"name":"a","value":["1"]},{"name":"b","value":["2"]},{"name":"a","value":["3"]},{"name":"b","value":["4"]}]"#;
-        assert_eq!(values(variables, &["a"]), r#"{"a":"3","b":"4"}"#);
-    }
-
-    #[test]
-    fn names_are_in_the_order_of_java_strings() {
-        // U+1F600 is written as surrogates from D83D on in UTF-16, so it comes before U+FF21; as code points it is after.
-        let names = VariableNames::new(
-            ["a", "B", "\u{ff21}", "\u{1f600}", "a"]
-                .map(str::to_owned)
-                .to_vec(),
-        );
-        assert_eq!(names.as_slice(), ["B", "a", "\u{1f600}", "\u{ff21}"]);
-    }
+/// Several values as one text. A `null` among them prints as in Java.
+pub fn joined(values: &[Text<'_>]) -> String {
+    let shown: Vec<&str> = (values
+        .iter()
+        .map(|value| value.as_deref().unwrap_or("null")))
+    .collect();
+    shown.join(", ")
 }

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use super::schema::ColumnType;
 use super::value::{Instant, Value};
+use crate::json::JsonText;
 use crate::moment::Moment;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Text, Values, document};
-use crate::raw_data::json::JsonText;
 use crate::raw_data::variables::{OBJECT_PLACEHOLDER, ObjectVariables, VariableNames};
 use crate::report::definition::VariableType;
 

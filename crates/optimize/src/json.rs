@@ -19,6 +19,14 @@ impl From<Vec<u8>> for JsonText {
 }
 
 impl JsonText {
+    /// Goes on with a buffer of somebody else.
+    #[inline]
+    pub fn extend(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Self)) {
+        let mut text = Self::from(std::mem::take(buffer));
+        write(&mut text);
+        *buffer = text.bytes;
+    }
+
     /// The text so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

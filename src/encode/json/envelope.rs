@@ -2,8 +2,10 @@
 //!
 //! Source: docs/ENDPOINT.md, "The answer".
 
-use optimize::raw_data::json::JsonText;
+use optimize::json::JsonText;
 use optimize::result::ReportResult;
+
+use super::result;
 
 /// Everything in an answer that is not `data`.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +47,7 @@ impl Envelope<'_> {
     pub fn with_result(&self, result: ReportResult) -> Vec<u8> {
         let mut out = JsonText::default();
         self.write_head(&mut out, Some(result.records()));
-        result.write_data(&mut out);
+        result::write(result, &mut out);
         out.raw("}");
         out.into_bytes()
     }

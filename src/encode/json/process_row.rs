@@ -1,0 +1,162 @@
+//! The object of a process instance: its members, in the order of Optimize's `RawDataProcessInstanceDto`.
+
+use optimize::json::JsonText;
+use optimize::raw_data::process_row::ProcessRow;
+
+use super::text::{self, write_date};
+use super::variables;
+
+/// Writes one object.
+pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    out.raw("{\"processDefinitionKey\":");
+    text::write(row.process_definition_key, out);
+    out.raw(",\"processDefinitionId\":");
+    text::write(row.process_definition_id, out);
+    out.raw(",\"processInstanceId\":");
+    text::write(row.process_instance_id, out);
+    out.raw(",\"counts\":{\"incidents\":");
+    out.unsigned(count(row.counts.incidents));
+    out.raw(",\"openIncidents\":");
+    out.unsigned(count(row.counts.open_incidents));
+    out.raw(",\"userTasks\":");
+    out.unsigned(count(row.counts.user_tasks));
+    out.raw("},\"flowNodeDurations\":");
+    write_flow_node_durations(row, out);
+    out.raw(",\"businessKey\":");
+    text::write(row.business_key, out);
+    out.raw(",\"startDate\":");
+    write_date(&row.start_date, out);
+    out.raw(",\"endDate\":");
+    write_date(&row.end_date, out);
+    out.raw(",\"duration\":");
+    out.optional_integer(row.duration);
+    out.raw(",\"engineName\":");
+    match row.engine_name {
+        Some(name) => text::write(name, out),
+        None => out.raw("null"),
+    }
+    out.raw(",\"tenantId\":");
+    text::write(row.tenant_id, out);
+    out.raw(",\"variables\":");
+    variables::write(&row.variables, out);
+    out.raw(",\"flowNodeInstances\":");
+    write_flow_node_instances(row, out);
+    out.raw("}");
+}
+
+fn write_flow_node_durations(row: &ProcessRow<'_>, out: &mut JsonText) {
+    let mut first = true;
+    out.raw("{");
+    for duration in row.flow_node_durations() {
+        out.separator(&mut first);
+        text::write(duration.id, out);
+        out.raw(":{\"name\":");
+        out.optional_string(duration.name);
+        out.raw(",\"value\":");
+        out.integer(duration.value);
+        out.raw("}");
+    }
+    out.raw("}");
+}
+
+fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
+    let mut first = true;
+    out.raw("[");
+    for passage in row.flow_node_instances() {
+        out.separator(&mut first);
+        out.raw("{\"id\":");
+        text::write(passage.id, out);
+        out.raw(",\"name\":");
+        match passage.name {
+            Some(name) => out.string(name),
+            None => text::write(passage.flow_node_id, out),
+        }
+        out.raw(",\"startDate\":");
+        write_date(&passage.start_date, out);
+        out.raw(",\"endDate\":");
+        write_date(&passage.end_date, out);
+        out.raw("}");
+    }
+    out.raw("]");
+}
+
+#[cfg(test)]
+mod tests {
+    use optimize::definitions::FlowNodeNames;
+    use optimize::raw_data::cursor::Cursor;
+    use optimize::raw_data::dates::epoch_millis;
+    use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+    use optimize::raw_data::variables::{ObjectVariables, VariableNames};
+
+    use super::*;
+
+    fn row(document: &str) -> String {
+        let instance: ProcessInstance<'_> = Cursor::new(document).read().unwrap();
+        let names = FlowNodeNames::from([
+            ("start".to_owned(), Some("Order received".to_owned())),
+            ("check".to_owned(), Some("Check \"order\"".to_owned())),
+            ("gateway".to_owned(), None),
+        ]);
+        let mut rows = ProcessRows {
+            now: epoch_millis("2024-01-01T12:00:00.000+0000").unwrap(),
+            variable_names: &VariableNames::new(vec!["b".into()]),
+            object_variables: ObjectVariables::Values,
+            time_zone: None,
+            scratch: Default::default(),
+        };
+        let mut out = JsonText::default();
+        write(&rows.row(&instance, &names), &mut out);
+        String::from_utf8(out.take()).unwrap()
+    }
+
+    #[test]
+    fn every_field_in_its_order() {
+        // "check" ran twice: 1,000 ms once, and since 11:59:58, which is 2,000 ms before now.
+        let document = r#"{"processDefinitionKey":"order","processDefinitionVersion":"2","processDefinitionId":"order:2:7",
+            "processInstanceId":"i1","businessKey":"B-1","startDate":"2024-01-01T13:00:00.000+0100","endDate":null,"duration":null,
+            "state":"ACTIVE","dataSource":{"type":"engine","name":"camunda-bpm"},"tenantId":"acme",
+            "variables":[{"name":"a","type":"Double","value":["1.5"]}],
+            "incidents":[{"incidentStatus":"open"},{"incidentStatus":"resolved"}],
+            "flowNodeInstances":[
+              {"flowNodeInstanceId":"f1","flowNodeId":"start","flowNodeType":"startEvent","startDate":"2024-01-01T13:00:00.000+0100","endDate":"2024-01-01T13:00:00.000+0100","totalDurationInMs":0},
+              {"flowNodeInstanceId":"f2","flowNodeId":"check","flowNodeType":"userTask","startDate":"2024-01-01T12:00:00.000+0000","endDate":"2024-01-01T12:00:01.000+0000","totalDurationInMs":1000},
+              {"flowNodeInstanceId":"f3","flowNodeId":"check","flowNodeType":"userTask","startDate":"2024-01-01T11:59:58.000+0000"},
+              {"flowNodeInstanceId":"f4","flowNodeId":"gateway","flowNodeType":"exclusiveGateway"}]}"#;
+        assert_eq!(
+            row(document),
+            concat!(
+                r#"{"processDefinitionKey":"order","processDefinitionId":"order:2:7","processInstanceId":"i1","#,
+                r#""counts":{"incidents":2,"openIncidents":1,"userTasks":2},"#,
+                r#""flowNodeDurations":{"start":{"name":"Order received","value":0},"check":{"name":"Check \"order\"","value":3000}},"#,
+                r#""businessKey":"B-1","startDate":"2024-01-01T13:00:00.000+0100","endDate":null,"duration":0,"#,
+                r#""engineName":"camunda-bpm","tenantId":"acme","variables":{"a":"1.5","b":""},"flowNodeInstances":["#,
+                r#"{"id":"f1","name":"Order received","startDate":"2024-01-01T13:00:00.000+0100","endDate":"2024-01-01T13:00:00.000+0100"},"#,
+                r#"{"id":"f2","name":"Check \"order\"","startDate":"2024-01-01T12:00:00.000+0000","endDate":"2024-01-01T12:00:01.000+0000"},"#,
+                r#"{"id":"f3","name":"Check \"order\"","startDate":"2024-01-01T11:59:58.000+0000","endDate":null},"#,
+                r#"{"id":"f4","name":"gateway","startDate":null,"endDate":null}]}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn an_empty_document_is_a_row_of_nulls() {
+        let expected = r#"{"processDefinitionKey":null,"processDefinitionId":null,"processInstanceId":null,"counts":{"incidents":0,"openIncidents":0,"userTasks":0},"flowNodeDurations":{},"businessKey":null,"startDate":null,"endDate":null,"duration":null,"engineName":null,"tenantId":null,"variables":{"b":""},"flowNodeInstances":[]}"#;
+        assert_eq!(row("{}"), expected);
+        assert_eq!(
+            row(
+                r#"{"variables":null,"flowNodeInstances":null,"incidents":[],"dataSource":null,"duration":null}"#
+            ),
+            expected
+        );
+    }
+
+    #[test]
+    fn single_values_stand_for_lists() {
+        let row = row(
+            r#"{"flowNodeInstances":{"flowNodeId":"start","totalDurationInMs":"5","flowNodeType":"userTask"},"incidents":{"incidentStatus":"OPEN"},"variables":{"name":"b","value":true}}"#,
+        );
+        assert!(row.contains(r#""counts":{"incidents":1,"openIncidents":1,"userTasks":1},"flowNodeDurations":{"start":{"name":"Order received","value":5}}"#), "{row}");
+        assert!(row.contains(r#""variables":{"b":"true"}"#), "{row}");
+    }
+}
