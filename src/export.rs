@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::reports::ReportStore;
+use crate::flags;
 use crate::telemetry;
 
 mod aggregated;
@@ -289,12 +290,14 @@ impl Exporter {
         let settings = &self.0.settings;
         let reason = match exhausted {
             Exhausted::InAll => format!(
-                "this service already works on {} exports (--max-concurrent-exports)",
-                settings.max_concurrent_exports
+                "this service already works on {} exports ({})",
+                settings.max_concurrent_exports,
+                flags::MAX_CONCURRENT_EXPORTS
             ),
             Exhausted::PerClient => format!(
-                "this service already works on {} exports of this client (--max-concurrent-exports-per-client)",
-                settings.max_concurrent_exports_per_client
+                "this service already works on {} exports of this client ({})",
+                settings.max_concurrent_exports_per_client,
+                flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
             ),
         };
         ExportError::Busy {

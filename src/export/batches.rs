@@ -14,6 +14,7 @@ use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ExportError;
+use crate::flags;
 
 /// What a hit is taken to have before one of its report was seen.
 const UNSEEN_HIT_BYTES: u64 = 10_000;
@@ -72,9 +73,10 @@ pub struct Exhausted;
 /// What a client reads for whose request there were no permits.
 pub(super) fn no_room(_: Exhausted) -> ExportError {
     ExportError::Busy {
-        reason: "Elasticsearch holds as much for exports as it may (--max-batch-memory); answers of other clients are large, \
-                 or not read fast enough"
-            .to_owned(),
+        reason: format!(
+            "Elasticsearch holds as much for exports as it may ({}); answers of other clients are large, or not read fast enough",
+            flags::MAX_BATCH_MEMORY
+        ),
         retry_after: RETRY_AFTER_NO_ROOM,
     }
 }

@@ -19,6 +19,7 @@ use super::rows::RowError;
 use super::scroll::{ScrollLease, SealedContents};
 use super::slots::Slot;
 use super::{Audit, Export, Exporter};
+use crate::flags;
 
 /// A page whose first step has been taken.
 pub(super) struct Page {
@@ -85,7 +86,10 @@ enum Broken {
     IdChanged,
     #[error("rows are missing, or there are some too many: {0}")]
     Miscounted(#[from] Miscount),
-    #[error("Elasticsearch had no room for the next step for too long (--max-batch-memory)")]
+    #[error(
+        "Elasticsearch had no room for the next step for too long ({})",
+        flags::MAX_BATCH_MEMORY
+    )]
     NoRoom,
     #[error("the request for the next step stopped: {0}")]
     Stopped(tokio::task::JoinError),

@@ -31,6 +31,7 @@ use super::scroll::{Progress, Recognition, ScrollContents, ScrollLease, SealedCo
 use super::slots::Slot;
 use super::whole::Whole;
 use super::{Export, ExportRequest, Exporter, ask_scope, clock, message_about};
+use crate::flags;
 use crate::telemetry::{self, ScrollEvent};
 
 /// Hits per step that Elasticsearch sends fastest; a page is fetched in steps of a size near it that divides the page.
@@ -412,9 +413,10 @@ impl Exporter {
         self.clear_due_scrolls(true).await;
         open.reserve().map_err(|full| ExportError::Busy {
             reason: format!(
-                "this service keeps {} scroll contexts open already (--max-open-scrolls), one for each shard of a report; \
+                "this service keeps {} scroll contexts open already ({}), one for each shard of a report; \
                  scrolls that nobody continues expire after their paginationTimeout",
-                self.0.settings.max_open_scrolls
+                self.0.settings.max_open_scrolls,
+                flags::MAX_OPEN_SCROLLS
             ),
             retry_after: u32::try_from(full.next_free.as_secs())
                 .unwrap_or(u32::MAX)

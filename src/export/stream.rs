@@ -37,6 +37,7 @@ use crate::catalog::table_columns;
 use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
+use crate::flags;
 
 mod changes;
 mod raw;
@@ -359,8 +360,9 @@ impl Exporter {
         slot.map_err(|_| {
             let error = ExportError::Busy {
                 reason: format!(
-                    "this service already streams {} reports (--max-concurrent-streams)",
-                    self.0.settings.max_concurrent_streams
+                    "this service already streams {} reports ({})",
+                    self.0.settings.max_concurrent_streams,
+                    flags::MAX_CONCURRENT_STREAMS
                 ),
                 retry_after: super::RETRY_AFTER_OWN_LIMIT,
             };

@@ -29,6 +29,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
+use super::flags;
 use super::settings::{self, SettingsError};
 use super::telemetry::LOG_TARGET;
 use super::tls;
@@ -50,7 +51,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SignError {
     #[error(
-        "no region was found to sign requests for; set --elasticsearch-aws-region or AWS_REGION"
+        "no region was found to sign requests for; set {} or AWS_REGION",
+        flags::ELASTICSEARCH_AWS_REGION
     )]
     NoRegion,
     #[error("no AWS credentials were found to sign requests with: {0}")]

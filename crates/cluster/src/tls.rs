@@ -21,6 +21,7 @@ use rustls::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use super::flags;
 use super::settings::SettingsError;
 
 /// How TLS connections are made.
@@ -232,25 +233,27 @@ impl ServerCertVerifier for TrustedServer {
 }
 
 /// What to do about a connection that failed because of TLS, for the operator; `None` if something else is wrong.
-pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     use CertificateError as Wrong;
     Some(match tls_error(error)? {
         rustls::Error::InvalidCertificate(wrong) => match wrong {
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-                "its certificate is for another host name than the one in --elasticsearch-url; use a name that is in the \
-                 certificate, or --elasticsearch-skip-hostname-verification"
-            }
-            Wrong::Expired | Wrong::ExpiredContext { .. } => {
-                "its certificate has expired and has to be renewed (--elasticsearch-accept-invalid-certificates accepts it \
-                 and any other)"
-            }
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => format!(
+                "its certificate is for another host name than the one in {}; use a name that is in the certificate, or {}",
+                flags::ELASTICSEARCH_URL,
+                flags::ELASTICSEARCH_SKIP_HOSTNAME_VERIFICATION
+            ),
+            Wrong::Expired | Wrong::ExpiredContext { .. } => format!(
+                "its certificate has expired and has to be renewed ({} accepts it and any other)",
+                flags::ELASTICSEARCH_ACCEPT_INVALID_CERTIFICATES
+            ),
             Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-                "its certificate is not valid yet; are the clocks right?"
+                "its certificate is not valid yet; are the clocks right?".to_owned()
             }
-            _ => {
-                "its certificate is not trusted; name the authority that issued it in --elasticsearch-ca-file, or the \
-                 certificate itself in --elasticsearch-server-certificate-file"
-            }
+            _ => format!(
+                "its certificate is not trusted; name the authority that issued it in {}, or the certificate itself in {}",
+                flags::ELASTICSEARCH_CA_FILE,
+                flags::ELASTICSEARCH_SERVER_CERTIFICATE_FILE
+            ),
         },
         rustls::Error::AlertReceived(
             AlertDescription::CertificateRequired
@@ -259,13 +262,15 @@ pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateExpired
             | AlertDescription::HandshakeFailure,
-        ) => {
-            "it wants a client certificate that it trusts (--elasticsearch-client-certificate-file and \
-             --elasticsearch-client-key-file)"
-        }
-        rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS at this address; does --elasticsearch-url have to begin with http://?"
-        }
+        ) => format!(
+            "it wants a client certificate that it trusts ({} and {})",
+            flags::ELASTICSEARCH_CLIENT_CERTIFICATE_FILE,
+            flags::ELASTICSEARCH_CLIENT_KEY_FILE
+        ),
+        rustls::Error::InvalidMessage(_) => format!(
+            "it does not speak TLS at this address; does {} have to begin with http://?",
+            flags::ELASTICSEARCH_URL
+        ),
         _ => return None,
     })
 }

@@ -28,6 +28,7 @@ use crate::export::row_count::{Miscount, RowCount, RowsBefore};
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::export::scroll::{ScrollContents, ScrollLease, SealedContents};
 use crate::export::{ExportError, Exporter, ask_scope};
+use crate::flags;
 use crate::telemetry::{self, ScrollEvent};
 
 /// Longest wait for permits in the middle of a stream. Others give theirs back as fast as their clients read.
@@ -91,7 +92,10 @@ pub(super) enum Broken {
     IdChanged,
     #[error("rows are missing, or there are some too many: {0}")]
     Miscounted(#[from] Miscount),
-    #[error("Elasticsearch had no room for the next step for too long (--max-batch-memory)")]
+    #[error(
+        "Elasticsearch had no room for the next step for too long ({})",
+        flags::MAX_BATCH_MEMORY
+    )]
     NoRoom,
     #[error("the request for the next step stopped: {0}")]
     Stopped(tokio::task::JoinError),
