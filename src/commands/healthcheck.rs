@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cluster::tls::http_client;
+
 use super::runtime;
 
 /// Flags of `healthcheck`.
@@ -25,7 +27,7 @@ pub fn run(Healthcheck { address }: Healthcheck) -> Result<ExitCode, String> {
         .map_or(8096, |address: SocketAddr| address.port());
     let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
     let answer = runtime()?.block_on(async {
-        let client = reqwest::Client::builder()
+        let client = http_client()
             .timeout(HEALTHCHECK_TIMEOUT)
             .no_proxy()
             .build()?;

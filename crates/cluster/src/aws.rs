@@ -88,7 +88,7 @@ impl Signer {
     /// # Errors
     /// No HTTP client can be made.
     pub fn new(settings: settings::SigningSettings) -> Result<Self, SettingsError> {
-        let http = reqwest::Client::builder()
+        let http = tls::http_client()
             // Metadata of an instance is not behind a proxy, and a redirect would lead away from it.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -377,7 +377,7 @@ mod tests {
                 "ee031ada97c1f33b4fdf140b0db012f51921056acaa05b4d28b615f5549ba2da",
             ),
         ] {
-            let client = reqwest::Client::new();
+            let client = tls::http_client().build().unwrap();
             let mut builder = client.request(method.parse().unwrap(), url);
             if let Some(body) = body {
                 builder = builder

@@ -1,9 +1,9 @@
 //! TLS towards Elasticsearch: whom to trust, how to prove who we are, and what a failed handshake means.
 //!
-//! The official client takes authorities, a client certificate and the switch that accepts anything. It can neither leave
-//! the host name aside nor trust one server's certificate as it is (with rustls), and its transport can't be built around
-//! another client. Where a configuration asks for one of those two, its requests go out through our own client, which every
-//! page goes through anyway (`TlsSettings::suits_official_client`).
+//! The official client trusts the public authorities. It can neither leave the host name aside nor trust one server's certificate as
+//! it is (with rustls), its own settings for the rest ask for `ring`, and its transport can't be built around another client.
+//! Where a configuration asks for anything of TLS, its requests go out through our own client, which every page goes through
+//! anyway (`TlsSettings::suits_official_client`).
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -23,6 +23,20 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::flags;
 use super::settings::SettingsError;
+
+/// Makes AWS-LC the cryptography of the process, if none has been chosen. `reqwest` 0.12 asks the process for it, and panics where there is
+/// none; [`http_client`] has that done.
+pub fn choose_cryptography() {
+    // It fails if there is one already.
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
+/// What every HTTP client begins with.
+pub fn http_client() -> reqwest::ClientBuilder {
+    choose_cryptography();
+    #[expect(clippy::disallowed_methods, reason = "this is where the rest leads to")]
+    reqwest::Client::builder()
+}
 
 /// How TLS connections are made.
 #[derive(Debug, Clone, Default)]
@@ -61,31 +75,10 @@ pub enum Verification {
 impl TlsSettings {
     /// Whether the official client can make such connections.
     pub(super) fn suits_official_client(&self) -> bool {
-        self.verification == Verification::None
-            || (self.verification == Verification::Full && self.server_certificates.is_empty())
-    }
-
-    /// Makes the official client's connections like ours.
-    pub(super) fn apply_to_official(
-        &self,
-        mut builder: elasticsearch::http::transport::TransportBuilder,
-    ) -> Result<elasticsearch::http::transport::TransportBuilder, SettingsError> {
-        use elasticsearch::auth;
-        use elasticsearch::cert::{Certificate, CertificateValidation};
-        if let Some(own) = &self.client_certificate {
-            // It takes a certificate in place of other credentials; those go into a header of each request.
-            builder = builder.auth(auth::ClientCertificate::Pem(own.as_one_file()).into());
-        }
-        Ok(match self.verification {
-            Verification::None => builder.cert_validation(CertificateValidation::None),
-            _ if self.certificate_authorities.is_empty() => builder,
-            _ => {
-                let chain = self.certificate_authorities.join(&b'\n');
-                let chain = Certificate::from_pem(&chain)
-                    .map_err(|error| SettingsError::Tls(error.to_string()))?;
-                builder.cert_validation(CertificateValidation::Full(chain))
-            }
-        })
+        self.verification == Verification::Full
+            && self.certificate_authorities.is_empty()
+            && self.server_certificates.is_empty()
+            && self.client_certificate.is_none()
     }
 
     /// Sets up the client that pages go through.
@@ -107,7 +100,7 @@ impl TlsSettings {
     }
 
     fn client_config(&self) -> Result<ClientConfig, SettingsError> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = TrustedServer::new(self, &provider)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
