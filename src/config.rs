@@ -42,7 +42,7 @@ pub use answers::{AnswerSettings, ObjectVariablesSetting};
 pub use elasticsearch::ElasticsearchSettings;
 pub use limits::{LimitSettings, MAX_LIMIT, MAX_PAGINATION_TIMEOUT};
 pub use log::{LogFormat, LogSettings};
-pub use service::ServiceSettings;
+pub use service::{DEFAULT_LISTEN, DEFAULT_MANAGEMENT_LISTEN, ServiceSettings};
 pub use variables::{CLIENT_VARIABLES, check_variables};
 
 /// The settings as flags, environment variables and keys of the file; a file of this folder for each part. They have no

@@ -56,7 +56,8 @@ pub struct AccessSettings {
         env = "OPTIMIZE_EXPORT_AUDIENCE",
         value_name = "AUDIENCE",
         value_delimiter = ',',
-        help_heading = "Access", default_is = DEFAULT_AUDIENCE
+        help_heading = "Access",
+        default_is = DEFAULT_AUDIENCE
     )]
     #[serde(
         default,

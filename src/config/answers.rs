@@ -29,7 +29,8 @@ pub struct AnswerSettings {
         long,
         env = "OPTIMIZE_EXPORT_CACHE_TTL",
         value_name = "SECONDS",
-        help_heading = "Export", default_is = DEFAULT_CACHE_TTL
+        help_heading = "Export",
+        default_is = DEFAULT_CACHE_TTL
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_ttl: Option<u32>,
@@ -44,7 +45,8 @@ pub struct AnswerSettings {
         long,
         env = "OPTIMIZE_EXPORT_OBJECT_VARIABLES",
         value_name = "values|placeholder",
-        help_heading = "Export", default_is = name_of(DEFAULT_OBJECT_VARIABLES)
+        help_heading = "Export",
+        default_is = name_of(DEFAULT_OBJECT_VARIABLES)
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_variables: Option<ObjectVariablesSetting>,
@@ -69,7 +71,8 @@ pub struct AnswerSettings {
         long,
         env = "OPTIMIZE_EXPORT_AGGREGATION_BUCKET_LIMIT",
         value_name = "BUCKETS",
-        help_heading = "Export", default_is = DEFAULT_BUCKET_LIMIT
+        help_heading = "Export",
+        default_is = DEFAULT_BUCKET_LIMIT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation_bucket_limit: Option<u32>,

@@ -38,7 +38,8 @@ pub struct ElasticsearchSettings {
         env = "OPTIMIZE_EXPORT_ELASTICSEARCH_URL",
         value_name = "URL",
         value_delimiter = ',',
-        help_heading = "Elasticsearch", default_is = DEFAULT_ELASTICSEARCH_URL
+        help_heading = "Elasticsearch",
+        default_is = DEFAULT_ELASTICSEARCH_URL
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_url: Option<Vec<Url>>,
@@ -150,7 +151,8 @@ pub struct ElasticsearchSettings {
         long,
         env = "OPTIMIZE_EXPORT_ELASTICSEARCH_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Elasticsearch", default_is = DEFAULT_ELASTICSEARCH_TIMEOUT
+        help_heading = "Elasticsearch",
+        default_is = DEFAULT_ELASTICSEARCH_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch_timeout: Option<u32>,
@@ -160,7 +162,8 @@ pub struct ElasticsearchSettings {
         long,
         env = "OPTIMIZE_EXPORT_INDEX_PREFIX",
         value_name = "PREFIX",
-        help_heading = "Elasticsearch", default_is = DEFAULT_INDEX_PREFIX
+        help_heading = "Elasticsearch",
+        default_is = DEFAULT_INDEX_PREFIX
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index_prefix: Option<String>,

@@ -10,9 +10,9 @@ use super::{ConfigError, at_least_one, count, seconds, wrong};
 use crate::flags;
 use crate::http::server::ServerLimits;
 
-/// Rows that a page may have at most: Elasticsearch's `index.max_result_window` and Optimize's own limit.
+/// Rows that a page may have at most, and may have if nothing else is said: Elasticsearch's `index.max_result_window` and Optimize's own limit.
 pub const MAX_LIMIT: u32 = 10_000;
-/// Longest keep-alive in seconds: Elasticsearch's default of `search.max_keep_alive`.
+/// Longest keep-alive in seconds, also if nothing else is said: Elasticsearch's default of `search.max_keep_alive`.
 pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
 /// Exports at the same time. Elasticsearch makes each step of a page in its heap, 6 to 10 MB of large instances, and one with
 /// 1 GB of heap does not survive 128 of them.
@@ -52,7 +52,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_LIMIT",
         value_name = "ROWS",
-        help_heading = "Limits", default_is = MAX_LIMIT
+        help_heading = "Limits",
+        default_is = MAX_LIMIT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_limit: Option<u32>,
@@ -62,7 +63,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_PAGINATION_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Limits", default_is = MAX_PAGINATION_TIMEOUT
+        help_heading = "Limits",
+        default_is = MAX_PAGINATION_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pagination_timeout: Option<u32>,
@@ -72,7 +74,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_EXPORTS",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_MAX_CONCURRENT_EXPORTS
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_CONCURRENT_EXPORTS
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_exports: Option<u32>,
@@ -93,7 +96,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_CONCURRENT_STREAMS",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_MAX_CONCURRENT_STREAMS
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_CONCURRENT_STREAMS
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_streams: Option<u32>,
@@ -104,7 +108,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_QUEUE_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Limits", default_is = DEFAULT_QUEUE_TIMEOUT
+        help_heading = "Limits",
+        default_is = DEFAULT_QUEUE_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_timeout: Option<u32>,
@@ -115,7 +120,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_CHANGE_OVERLAP",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_CHANGE_OVERLAP
+        help_heading = "Limits",
+        default_is = DEFAULT_CHANGE_OVERLAP
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_overlap: Option<u32>,
@@ -127,7 +133,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_AGGREGATION_MEMORY",
         value_name = "MEBIBYTES",
-        help_heading = "Limits", default_is = DEFAULT_MAX_AGGREGATION_MEMORY
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_AGGREGATION_MEMORY
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_aggregation_memory: Option<u32>,
@@ -138,7 +145,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_OPEN_SCROLLS",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_MAX_OPEN_SCROLLS
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_OPEN_SCROLLS
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_open_scrolls: Option<u32>,
@@ -148,7 +156,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_PAGES_AHEAD",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_MAX_PAGES_AHEAD
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_PAGES_AHEAD
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages_ahead: Option<u32>,
@@ -159,7 +168,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_BATCH_MEMORY",
         value_name = "MEBIBYTES",
-        help_heading = "Limits", default_is = DEFAULT_MAX_BATCH_MEMORY
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_BATCH_MEMORY
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_batch_memory: Option<u32>,
@@ -169,7 +179,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_MAX_CONNECTIONS",
         value_name = "NUMBER",
-        help_heading = "Limits", default_is = DEFAULT_MAX_CONNECTIONS
+        help_heading = "Limits",
+        default_is = DEFAULT_MAX_CONNECTIONS
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
@@ -179,7 +190,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_HEAD_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Limits", default_is = DEFAULT_HEAD_TIMEOUT
+        help_heading = "Limits",
+        default_is = DEFAULT_HEAD_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_timeout: Option<u32>,
@@ -189,7 +201,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_STALL_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Limits", default_is = DEFAULT_STALL_TIMEOUT
+        help_heading = "Limits",
+        default_is = DEFAULT_STALL_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall_timeout: Option<u32>,
@@ -199,7 +212,8 @@ pub struct LimitSettings {
         long,
         env = "OPTIMIZE_EXPORT_SHUTDOWN_TIMEOUT",
         value_name = "SECONDS",
-        help_heading = "Limits", default_is = DEFAULT_SHUTDOWN_TIMEOUT
+        help_heading = "Limits",
+        default_is = DEFAULT_SHUTDOWN_TIMEOUT
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shutdown_timeout: Option<u32>,

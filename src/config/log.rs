@@ -17,7 +17,8 @@ pub struct LogSettings {
         long,
         env = "OPTIMIZE_EXPORT_LOG_FORMAT",
         value_name = "text|json",
-        help_heading = "Service", default_is = name_of(DEFAULT_LOG_FORMAT)
+        help_heading = "Service",
+        default_is = name_of(DEFAULT_LOG_FORMAT)
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
@@ -27,7 +28,8 @@ pub struct LogSettings {
         long,
         env = "OPTIMIZE_EXPORT_LOG",
         value_name = "FILTER",
-        help_heading = "Service", default_is = DEFAULT_LOG
+        help_heading = "Service",
+        default_is = DEFAULT_LOG
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,

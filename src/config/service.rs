@@ -11,8 +11,10 @@ use super::{ConfigError, wrong};
 use crate::flags;
 use crate::http::tls::TlsFiles;
 
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8095);
-const DEFAULT_MANAGEMENT_LISTEN: SocketAddr =
+/// Where the export is, if nothing else is said.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8095);
+/// Where health checks are, if nothing else is said.
+pub const DEFAULT_MANAGEMENT_LISTEN: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8096);
 const DEFAULT_API_DOCS: bool = true;
 
@@ -25,7 +27,8 @@ pub struct ServiceSettings {
         long,
         env = "OPTIMIZE_EXPORT_LISTEN",
         value_name = "ADDRESS",
-        help_heading = "Service", default_is = DEFAULT_LISTEN
+        help_heading = "Service",
+        default_is = DEFAULT_LISTEN
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
@@ -35,7 +38,8 @@ pub struct ServiceSettings {
         long,
         env = "OPTIMIZE_EXPORT_MANAGEMENT_LISTEN",
         value_name = "ADDRESS",
-        help_heading = "Service", default_is = DEFAULT_MANAGEMENT_LISTEN
+        help_heading = "Service",
+        default_is = DEFAULT_MANAGEMENT_LISTEN
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_listen: Option<SocketAddr>,

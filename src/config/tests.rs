@@ -262,6 +262,16 @@ fn what_is_unknown_is_named() {
 }
 
 #[test]
+fn keys_of_a_file_are_read_as_what_their_settings_are() {
+    let file = file("index-prefix: 2024\ncontext-path: 0x10\ncache-ttl: 7\n");
+    let load = |path| Config::load(Settings::default(), Some(path), &Environment::new());
+    let config = load(file.path()).unwrap();
+    assert_eq!(config.export.index_prefix, "2024");
+    assert_eq!(config.context_path, ["0x10"]);
+    assert_eq!(config.export.cache_time_to_live, Duration::from_secs(7));
+}
+
+#[test]
 fn variables_of_kubernetes_are_left_alone() {
     let environment = [
         ("OPTIMIZE_EXPORT_SERVICE_HOST", "10.0.0.1"),
