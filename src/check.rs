@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::auth::NamedToken;
 use crate::config::Config;
+use crate::flags;
 
 mod opensearch;
 mod privileges;
@@ -155,9 +156,20 @@ fn check_access(config: &Config, findings: &mut Findings) {
         _ if config.jwt.is_some() => findings.add(
             "tokens",
             Verdict::Good,
-            "those of the provider at --jwk-set-uri or --issuer are accepted, its keys are fetched with the first one",
+            format!(
+                "those of the provider at {} or {} are accepted, its keys are fetched with the first one",
+                flags::JWK_SET_URI,
+                flags::ISSUER
+            ),
         ),
-        0 => findings.add("access token", Verdict::Bad, "none is configured; every request would be refused (--access-token-file)"),
+        0 => findings.add(
+            "access token",
+            Verdict::Bad,
+            format!(
+                "none is configured; every request would be refused ({})",
+                flags::ACCESS_TOKEN_FILE
+            ),
+        ),
         _ if unusable => findings.add(
             "access token",
             Verdict::Bad,
@@ -175,7 +187,10 @@ fn check_access(config: &Config, findings: &mut Findings) {
         None => findings.add(
             "scroll key",
             Verdict::Note,
-            "none is configured; fine for one process, but replicas need a common one (--scroll-key-file)",
+            format!(
+                "none is configured; fine for one process, but replicas need a common one ({})",
+                flags::SCROLL_KEY_FILE
+            ),
         ),
         Some(_) => findings.add("scroll key", Verdict::Good, "configured"),
     }
@@ -266,7 +281,10 @@ async fn check_reports(elasticsearch: &Elasticsearch, names: &IndexNames, findin
                 findings.add(
                     "reports",
                     Verdict::Bad,
-                    format!("there is no index {alias}; is --index-prefix right?"),
+                    format!(
+                        "there is no index {alias}; is {} right?",
+                        flags::INDEX_PREFIX
+                    ),
                 );
                 return;
             }
@@ -410,7 +428,8 @@ async fn check_settings(
             subject,
             Verdict::Note,
             format!(
-                "index.max_result_window is below --max-limit {}: {small}; a larger limit is refused there",
+                "index.max_result_window is below {} {}: {small}; a larger limit is refused there",
+                flags::MAX_LIMIT,
                 config.parameters.max_limit
             ),
         );
@@ -483,8 +502,8 @@ async fn check_scrolls(
             "keep-alive",
             Verdict::Note,
             format!(
-                "Elasticsearch keeps a scroll for {seconds} s at most (search.max_keep_alive), less than \
-                 --max-pagination-timeout {}",
+                "Elasticsearch keeps a scroll for {seconds} s at most (search.max_keep_alive), less than {} {}",
+                flags::MAX_PAGINATION_TIMEOUT,
                 config.parameters.max_pagination_timeout
             ),
         ),

@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod encode;
 pub mod export;
+pub mod flags;
 pub mod http;
 pub mod reload;
 pub mod scroll;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+
+use crate::flags;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "optimize_export_http_requests_total";
@@ -80,19 +82,31 @@ fn describe() {
     );
     describe_gauge!(
         EXPORTS_UNDER_WAY,
-        "Exports that hold a slot of --max-concurrent-exports"
+        format!(
+            "Exports that hold a slot of {}",
+            flags::MAX_CONCURRENT_EXPORTS
+        )
     );
     describe_gauge!(
         STREAMS_UNDER_WAY,
-        "Whole reports that hold a slot of --max-concurrent-streams"
+        format!(
+            "Whole reports that hold a slot of {}",
+            flags::MAX_CONCURRENT_STREAMS
+        )
     );
     describe_gauge!(
         EXPORTS_WAITING,
-        "Exports that wait for a slot of --max-concurrent-exports"
+        format!(
+            "Exports that wait for a slot of {}",
+            flags::MAX_CONCURRENT_EXPORTS
+        )
     );
     describe_gauge!(
         STREAMS_WAITING,
-        "Whole reports that wait for a slot of --max-concurrent-streams"
+        format!(
+            "Whole reports that wait for a slot of {}",
+            flags::MAX_CONCURRENT_STREAMS
+        )
     );
     describe_counter!(
         ROWS,

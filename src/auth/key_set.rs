@@ -10,6 +10,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use cluster::tls::http_client;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -113,7 +114,7 @@ impl FetchError {
 
 impl KeySet {
     pub(super) fn new(source: KeySource) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+        let http = http_client()
             .timeout(FETCH_TIMEOUT)
             // A redirect would let whoever controls it choose the keys.
             .redirect(reqwest::redirect::Policy::none())

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Findings, Verdict};
+use crate::flags;
 
 const SUBJECT: &str = "privileges";
 
@@ -37,9 +38,12 @@ pub(super) fn explain_refusal(error: &ElasticsearchError, has_credentials: bool)
             format!("it does not accept the user and password, or the API key: {reason}")
         }
         ElasticsearchError::Refused { status: 401, .. } => {
-            "it wants to know who asks, and no credentials are configured (--elasticsearch-username and \
-             --elasticsearch-password-file, or --elasticsearch-api-key-file)"
-                .to_owned()
+            format!(
+                "it wants to know who asks, and no credentials are configured ({} and {}, or {})",
+                flags::ELASTICSEARCH_USERNAME,
+                flags::ELASTICSEARCH_PASSWORD_FILE,
+                flags::ELASTICSEARCH_API_KEY_FILE
+            )
         }
         _ => error.to_string(),
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cluster::tls::choose_cryptography;
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, RETRY_AFTER};
@@ -114,6 +115,8 @@ impl Service {
                 "credentials don't belong into it; use --access-token-file",
             ));
         }
+        choose_cryptography();
+        #[expect(clippy::disallowed_methods, reason = "its cryptography is chosen")]
         let mut http = reqwest::blocking::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             // For the status line, and then for each piece of the body.

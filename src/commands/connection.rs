@@ -267,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_looked_for_where_it_listens_if_nothing_else_is_said() {
+        let command = <Connection as clap::Args>::augment_args(clap::Command::new("export"));
+        let url = command.get_arguments().find(|arg| arg.get_id() == "url");
+        let port = optimize_export::config::DEFAULT_LISTEN.port();
+        let expected = format!("http://localhost:{port}");
+        assert_eq!(url.unwrap().get_default_values(), [expected.as_str()]);
+    }
+
+    #[test]
     fn client_credentials_come_from_the_names_of_camunda_too() {
         let provider = |variables: &[(&str, &str)]| {
             let Ok(TokenSource::Provider(found)) = source(&Provider::default(), variables) else {

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cluster::tls::http_client;
+use optimize_export::config::DEFAULT_MANAGEMENT_LISTEN;
+
 use super::runtime;
 
 /// Flags of `healthcheck`.
@@ -22,10 +25,11 @@ pub fn run(Healthcheck { address }: Healthcheck) -> Result<ExitCode, String> {
     let port = std::env::var("OPTIMIZE_EXPORT_MANAGEMENT_LISTEN")
         .ok()
         .and_then(|address| address.parse().ok())
-        .map_or(8096, |address: SocketAddr| address.port());
+        .unwrap_or(DEFAULT_MANAGEMENT_LISTEN)
+        .port();
     let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
     let answer = runtime()?.block_on(async {
-        let client = reqwest::Client::builder()
+        let client = http_client()
             .timeout(HEALTHCHECK_TIMEOUT)
             .no_proxy()
             .build()?;

@@ -16,7 +16,7 @@ use optimize_export::http::server::ServerLimits;
 use optimize_export::http::tls::TlsAcceptor;
 use optimize_export::http::{health, routes, server};
 use optimize_export::scroll::signer::ScrollSigner;
-use optimize_export::{reload, telemetry};
+use optimize_export::{flags, reload, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -42,8 +42,8 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
         Some(key) => ScrollSigner::with_key(key.expose_secret().as_bytes()),
         None => {
             tracing::info!(
-                "no scroll key is configured: only this process can continue its scrolls, replicas need a common one \
-                 (--scroll-key-file)"
+                "no scroll key is configured: only this process can continue its scrolls, replicas need a common one ({})",
+                flags::SCROLL_KEY_FILE
             );
             ScrollSigner::of_this_process()
         }
@@ -60,8 +60,8 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
         docs: config.api_docs,
     };
     let tls = tls(&config)?;
-    let listener = listen("--listen", config.listen).await?;
-    let management = listen("--management-listen", config.management_listen).await?;
+    let listener = listen(flags::LISTEN, config.listen).await?;
+    let management = listen(flags::MANAGEMENT_LISTEN, config.management_listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let management_address = management.local_addr().map_err(|error| error.to_string())?;
     let (stop_management, management_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -120,14 +120,17 @@ fn authenticator(config: &Config) -> Result<Authenticator, String> {
         let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
         if !config.access_tokens.is_empty() {
             tracing::warn!(
-                "tokens of a provider are configured (--jwk-set-uri, --issuer): the static access token is ignored"
+                "tokens of a provider are configured ({}, {}): the static access token is ignored",
+                flags::JWK_SET_URI,
+                flags::ISSUER
             );
         }
         return Ok(Authenticator::Jwt(Arc::new(verifier)));
     }
     if config.access_tokens.is_empty() {
         tracing::warn!(
-            "no access token is configured: every request will be refused (--access-token-file)"
+            "no access token is configured: every request will be refused ({})",
+            flags::ACCESS_TOKEN_FILE
         );
     } else if config
         .access_tokens
@@ -156,8 +159,8 @@ fn tls(config: &Config) -> Result<Option<TlsAcceptor>, String> {
     let Some(files) = config.tls.clone() else {
         return Ok(None);
     };
-    let acceptor =
-        TlsAcceptor::load(&files).map_err(|error| format!("--tls-certificate-file: {error}"))?;
+    let acceptor = TlsAcceptor::load(&files)
+        .map_err(|error| format!("{}: {error}", flags::TLS_CERTIFICATE_FILE))?;
     let watched = vec![files.certificate.clone(), files.key.clone()];
     let renewed = acceptor.clone();
     reload::watch("the certificate of the export", watched, move || {
@@ -199,7 +202,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 pub(super) fn start_log(config: &Config) -> Result<(), String> {
     // Whoever asks for more or less of the rest still wants to know who exported what, unless they say otherwise.
     let filter = EnvFilter::try_new(format!("audit=info,{}", config.log))
-        .map_err(|error| format!("--log {:?}: {error}", config.log))?;
+        .map_err(|error| format!("{} {:?}: {error}", flags::LOG, config.log))?;
     // The standard output is for what a command prints.
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

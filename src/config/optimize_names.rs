@@ -3,7 +3,10 @@
 
 use url::Url;
 
-use super::{ConfigError, Environment, Settings, wrong};
+use super::{
+    AccessSettings, AnswerSettings, ConfigError, ElasticsearchSettings, Environment,
+    ServiceSettings, Settings, wrong,
+};
 
 /// What Optimize writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +87,7 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
             boolean("CAMUNDA_OPTIMIZE_OPENSEARCH_AWS_ENABLED")?,
         ),
     };
-    Ok(Settings {
-        context_path: variable("CAMUNDA_OPTIMIZE_CONTEXT_PATH").cloned(),
+    let elasticsearch = ElasticsearchSettings {
         elasticsearch_url: if aws_signing == Some(true) {
             aws_url(&names, environment)?
         } else {
@@ -100,6 +102,10 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
             .map(|path| vec![path.into()]),
         elasticsearch_skip_hostname_verification: boolean(names.skip_host_name)?,
         elasticsearch_accept_invalid_certificates: boolean(names.self_signed)?,
+        index_prefix: variable(names.index_prefix).cloned(),
+        ..ElasticsearchSettings::default()
+    };
+    let access = AccessSettings {
         // The names of 8.10 win over the older ones (crates/optimize/docs/releases.md, "Sign-in of 8.10").
         jwk_set_uri: match url(variable, "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_JWKSETURI")? {
             None => url(
@@ -115,8 +121,21 @@ pub(super) fn settings(environment: &Environment) -> Result<Settings, ConfigErro
         )
         .or_else(|| Some(vec![variable("CAMUNDA_OPTIMIZE_API_AUDIENCE")?.clone()])),
         client_claim: variable("CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM").cloned(),
-        index_prefix: variable(names.index_prefix).cloned(),
-        assignee_analytics: boolean("CAMUNDA_OPTIMIZE_UI_USER_TASK_ASSIGNEE_ANALYTICS_ENABLED")?,
+        ..AccessSettings::default()
+    };
+    Ok(Settings {
+        service: ServiceSettings {
+            context_path: variable("CAMUNDA_OPTIMIZE_CONTEXT_PATH").cloned(),
+            ..ServiceSettings::default()
+        },
+        elasticsearch,
+        access,
+        answers: AnswerSettings {
+            assignee_analytics: boolean(
+                "CAMUNDA_OPTIMIZE_UI_USER_TASK_ASSIGNEE_ANALYTICS_ENABLED",
+            )?,
+            ..AnswerSettings::default()
+        },
         ..Settings::default()
     })
 }

@@ -1,10 +1,16 @@
 use std::io::Write;
+use std::path::PathBuf;
+
+use cluster::tls::Verification;
+use cluster::{Credentials, SigningSettings};
+use secrecy::ExposeSecret;
 
 use super::*;
-use crate::auth::StaticTokens;
+use crate::auth::{KeySource, StaticTokens};
 
 mod containers;
 mod kubernetes;
+mod names;
 mod systemd;
 
 fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -13,6 +19,13 @@ fn load(given: Settings, environment: &[(&str, &str)]) -> Result<Config, ConfigE
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
         .collect();
     Config::load(given, None, &environment)
+}
+
+/// Flags of which one or two are set.
+fn with(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut given = Settings::default();
+    change(&mut given);
+    given
 }
 
 fn problem(given: Settings, environment: &[(&str, &str)]) -> String {
@@ -61,10 +74,7 @@ fn nothing_given_gives_the_documented_defaults() {
 #[test]
 fn given_beats_optimize_beats_file() {
     let file = file("index-prefix: from-file\ncache-ttl: 1\ncontext-path: /from-file\n");
-    let given = Settings {
-        index_prefix: Some("given".into()),
-        ..Settings::default()
-    };
+    let given = with(|given| given.elasticsearch.index_prefix = Some("given".into()));
     let environment: Environment = [
         (
             "CAMUNDA_OPTIMIZE_ELASTICSEARCH_SETTINGS_INDEX_PREFIX",
@@ -183,10 +193,9 @@ fn names_of_opensearch_count_when_it_is_the_database() {
         &[("CAMUNDA_OPTIMIZE_DATABASE", "oracle")],
     );
     assert!(message.contains("neither elasticsearch nor"), "{message}");
-    let region = Settings {
-        elasticsearch_aws_region: Some("eu-central-1".to_owned()),
-        ..Settings::default()
-    };
+    let region = with(|given| {
+        given.elasticsearch.elasticsearch_aws_region = Some("eu-central-1".to_owned())
+    });
     let message = problem(region, &[]);
     assert!(
         message.contains("--elasticsearch-aws-region: it needs"),
@@ -230,7 +239,15 @@ fn what_is_unknown_is_named() {
     let message = Config::load(Settings::default(), Some(file.path()), &Environment::new())
         .unwrap_err()
         .to_string();
-    assert!(message.contains("index-prefixx"), "{message}");
+    assert!(
+        message.contains("unknown field `index-prefixx`"),
+        "{message}"
+    );
+    // The place is told, and what there is, in all parts.
+    assert!(
+        message.contains("one of listen, ") && message.contains(", log at line 1"),
+        "{message}"
+    );
     let missing = Config::load(
         Settings::default(),
         Some(Path::new("/nowhere/at/all.yml")),
@@ -245,6 +262,16 @@ fn what_is_unknown_is_named() {
 }
 
 #[test]
+fn keys_of_a_file_are_read_as_what_their_settings_are() {
+    let file = file("index-prefix: 2024\ncontext-path: 0x10\ncache-ttl: 7\n");
+    let load = |path| Config::load(Settings::default(), Some(path), &Environment::new());
+    let config = load(file.path()).unwrap();
+    assert_eq!(config.export.index_prefix, "2024");
+    assert_eq!(config.context_path, ["0x10"]);
+    assert_eq!(config.export.cache_time_to_live, Duration::from_secs(7));
+}
+
+#[test]
 fn variables_of_kubernetes_are_left_alone() {
     let environment = [
         ("OPTIMIZE_EXPORT_SERVICE_HOST", "10.0.0.1"),
@@ -255,66 +282,46 @@ fn variables_of_kubernetes_are_left_alone() {
 
 #[test]
 fn what_is_impossible_or_contradictory_is_named() {
-    let url = |text: &str| Settings {
-        elasticsearch_url: Some(vec![text.parse().unwrap()]),
-        ..Settings::default()
+    let url = |text: &str| {
+        with(|given| given.elasticsearch.elasticsearch_url = Some(vec![text.parse().unwrap()]))
     };
     let listen: SocketAddr = "127.0.0.1:9000".parse().unwrap();
     for (given, environment, expected) in [
         (
-            Settings {
-                max_limit: Some(10_001),
-                ..Settings::default()
-            },
+            with(|given| given.limits.max_limit = Some(10_001)),
             vec![],
             "--max-limit: 10001 is not within 1..=10000",
         ),
         (
-            Settings {
-                max_pagination_timeout: Some(0),
-                ..Settings::default()
-            },
+            with(|given| given.limits.max_pagination_timeout = Some(0)),
             vec![],
             "--max-pagination-timeout: 0",
         ),
         (
-            Settings {
-                max_concurrent_exports: Some(0),
-                ..Settings::default()
-            },
+            with(|given| given.limits.max_concurrent_exports = Some(0)),
             vec![],
             "--max-concurrent-exports: 0",
         ),
         (
-            Settings {
-                time_zone: Some("Mars/Olympus".into()),
-                ..Settings::default()
-            },
+            with(|given| given.answers.time_zone = Some("Mars/Olympus".into())),
             vec![],
             "--time-zone",
         ),
         (
-            Settings {
-                index_prefix: Some("a,b".into()),
-                ..Settings::default()
-            },
+            with(|given| given.elasticsearch.index_prefix = Some("a,b".into())),
             vec![],
             "--index-prefix: `a,b`",
         ),
         (
-            Settings {
-                context_path: Some("/a b".into()),
-                ..Settings::default()
-            },
+            with(|given| given.service.context_path = Some("/a b".into())),
             vec![],
             "--context-path: `a b`",
         ),
         (
-            Settings {
-                listen: Some(listen),
-                management_listen: Some(listen),
-                ..Settings::default()
-            },
+            with(|given| {
+                given.service.listen = Some(listen);
+                given.service.management_listen = Some(listen);
+            }),
             vec![],
             "--management-listen",
         ),
@@ -325,10 +332,7 @@ fn what_is_impossible_or_contradictory_is_named() {
             "--elasticsearch-url: credentials",
         ),
         (
-            Settings {
-                elasticsearch_username: Some("me".into()),
-                ..Settings::default()
-            },
+            with(|given| given.elasticsearch.elasticsearch_username = Some("me".into())),
             vec![],
             "--elasticsearch-username",
         ),
@@ -338,18 +342,16 @@ fn what_is_impossible_or_contradictory_is_named() {
             "--elasticsearch-password-file",
         ),
         (
-            Settings {
-                elasticsearch_client_key_file: Some("/key.pem".into()),
-                ..Settings::default()
-            },
+            with(|given| {
+                given.elasticsearch.elasticsearch_client_key_file = Some("/key.pem".into())
+            }),
             vec![],
             "--elasticsearch-client-key-file: it needs --elasticsearch-client-certificate-file",
         ),
         (
-            Settings {
-                elasticsearch_ca_file: Some(vec!["/no/such/ca.pem".into()]),
-                ..Settings::default()
-            },
+            with(|given| {
+                given.elasticsearch.elasticsearch_ca_file = Some(vec!["/no/such/ca.pem".into()])
+            }),
             vec![],
             "--elasticsearch-ca-file: /no/such/ca.pem",
         ),
@@ -373,10 +375,7 @@ fn what_is_impossible_or_contradictory_is_named() {
 #[test]
 fn several_tokens_come_from_one_file() {
     let tokens = file("lake: one\nbi: two\n");
-    let given = Settings {
-        access_token_file: Some(tokens.path().into()),
-        ..Settings::default()
-    };
+    let given = with(|given| given.access.access_token_file = Some(tokens.path().into()));
     let config = load(given, &[]).unwrap();
     assert!(lets_in(&config, "one") && lets_in(&config, "two") && !lets_in(&config, "lake"));
     assert_eq!(config.access_token_file.as_deref(), Some(tokens.path()));
@@ -388,10 +387,7 @@ fn limits_have_defaults_and_bounds() {
     assert_eq!(config.export.scrolls.max_open, 400);
     assert_eq!(config.elasticsearch.memory, 80 * 1024 * 1024);
     assert_eq!(config.export.scrolls.max_prefetched, 4);
-    let nothing_ahead = Settings {
-        max_pages_ahead: Some(0),
-        ..Settings::default()
-    };
+    let nothing_ahead = with(|given| given.limits.max_pages_ahead = Some(0));
     let config = load(nothing_ahead, &[]).unwrap();
     assert_eq!(config.export.scrolls.max_prefetched, 0);
     assert_eq!(
@@ -400,31 +396,19 @@ fn limits_have_defaults_and_bounds() {
     );
     for (given, setting) in [
         (
-            Settings {
-                max_open_scrolls: Some(0),
-                ..Settings::default()
-            },
+            with(|given| given.limits.max_open_scrolls = Some(0)),
             "--max-open-scrolls",
         ),
         (
-            Settings {
-                max_concurrent_exports_per_client: Some(0),
-                ..Settings::default()
-            },
+            with(|given| given.limits.max_concurrent_exports_per_client = Some(0)),
             "--max-concurrent-exports-per-client",
         ),
         (
-            Settings {
-                tls_key_file: Some("key".into()),
-                ..Settings::default()
-            },
+            with(|given| given.service.tls_key_file = Some("key".into())),
             "--tls-key-file",
         ),
         (
-            Settings {
-                required_scope: Some("export".to_owned()),
-                ..Settings::default()
-            },
+            with(|given| given.access.required_scope = Some("export".to_owned())),
             "--required-scope: it needs --jwk-set-uri or --issuer",
         ),
     ] {
@@ -435,10 +419,7 @@ fn limits_have_defaults_and_bounds() {
 #[test]
 fn secrets_come_from_files_without_their_line_break() {
     let token = file("s3cret\r\n");
-    let given = Settings {
-        access_token_file: Some(token.path().into()),
-        ..Settings::default()
-    };
+    let given = with(|given| given.access.access_token_file = Some(token.path().into()));
     let config = load(given.clone(), &[]).unwrap();
     assert!(lets_in(&config, "s3cret"));
     assert!(!format!("{config:?}").contains("s3cret"));
@@ -470,10 +451,11 @@ fn what_is_verified_of_a_certificate_follows_the_weaker_switch() {
 #[test]
 fn only_a_secret_from_a_file_is_read_again() {
     let file = file("hush\n");
-    let given = |path: Option<PathBuf>| Settings {
-        elasticsearch_username: Some("me".into()),
-        elasticsearch_password_file: path,
-        ..Settings::default()
+    let given = |path: Option<PathBuf>| {
+        with(|given| {
+            given.elasticsearch.elasticsearch_username = Some("me".into());
+            given.elasticsearch.elasticsearch_password_file = path;
+        })
     };
     let path = file.path().to_owned();
     let config = load(given(Some(path.clone())), &[]).unwrap();
@@ -535,10 +517,8 @@ fn audiences_are_a_list_and_the_newer_name_replaces_the_older_one() {
     const OLDER: &str = "CAMUNDA_OPTIMIZE_API_AUDIENCE";
     const NEWER: &str = "CAMUNDA_SECURITY_AUTHENTICATION_OIDC_AUDIENCES";
     let audiences = |environment: &[(&str, &str)]| {
-        let given = Settings {
-            jwk_set_uri: Some("https://h/keys".parse().unwrap()),
-            ..Settings::default()
-        };
+        let given =
+            with(|given| given.access.jwk_set_uri = Some("https://h/keys".parse().unwrap()));
         load(given, environment).unwrap().jwt.unwrap().audiences
     };
     assert_eq!(audiences(&[]), ["optimize"]);

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::{Audit, ExportError, ExportSettings};
 use crate::auth::Client;
-use crate::telemetry;
+use crate::{flags, telemetry};
 
 /// Seconds after which a client may try again when this service is at its limit.
 const RETRY_AFTER_OWN_LIMIT: u32 = 1;
@@ -66,10 +66,12 @@ impl Admission {
             } = &self.exports;
             busy(match exhausted {
                 Exhausted::InAll => format!(
-                    "this service already works on {in_all} exports (--max-concurrent-exports)"
+                    "this service already works on {in_all} exports ({})",
+                    flags::MAX_CONCURRENT_EXPORTS
                 ),
                 Exhausted::PerClient => format!(
-                    "this service already works on {per_client} exports of this client (--max-concurrent-exports-per-client)"
+                    "this service already works on {per_client} exports of this client ({})",
+                    flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
                 ),
             })
         })
@@ -84,7 +86,8 @@ impl Admission {
         permit.map_err(|_| {
             let in_all = self.streams.in_all;
             busy(format!(
-                "this service already streams {in_all} reports (--max-concurrent-streams)"
+                "this service already streams {in_all} reports ({})",
+                flags::MAX_CONCURRENT_STREAMS
             ))
         })
     }

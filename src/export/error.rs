@@ -8,6 +8,7 @@ use cluster::{ElasticsearchError, Refusal};
 use optimize::report::definition::DefinitionError;
 
 use crate::catalog::reports::LoadError;
+use crate::flags;
 use crate::scroll::open_scrolls::Full;
 use crate::scroll::permits::Exhausted;
 use crate::scroll::reader::BatchError;
@@ -99,9 +100,10 @@ impl From<Full> for ExportError {
     fn from(full: Full) -> Self {
         Self::Busy {
             reason: format!(
-                "this service keeps {} scroll contexts open already (--max-open-scrolls), one for each shard of a report; \
+                "this service keeps {} scroll contexts open already ({}), one for each shard of a report; \
                  scrolls that nobody continues expire after their paginationTimeout",
-                full.limit
+                full.limit,
+                flags::MAX_OPEN_SCROLLS
             ),
             retry_after: u32::try_from(full.next_free.as_secs())
                 .unwrap_or(u32::MAX)
@@ -113,9 +115,11 @@ impl From<Full> for ExportError {
 impl From<Exhausted> for ExportError {
     fn from(_: Exhausted) -> Self {
         Self::Busy {
-            reason: "Elasticsearch holds as much for exports as it may (--max-batch-memory); answers of other clients are \
-                     large, or not read fast enough"
-                .to_owned(),
+            reason: format!(
+                "Elasticsearch holds as much for exports as it may ({}); answers of other clients are large, or not read \
+                 fast enough",
+                flags::MAX_BATCH_MEMORY
+            ),
             retry_after: RETRY_AFTER_OVERLOAD,
         }
     }

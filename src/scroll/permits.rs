@@ -12,6 +12,8 @@ use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::flags;
+
 /// What a hit is taken to have before one of its report was seen.
 const UNSEEN_HIT_BYTES: u64 = 10_000;
 /// What Elasticsearch is taken to hold for a result that aggregates before one of its report was seen.
@@ -50,9 +52,12 @@ impl BatchPermit {
     }
 }
 
-/// There were not enough permits in time (`--max-batch-memory`).
+/// There were not enough permits in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Elasticsearch had no memory for the next batch for too long (--max-batch-memory)")]
+#[error(
+    "Elasticsearch had no memory for the next batch for too long ({})",
+    flags::MAX_BATCH_MEMORY
+)]
 pub struct Exhausted;
 
 impl BatchPermits {

@@ -439,7 +439,7 @@ fn an_expired_certificate_is_told_as_such() {
         .authority
         .server(&["localhost"], Validity::Expired)
         .unwrap();
-    let provider = rustls::crypto::ring::default_provider();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cluster::tls::http_client;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 
@@ -38,7 +39,7 @@ impl Authority {
             service.address
         );
         runtime().block_on(async {
-            let client = reqwest::Client::builder()
+            let client = http_client()
                 .tls_built_in_root_certs(false)
                 .add_root_certificate(authority)
                 .no_proxy()

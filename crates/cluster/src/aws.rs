@@ -29,6 +29,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
+use super::flags;
 use super::settings::{self, SettingsError};
 use super::telemetry::LOG_TARGET;
 use super::tls;
@@ -50,7 +51,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SignError {
     #[error(
-        "no region was found to sign requests for; set --elasticsearch-aws-region or AWS_REGION"
+        "no region was found to sign requests for; set {} or AWS_REGION",
+        flags::ELASTICSEARCH_AWS_REGION
     )]
     NoRegion,
     #[error("no AWS credentials were found to sign requests with: {0}")]
@@ -86,7 +88,7 @@ impl Signer {
     /// # Errors
     /// No HTTP client can be made.
     pub fn new(settings: settings::SigningSettings) -> Result<Self, SettingsError> {
-        let http = reqwest::Client::builder()
+        let http = tls::http_client()
             // Metadata of an instance is not behind a proxy, and a redirect would lead away from it.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -375,7 +377,7 @@ mod tests {
                 "ee031ada97c1f33b4fdf140b0db012f51921056acaa05b4d28b615f5549ba2da",
             ),
         ] {
-            let client = reqwest::Client::new();
+            let client = tls::http_client().build().unwrap();
             let mut builder = client.request(method.parse().unwrap(), url);
             if let Some(body) = body {
                 builder = builder

@@ -204,7 +204,7 @@ impl Elasticsearch {
     /// The TLS material or the credentials can't be used.
     pub fn new(settings: ConnectionSettings) -> Result<Self, SettingsError> {
         let connect_time = settings.timeout.min(MAX_CONNECT_TIME);
-        let http = reqwest::Client::builder()
+        let http = tls::http_client()
             .connect_timeout(connect_time)
             .read_timeout(settings.timeout)
             .tcp_nodelay(true)
@@ -228,10 +228,10 @@ impl Elasticsearch {
             let is_signed = settings.signing.is_some();
             let official = if settings.tls.suits_official_client() && !is_signed {
                 let pool = SingleNodeConnectionPool::new(url.clone());
-                let builder = TransportBuilder::new(pool)
+                let transport = TransportBuilder::new(pool)
                     .timeout(settings.timeout)
-                    .disable_proxy();
-                let transport = settings.tls.apply_to_official(builder)?.build();
+                    .disable_proxy()
+                    .build();
                 Some(transport.map_err(|error| SettingsError::Tls(error.to_string()))?)
             } else {
                 None
@@ -736,7 +736,11 @@ impl Connection {
             Method::Delete => reqwest::Method::DELETE,
             Method::Head => reqwest::Method::HEAD,
         };
-        let mut builder = self.http.request(http_method, node.join(path)?);
+        let mut builder = self
+            .http
+            .request(http_method, node.join(path)?)
+            // As the official client does.
+            .timeout(self.timeout);
         if let Some(body) = body {
             builder = builder
                 .header(CONTENT_TYPE, "application/json")

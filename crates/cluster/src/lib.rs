@@ -11,6 +11,7 @@ pub mod client;
 pub mod composite;
 pub mod credentials;
 pub mod error;
+pub mod flags;
 mod hit_memory;
 pub mod hits;
 pub mod memory;

@@ -11,6 +11,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::flags;
+
 const MIB: usize = 1024 * 1024;
 /// What every request may take without asking: it is not worth waiting for.
 const FREE: usize = 64 * 1024;
@@ -28,11 +30,15 @@ const LARGE: usize = 64 * 1024;
 pub enum NoMemory {
     /// It alone is more than one request may have.
     #[error(
-        "its answer takes more than the {0} MiB of memory that one answer may have (--max-aggregation-memory)"
+        "its answer takes more than the {0} MiB of memory that one answer may have ({flag})",
+        flag = flags::MAX_AGGREGATION_MEMORY
     )]
     TooLarge(usize),
     /// Other requests have it.
-    #[error("other answers have all the memory that there is for them (--max-aggregation-memory)")]
+    #[error(
+        "other answers have all the memory that there is for them ({})",
+        flags::MAX_AGGREGATION_MEMORY
+    )]
     Busy,
 }
 

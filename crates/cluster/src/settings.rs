@@ -1,5 +1,7 @@
 //! What else can be set of connections, and what can be wrong with their settings.
 
+use super::flags;
+
 /// How requests are signed for Amazon OpenSearch Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningSettings {
@@ -11,13 +13,17 @@ pub struct SigningSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A certificate authority can't be used.
-    #[error("--elasticsearch-ca-file: {0}")]
+    #[error("{flag}: {0}", flag = flags::ELASTICSEARCH_CA_FILE)]
     CertificateAuthority(String),
     /// The certificate of a server can't be used.
-    #[error("--elasticsearch-server-certificate-file: {0}")]
+    #[error("{flag}: {0}", flag = flags::ELASTICSEARCH_SERVER_CERTIFICATE_FILE)]
     ServerCertificate(String),
     /// Our own certificate or its key can't be used.
-    #[error("--elasticsearch-client-certificate-file, --elasticsearch-client-key-file: {0}")]
+    #[error(
+        "{certificate}, {key}: {0}",
+        certificate = flags::ELASTICSEARCH_CLIENT_CERTIFICATE_FILE,
+        key = flags::ELASTICSEARCH_CLIENT_KEY_FILE
+    )]
     ClientCertificate(String),
     /// TLS can't be set up for another reason.
     #[error("TLS towards Elasticsearch can't be set up: {0}")]

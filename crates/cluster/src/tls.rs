@@ -1,9 +1,9 @@
 //! TLS towards Elasticsearch: whom to trust, how to prove who we are, and what a failed handshake means.
 //!
-//! The official client takes authorities, a client certificate and the switch that accepts anything. It can neither leave
-//! the host name aside nor trust one server's certificate as it is (with rustls), and its transport can't be built around
-//! another client. Where a configuration asks for one of those two, its requests go out through our own client, which every
-//! page goes through anyway (`TlsSettings::suits_official_client`).
+//! The official client trusts the public authorities. It can neither leave the host name aside nor trust one server's certificate as
+//! it is (with rustls), its own settings for the rest ask for `ring`, and its transport can't be built around another client.
+//! Where a configuration asks for anything of TLS, its requests go out through our own client, which every page goes through
+//! anyway (`TlsSettings::suits_official_client`).
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -21,7 +21,22 @@ use rustls::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use super::flags;
 use super::settings::SettingsError;
+
+/// Makes AWS-LC the cryptography of the process, if none has been chosen. `reqwest` 0.12 asks the process for it, and panics where there is
+/// none; [`http_client`] has that done.
+pub fn choose_cryptography() {
+    // It fails if there is one already.
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
+/// What every HTTP client begins with.
+pub fn http_client() -> reqwest::ClientBuilder {
+    choose_cryptography();
+    #[expect(clippy::disallowed_methods, reason = "this is where the rest leads to")]
+    reqwest::Client::builder()
+}
 
 /// How TLS connections are made.
 #[derive(Debug, Clone, Default)]
@@ -60,31 +75,10 @@ pub enum Verification {
 impl TlsSettings {
     /// Whether the official client can make such connections.
     pub(super) fn suits_official_client(&self) -> bool {
-        self.verification == Verification::None
-            || (self.verification == Verification::Full && self.server_certificates.is_empty())
-    }
-
-    /// Makes the official client's connections like ours.
-    pub(super) fn apply_to_official(
-        &self,
-        mut builder: elasticsearch::http::transport::TransportBuilder,
-    ) -> Result<elasticsearch::http::transport::TransportBuilder, SettingsError> {
-        use elasticsearch::auth;
-        use elasticsearch::cert::{Certificate, CertificateValidation};
-        if let Some(own) = &self.client_certificate {
-            // It takes a certificate in place of other credentials; those go into a header of each request.
-            builder = builder.auth(auth::ClientCertificate::Pem(own.as_one_file()).into());
-        }
-        Ok(match self.verification {
-            Verification::None => builder.cert_validation(CertificateValidation::None),
-            _ if self.certificate_authorities.is_empty() => builder,
-            _ => {
-                let chain = self.certificate_authorities.join(&b'\n');
-                let chain = Certificate::from_pem(&chain)
-                    .map_err(|error| SettingsError::Tls(error.to_string()))?;
-                builder.cert_validation(CertificateValidation::Full(chain))
-            }
-        })
+        self.verification == Verification::Full
+            && self.certificate_authorities.is_empty()
+            && self.server_certificates.is_empty()
+            && self.client_certificate.is_none()
     }
 
     /// Sets up the client that pages go through.
@@ -106,7 +100,7 @@ impl TlsSettings {
     }
 
     fn client_config(&self) -> Result<ClientConfig, SettingsError> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = TrustedServer::new(self, &provider)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -232,25 +226,27 @@ impl ServerCertVerifier for TrustedServer {
 }
 
 /// What to do about a connection that failed because of TLS, for the operator; `None` if something else is wrong.
-pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     use CertificateError as Wrong;
     Some(match tls_error(error)? {
         rustls::Error::InvalidCertificate(wrong) => match wrong {
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-                "its certificate is for another host name than the one in --elasticsearch-url; use a name that is in the \
-                 certificate, or --elasticsearch-skip-hostname-verification"
-            }
-            Wrong::Expired | Wrong::ExpiredContext { .. } => {
-                "its certificate has expired and has to be renewed (--elasticsearch-accept-invalid-certificates accepts it \
-                 and any other)"
-            }
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => format!(
+                "its certificate is for another host name than the one in {}; use a name that is in the certificate, or {}",
+                flags::ELASTICSEARCH_URL,
+                flags::ELASTICSEARCH_SKIP_HOSTNAME_VERIFICATION
+            ),
+            Wrong::Expired | Wrong::ExpiredContext { .. } => format!(
+                "its certificate has expired and has to be renewed ({} accepts it and any other)",
+                flags::ELASTICSEARCH_ACCEPT_INVALID_CERTIFICATES
+            ),
             Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-                "its certificate is not valid yet; are the clocks right?"
+                "its certificate is not valid yet; are the clocks right?".to_owned()
             }
-            _ => {
-                "its certificate is not trusted; name the authority that issued it in --elasticsearch-ca-file, or the \
-                 certificate itself in --elasticsearch-server-certificate-file"
-            }
+            _ => format!(
+                "its certificate is not trusted; name the authority that issued it in {}, or the certificate itself in {}",
+                flags::ELASTICSEARCH_CA_FILE,
+                flags::ELASTICSEARCH_SERVER_CERTIFICATE_FILE
+            ),
         },
         rustls::Error::AlertReceived(
             AlertDescription::CertificateRequired
@@ -259,13 +255,15 @@ pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateExpired
             | AlertDescription::HandshakeFailure,
-        ) => {
-            "it wants a client certificate that it trusts (--elasticsearch-client-certificate-file and \
-             --elasticsearch-client-key-file)"
-        }
-        rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS at this address; does --elasticsearch-url have to begin with http://?"
-        }
+        ) => format!(
+            "it wants a client certificate that it trusts ({} and {})",
+            flags::ELASTICSEARCH_CLIENT_CERTIFICATE_FILE,
+            flags::ELASTICSEARCH_CLIENT_KEY_FILE
+        ),
+        rustls::Error::InvalidMessage(_) => format!(
+            "it does not speak TLS at this address; does {} have to begin with http://?",
+            flags::ELASTICSEARCH_URL
+        ),
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! The few blocking requests that tests, sample data and demo send to Elasticsearch.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -105,7 +106,9 @@ impl Client {
                 ))
             })
             .transpose()?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(provider))
             .root_certs(RootCerts::new_with_certs(&[certificate(authority)?]))
             .client_cert(own)
             .build();

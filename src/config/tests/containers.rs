@@ -15,9 +15,9 @@ const SECURED: &str = include_str!("../../../compose.secured.yml");
 const ENV_FILE: &str = include_str!("../../../optimize.env.example");
 
 #[derive(Parser)]
-struct Flags {
+pub(super) struct Flags {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 fn services(compose_file: &str) -> Vec<(String, Value)> {
@@ -165,8 +165,10 @@ fn the_env_file_configures_the_service() {
     );
 
     let sources = [
-        include_str!("../../config.rs"),
+        include_str!("../access.rs"),
+        include_str!("../elasticsearch.rs"),
         include_str!("../optimize_names.rs"),
+        include_str!("../service.rs"),
     ];
     assert!(!commented.is_empty());
     for (name, _) in commented {

@@ -1,6 +1,7 @@
 //! The manifests for Kubernetes, checked without a cluster: what they ask for exists, and what they must not lack is there.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -213,7 +214,7 @@ fn pages_under_way_can_finish_before_a_pod_is_killed() {
         .unwrap();
     let granted = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(
-        granted > pause + u64::from(DEFAULT_SHUTDOWN_TIMEOUT),
+        granted > pause + u64::from(limits::DEFAULT_SHUTDOWN_TIMEOUT),
         "{granted}"
     );
 }

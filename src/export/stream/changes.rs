@@ -18,6 +18,7 @@ use super::Streams;
 use crate::export::ExportError;
 use crate::export::query::ask_scope;
 use crate::export::raw_report::RawReport;
+use crate::flags;
 
 /// Longest bookmark that a header holds: servers and proxies give all headers together 8 kB at the least.
 const MAX_HEADER_BYTES: usize = 6_000;
@@ -289,11 +290,13 @@ impl Streams {
             ))
         };
         let Some(bookmark) = self.open_bookmark(text) else {
-            return Err(wrong(if self.scrolls.signer().accepts_foreign() {
-                "is no bookmark of this service, or was altered"
-            } else {
-                "is no bookmark of this process, or was altered; bookmarks outlive a restart with --scroll-key-file only"
-            }));
+            if self.scrolls.signer().accepts_foreign() {
+                return Err(wrong("is no bookmark of this service, or was altered"));
+            }
+            return Err(wrong(&format!(
+                "is no bookmark of this process, or was altered; bookmarks outlive a restart with {} only",
+                flags::SCROLL_KEY_FILE
+            )));
         };
         if bookmark.report != changes::digest(report_id) {
             return Err(wrong("is the bookmark of another report"));
