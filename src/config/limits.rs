@@ -15,7 +15,7 @@ use crate::scroll::ScrollLimits;
 pub const MAX_LIMIT: u32 = 10_000;
 /// Longest keep-alive in seconds, also if nothing else is said: Elasticsearch's default of `search.max_keep_alive`.
 pub const MAX_PAGINATION_TIMEOUT: u32 = 86_400;
-/// Exports at the same time. Elasticsearch makes each step of a page in its heap, 6 to 10 MB of large instances, and one with
+/// Exports at the same time. Elasticsearch makes each batch of a page in its heap, 6 to 10 MB of large instances, and one with
 /// 1 GB of heap does not survive 128 of them.
 const DEFAULT_MAX_CONCURRENT_EXPORTS: u32 = 32;
 /// Numbers of changes that a read of what has changed goes back; bulks of Optimize's import have some thousand.
@@ -26,7 +26,7 @@ const DEFAULT_MAX_CONCURRENT_STREAMS: u32 = 4;
 const DEFAULT_MAX_OPEN_SCROLLS: u32 = 400;
 /// Pages that may begin to be fetched ahead. Each takes up to sixteen megabytes while it waits for a slow client.
 const DEFAULT_MAX_PAGES_AHEAD: u32 = 4;
-/// Mebibytes of documents that Elasticsearch may hold for all exports: what 32 steps of 1,000 documents of ten kilobytes have,
+/// Mebibytes of documents that Elasticsearch may hold for all exports: what 32 batches of 1,000 documents of ten kilobytes have,
 /// which a heap of one gigabyte bears.
 const DEFAULT_MAX_BATCH_MEMORY: u32 = 320;
 /// Bytes of a mebibyte.
