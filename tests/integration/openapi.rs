@@ -206,6 +206,22 @@ fn answers_are_as_described() {
         "/api/readyz",
         service.request("GET", "/api/readyz", &[]).status,
     );
+    // Just above the bound, so that nothing is on its way when the answer comes.
+    let long = "y".repeat(65_536);
+    for (path, headers, status) in [
+        (format!("/api/public/{long}"), vec![], 414),
+        (
+            "/api/public/report".to_owned(),
+            vec![("X-Long", long.as_str())],
+            431,
+        ),
+    ] {
+        let answer = service.request("GET", &path, &headers);
+        assert_eq!((answer.status, answer.text()), (status, ""));
+        for path in [EXPORT, REPORTS] {
+            assert!(description.response(path, status)["content"].is_null());
+        }
+    }
     let full = optimize.serve_with(&["--max-open-scrolls", "1"]);
     full.first_page("raw", 1).ok();
     let answer = full.first_page("raw", 1);
