@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::error::ExportError;
 use super::query::{ask_scope, decision_filter_context, message_about, process_filter_context};
@@ -10,7 +9,7 @@ use super::whole::Whole;
 use super::{ExportRequest, ExportSettings, clock};
 use crate::catalog::definitions::Definitions;
 use crate::encode::json::Envelope;
-use crate::scroll::permits::BatchPermits;
+use crate::scroll::permits::{BatchPermits, PATIENCE};
 use bytes::Bytes;
 use cluster::memory::{NoMemory, Share};
 use cluster::{Elasticsearch, ElasticsearchError};
@@ -28,9 +27,6 @@ use optimize::scope::Scope;
 /// What Optimize says where a client asked for fewer records than it gets (docs/ENDPOINT.md, "Messages").
 const ALL_RECORDS: &str = "All records are delivered in this response regardless of the set limit, since result \
                            pagination is only supported for raw data reports.";
-
-/// Longest wait of a request for its permits.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Evaluates reports that aggregate. Cloning is cheap; clones share everything.
 #[derive(Clone)]

@@ -5,7 +5,6 @@
 //! breaks gives its scroll up, so that the client starts over instead of missing rows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cluster::ElasticsearchError;
 use jiff::Timestamp;
@@ -23,7 +22,7 @@ use crate::catalog::columns::Columns;
 use crate::encode::json::Envelope;
 use crate::scroll::batch_size::{self, batch_size};
 use crate::scroll::lease::{ActiveLease, IdleLease};
-use crate::scroll::permits::BatchPermit;
+use crate::scroll::permits::{BatchPermit, PATIENCE};
 use crate::scroll::prefetch::NextPage;
 use crate::scroll::reader::{Batch, BatchError, Reading, ScrollReader};
 use crate::scroll::registry::{Progress, Recognition};
@@ -32,8 +31,6 @@ use crate::scroll::signer::{ScrollContents, SealedContents};
 use crate::scroll::{Scrolls, VerifyError};
 use crate::telemetry::{self, ScrollEvent};
 
-/// Longest wait of a request for its permits.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Seconds after which a second request for a page that is under way may come again.
 const RETRY_AFTER_UNDER_WAY: u32 = 2;
 

@@ -24,6 +24,8 @@ const HELD_FOR_A_BYTE: u64 = 4;
 /// What Elasticsearch makes of a request takes many times the bytes of its text: each of very many filters becomes a query of
 /// its own.
 const HELD_FOR_A_BYTE_OF_A_REQUEST: u64 = 16;
+/// Longest wait of a request for its permits.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A permit stands for so many bytes.
 const BYTES_A_PERMIT: u64 = 1_024;
 /// Reports of which the size of a hit is kept in mind.

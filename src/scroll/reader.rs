@@ -159,7 +159,7 @@ impl ScrollReader {
         }
     }
 
-    /// What the batch is that this begins with: it belongs to the scroll as it was.
+    /// The batch belongs to the scroll as it was.
     ///
     /// # Errors
     /// The scroll has another number of hits.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use optimize::definitions::DefinitionVersion;
@@ -26,13 +25,11 @@ use crate::export::query::ask_scope;
 use crate::export::raw_report::RawReport;
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::scroll::lease::ActiveLease;
+use crate::scroll::permits::PATIENCE;
 use crate::scroll::reader::{Batch, ReadError, Reading as ScrollReading, ScrollReader};
 use crate::scroll::row_count::{RowCount, RowsBefore};
 use crate::scroll::signer::{ScrollContents, SealedContents};
 use crate::telemetry::{self, ScrollEvent};
-
-/// Longest wait of a request for its permits.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream of raw data whose scroll is open, if it has one.
 pub(super) struct RawStream {
