@@ -60,12 +60,35 @@ impl Format {
     /// Whether it is text, which is worth compressing on its way; Parquet is compressed already, and readers of Arrow map it
     /// into memory as it is.
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Csv | Self::Ndjson)
+        match self {
+            Self::Csv | Self::Ndjson => true,
+            Self::Parquet | Self::Arrow => false,
+        }
     }
 
     /// Whether an encoder holds back a batch of rows, and needs the memory for it.
     pub const fn batches_rows(self) -> bool {
-        matches!(self, Self::Parquet | Self::Arrow)
+        match self {
+            Self::Csv | Self::Ndjson => false,
+            Self::Parquet | Self::Arrow => true,
+        }
+    }
+
+    /// Whether a variable that is a list is one text, as in `json`, because cells are texts; the others have it in a column of
+    /// its own kind.
+    pub const fn joins_lists(self) -> bool {
+        match self {
+            Self::Csv => true,
+            Self::Ndjson | Self::Parquet | Self::Arrow => false,
+        }
+    }
+
+    /// Whether instances without a choice of columns are the objects of `json`.
+    pub const fn has_objects(self) -> bool {
+        match self {
+            Self::Ndjson => true,
+            Self::Csv | Self::Parquet | Self::Arrow => false,
+        }
     }
 }
 

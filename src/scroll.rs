@@ -16,8 +16,9 @@ use cluster::error::Refusal;
 use cluster::scroll::ScrollBatch;
 use cluster::{Elasticsearch, ElasticsearchError};
 use moka::sync::Cache;
-use optimize::raw_data::cursor::{Cursor, ReadError as TextError};
+use optimize::raw_data::cursor::{Cursor, ReadError};
 use optimize::raw_data::document::{Hit, Skipped};
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -39,7 +40,9 @@ use lease::{ActiveLease, IdleLease};
 use open_scrolls::{Full, Reservation};
 use permits::BatchPermits;
 use prefetch::Prefetcher;
-use registry::{Recognition, ScrollRegistry, digest};
+use reader::{Batch, ScrollReader, ScrollReading};
+use registry::{Progress, Recognition, ScrollRegistry, digest};
+use row_count::{RowCount, RowsBefore};
 use signer::{ScrollSigner, SealedContents};
 
 /// Bytes of column names that are kept for open scrolls; columns that had to go are found again.
@@ -155,6 +158,38 @@ impl Scrolls {
         self.0.registry.lease(scroll_id, keep_alive)
     }
 
+    /// Begins to read a scroll that was just opened; none if somebody else reads from one with its id. `limit` is after how
+    /// many hits to stop.
+    pub fn begin(
+        &self,
+        contents: Arc<SealedContents>,
+        keep_alive: u32,
+        limit: Option<u32>,
+        batch: Batch,
+    ) -> Option<Opened> {
+        let head = &batch.hits.head;
+        let lease = self.lease(&head.scroll_id, keep_alive)?.ask();
+        let progress = lease.remember(Arc::clone(&contents), &head.scroll_id, head);
+        let reading = ScrollReading {
+            keep_alive,
+            count: RowCount {
+                before: RowsBefore {
+                    rows: 0,
+                    are_all: true,
+                },
+                total: head.total,
+                batch: contents.batch,
+            },
+            limit,
+            contents,
+        };
+        Some(Opened {
+            reader: ScrollReader::new(self, reading, batch),
+            lease,
+            progress,
+        })
+    }
+
     /// Makes room for one more open scroll.
     ///
     /// # Errors
@@ -190,11 +225,11 @@ impl Scrolls {
         while let Some(text) = batch.next_hit().await? {
             let hit = match Cursor::new(text).read::<Hit<'_, Skipped>>() {
                 Ok(hit) => hit,
-                Err(TextError::Incomplete) => {
+                Err(ReadError::Incomplete) => {
                     batch.wait()?;
                     continue;
                 }
-                Err(TextError::Expected(_) | TextError::LostPlace) => {
+                Err(ReadError::Expected(_) | ReadError::LostPlace) => {
                     return Err(VerifyError::Foreign);
                 }
             };
@@ -313,6 +348,29 @@ impl Scrolls {
             }
         }
     }
+}
+
+/// A scroll that was opened and can be read.
+pub struct Opened {
+    /// From its first hit on.
+    pub reader: ScrollReader,
+    /// The right to read from it.
+    pub lease: ActiveLease,
+    /// How far it has come with its first page.
+    pub progress: Progress,
+}
+
+/// The search that opens a scroll over what `query` finds. A named query that everything matches carries `contents`, so that
+/// every hit repeats them.
+pub fn search(contents: &SealedContents, query: &Value, sort: &Value) -> Value {
+    json!({
+        "size": contents.batch,
+        "track_total_hits": true,
+        // A whole source is copied, a filtered one would be parsed and written anew for every hit.
+        "_source": true,
+        "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
+        "sort": sort,
+    })
 }
 
 /// Clears scrolls that nobody has continued in time, and those that could not be cleared when they were given up.

@@ -29,7 +29,10 @@ pub enum FileFormat {
 impl FileFormat {
     /// Whether it can be compressed from outside; Parquet and Arrow have compression within.
     const fn is_text(self) -> bool {
-        !matches!(self, Self::Parquet | Self::Arrow)
+        match self {
+            Self::Json | Self::Jsonl | Self::Ndjson | Self::Csv => true,
+            Self::Parquet | Self::Arrow => false,
+        }
     }
 
     /// The format of a name that ends in this, without the dot.

@@ -56,7 +56,10 @@ impl TableFormat {
 
     /// Whether its rows can be counted; the others have end marks and compression within.
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Ndjson | Self::Csv)
+        match self {
+            Self::Ndjson | Self::Csv => true,
+            Self::Parquet | Self::Arrow => false,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use optimize::report::definition::DefinitionError;
 use crate::catalog::reports::LoadError;
 use crate::flags;
 use crate::scroll::open_scrolls::Full;
-use crate::scroll::permits::Exhausted;
+use crate::scroll::permits::NoPermits;
 use crate::scroll::reader::BatchError;
 
 /// Why an export was refused or failed.
@@ -112,8 +112,8 @@ impl From<Full> for ExportError {
     }
 }
 
-impl From<Exhausted> for ExportError {
-    fn from(_: Exhausted) -> Self {
+impl From<NoPermits> for ExportError {
+    fn from(_: NoPermits) -> Self {
         Self::Busy {
             reason: format!(
                 "Elasticsearch holds as much for exports as it may ({}); answers of other clients are large, or not read \

@@ -1,6 +1,6 @@
 //! The writing of one page: from the hits of its batches to rows that leave while the next ones arrive.
 
-use optimize::raw_data::cursor::ReadError as TextError;
+use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
 use tracing::Instrument;
 
@@ -13,7 +13,7 @@ use crate::encode::json::{Envelope, PageEncoder};
 use crate::encode::{EncodeError, Encoder};
 use crate::scroll::lease::ActiveLease;
 use crate::scroll::prefetch::{NextPage, Prefetch};
-use crate::scroll::reader::{ReadError, ScrollReader};
+use crate::scroll::reader::{ScrollError, ScrollReader};
 
 /// A page whose first batch is there.
 pub(super) struct Page {
@@ -37,7 +37,7 @@ pub(super) struct Page {
 #[derive(Debug, thiserror::Error)]
 enum Broken {
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] ScrollError),
     #[error(transparent)]
     Row(#[from] RowError),
     #[error(transparent)]
@@ -71,8 +71,8 @@ impl Page {
     async fn write(self, mut writer: BodyWriter) {
         let Self {
             pages,
-            mut reader,
-            mut next_page,
+            reader,
+            next_page,
             columns,
             message,
             request,
@@ -91,10 +91,11 @@ impl Page {
             report_id: &contents.report_id,
         });
         let mut rows = pages.raw.rows(&columns, contents.now, time_zone.as_ref());
+        // What it has asked Elasticsearch for is given back when it ends, before anybody is waited for.
         let written = write_rows(
             &pages,
-            &mut reader,
-            &mut next_page,
+            reader,
+            next_page,
             &mut rows,
             &mut encoder,
             &mut writer,
@@ -136,13 +137,12 @@ impl Page {
 /// Writes everything up to the last bracket; gives back how many rows there were, and the page that was prefetched meanwhile.
 async fn write_rows(
     pages: &Pages,
-    reader: &mut ScrollReader,
-    next_page: &mut NextPage,
+    mut reader: ScrollReader,
+    mut next_page: NextPage,
     rows: &mut Rows<'_>,
     encoder: &mut PageEncoder<'_>,
     writer: &mut BodyWriter,
 ) -> Result<(u64, Option<Prefetch>), Broken> {
-    reader.check_total()?;
     let is_one_batch = reader.contents().batch == reader.contents().limit;
     encoder.begin(&mut writer.out)?;
     let mut prefetch = None;
@@ -151,18 +151,20 @@ async fn write_rows(
         while let Some((text, contents)) = reader.next_hit().await? {
             let (instance, length) = match rows.read(text, contents.name()) {
                 Ok(read) => read,
-                Err(HitError::Document(TextError::Incomplete)) => {
+                Err(HitError::Document(ReadError::Incomplete)) => {
                     reader.wait()?;
                     continue;
                 }
                 Err(error) => return Err(RowError::from(error).into()),
             };
-            encoder.row(&rows.row(&instance).await?, &mut writer.out)?;
+            rows.prepare(&instance).await?;
+            let row = rows.row(&instance).map_err(RowError::from)?;
+            encoder.row(&row, &mut writer.out)?;
             reader.advance(length)?;
             if std::mem::take(&mut is_first_of_batch) {
                 let has_few_exports = pages.admission.has_few_exports();
                 if !reader.goes_on() {
-                    prefetch = next_page.begin(reader, is_one_batch, has_few_exports);
+                    prefetch = next_page.begin(&reader, is_one_batch, has_few_exports);
                 } else if has_few_exports {
                     reader.ask_early();
                 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use cluster::ElasticsearchError;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
 
 use super::admission::{Admission, Permit};
 use super::error::{ExportError, start_over};
@@ -24,11 +23,11 @@ use crate::scroll::batch_size::{self, batch_size};
 use crate::scroll::lease::{ActiveLease, IdleLease};
 use crate::scroll::permits::{BatchPermit, PATIENCE};
 use crate::scroll::prefetch::NextPage;
-use crate::scroll::reader::{Batch, BatchError, Reading, ScrollReader};
+use crate::scroll::reader::{Batch, BatchError, ScrollReader, ScrollReading};
 use crate::scroll::registry::{Progress, Recognition};
 use crate::scroll::row_count::{Miscount, RowCount, RowsBefore};
 use crate::scroll::signer::{ScrollContents, SealedContents};
-use crate::scroll::{Scrolls, VerifyError};
+use crate::scroll::{self, Opened, Scrolls, VerifyError};
 use crate::telemetry::{self, ScrollEvent};
 
 /// Seconds after which a second request for a page that is under way may come again.
@@ -144,14 +143,7 @@ impl Pages {
             batch: batch_size(request.limit, has_few_exports, hit_bytes),
             now: now.as_millisecond(),
         }));
-        let search = json!({
-            "size": contents.batch,
-            "track_total_hits": true,
-            // A whole source is copied, a filtered one would be parsed and written anew for every hit.
-            "_source": true,
-            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
-            "sort": report.sort(contents.now),
-        });
+        let search = scroll::search(&contents, &query, &report.sort(contents.now));
         let keep_alive = request.pagination_timeout;
         let reservation = scrolls.reserve().await?;
         let batch_permit = self.batch_permit(&request, contents.batch).await?;
@@ -172,20 +164,22 @@ impl Pages {
             }
         };
         scrolls.keep_columns(&scroll_id, &columns);
-        let lease = scrolls
-            .lease(&scroll_id, keep_alive)
-            .ok_or_else(scroll_id_twice)?
-            .ask();
-        let progress = lease.remember(Arc::clone(&contents), &scroll_id, &hits.head);
-        drop(reservation);
         let batch = Batch {
             hits,
             permit: batch_permit,
         };
-        let reading = self.reading(contents, keep_alive, progress);
+        let limit = Some(contents.limit);
+        let Opened {
+            reader,
+            lease,
+            progress,
+        } = scrolls
+            .begin(contents, keep_alive, limit, batch)
+            .ok_or_else(scroll_id_twice)?;
+        drop(reservation);
         let page = Page {
             pages: self.clone(),
-            reader: ScrollReader::new(scrolls, reading, batch),
+            reader,
             next_page: NextPage::default(),
             columns,
             message,
@@ -236,7 +230,7 @@ impl Pages {
             Some(contents) => contents,
             None => match scrolls.verify(&mut batch.hits).await {
                 Ok(None) => {
-                    drop(lease.not_moved());
+                    let _lease = lease.not_moved();
                     return self.unverified_empty_page(request, scroll_id, report).await;
                 }
                 Ok(Some(contents)) if contents.report_id == request.report_id => Arc::new(contents),
@@ -350,14 +344,14 @@ impl Pages {
         Ok(permits.take(&request.report_id, hits, PATIENCE).await?)
     }
 
-    /// How the scroll of a page is read, and what its rows are compared with.
+    /// How the scroll of a further page is read, and what its rows are compared with.
     fn reading(
         &self,
         contents: Arc<SealedContents>,
         keep_alive: u32,
         progress: Progress,
-    ) -> Reading {
-        Reading {
+    ) -> ScrollReading {
+        ScrollReading {
             keep_alive,
             count: RowCount {
                 before: RowsBefore {

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::decision_row::DecisionRows;
-use optimize::raw_data::process_row;
+use optimize::raw_data::process_row::ProcessRows;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::report::definition::{DecisionReportData, ProcessReportData};
 use optimize::scope::Scope;
 use serde_json::{Value, json};
 
 use super::query::{self, ask_scope};
-use super::rows::{ProcessRows, Rows};
+use super::rows::{NamedRows, Rows};
 use super::{ExportError, ExportSettings};
 use crate::catalog::columns::Columns;
 use crate::catalog::definitions::{Definitions, ScopeError};
@@ -139,9 +139,9 @@ impl RawReports {
     ) -> Rows<'a> {
         let time_zone = time_zone.or(self.settings.time_zone.as_ref());
         match columns {
-            Columns::Variables(variable_names) => Rows::Process(ProcessRows::new(
+            Columns::Variables(variable_names) => Rows::Process(NamedRows::new(
                 &self.definitions,
-                process_row::ProcessRows {
+                ProcessRows {
                     now,
                     variable_names,
                     object_variables: self.settings.object_variables,

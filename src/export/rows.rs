@@ -8,7 +8,7 @@ use optimize::definitions::{DefinitionVersion, FlowNodeNames};
 use optimize::raw_data::Row;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::{Hit, HitError};
-use optimize::raw_data::process_row::{self, ProcessInstance, ProcessRow};
+use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
 
 use crate::catalog::definitions::Definitions;
 
@@ -38,7 +38,7 @@ pub enum Instance<'t> {
 /// Makes rows of the hits of one page.
 pub enum Rows<'a> {
     /// Of process instances.
-    Process(ProcessRows<'a>),
+    Process(NamedRows<'a>),
     /// Of decision instances; they need nothing beside their hits.
     Decision(DecisionRows<'a>),
 }
@@ -62,53 +62,53 @@ impl Rows<'_> {
         })
     }
 
-    /// The row of one instance.
+    /// Finds out what the row of an instance needs beside it; mostly it is at hand.
     ///
     /// # Errors
-    /// Elasticsearch does not give what the row needs beside it, or the instance was read by rows of another kind.
-    pub async fn row<'r>(&'r mut self, instance: &'r Instance<'r>) -> Result<Row<'r>, RowError> {
+    /// Elasticsearch does not give it.
+    pub async fn prepare(&mut self, instance: &Instance<'_>) -> Result<(), RowError> {
         match (self, instance) {
-            (Self::Process(rows), Instance::Process(instance)) => {
-                rows.row(instance).await.map(Row::Process)
+            (Self::Process(rows), Instance::Process(instance)) => rows.prepare(instance).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The row of the instance that was [prepared](Self::prepare) last.
+    ///
+    /// # Errors
+    /// The instance was read by rows of another kind.
+    pub fn row<'r>(&'r mut self, instance: &'r Instance<'r>) -> Result<Row<'r>, HitError> {
+        match (self, instance) {
+            (Self::Process(NamedRows { rows, names, .. }), Instance::Process(instance)) => {
+                Ok(Row::Process(rows.row(instance, names.of_previous())))
             }
             (Self::Decision(rows), Instance::Decision(instance)) => {
                 Ok(Row::Decision(rows.row(instance)))
             }
-            _ => Err(HitError::OtherKind.into()),
+            _ => Err(HitError::OtherKind),
         }
     }
 }
 
-/// Makes rows of process instances.
-pub struct ProcessRows<'a> {
+/// Makes rows of process instances, with the names of their flow nodes.
+pub struct NamedRows<'a> {
     names: NamesAtHand<'a>,
-    /// Those of the row that was made last.
-    names_of_row: Arc<FlowNodeNames>,
     /// Makes rows of what is known.
-    rows: process_row::ProcessRows<'a>,
+    rows: ProcessRows<'a>,
 }
 
-impl<'a> ProcessRows<'a> {
+impl<'a> NamedRows<'a> {
     /// Rows with flow node names of `definitions`.
-    pub fn new(definitions: &'a Definitions, rows: process_row::ProcessRows<'a>) -> Self {
+    pub fn new(definitions: &'a Definitions, rows: ProcessRows<'a>) -> Self {
         Self {
             names: NamesAtHand::new(definitions),
-            names_of_row: Arc::default(),
             rows,
         }
     }
 
-    /// The row of one instance.
-    ///
-    /// # Errors
-    /// Elasticsearch does not give the names of its flow nodes.
-    async fn row<'r>(
-        &'r mut self,
-        instance: &'r ProcessInstance<'r>,
-    ) -> Result<ProcessRow<'r>, RowError> {
+    async fn prepare(&mut self, instance: &ProcessInstance<'_>) -> Result<(), RowError> {
         let is_of = |definition: &DefinitionVersion| instance.is_of(definition);
-        self.names_of_row = self.names.of(is_of, || instance.definition()).await?;
-        Ok(self.rows.row(instance, &self.names_of_row))
+        self.names.find(is_of, || instance.definition()).await
     }
 }
 
@@ -116,8 +116,10 @@ impl<'a> ProcessRows<'a> {
 pub struct NamesAtHand<'a> {
     definitions: &'a Definitions,
     at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
-    /// The definition version of the row before, because neighbours are often alike.
-    previous: Option<(DefinitionVersion, Arc<FlowNodeNames>)>,
+    /// The definition version of the row before, because neighbours are often alike; none for one of no definition.
+    previous: Option<DefinitionVersion>,
+    /// Its names.
+    names: Arc<FlowNodeNames>,
 }
 
 impl<'a> NamesAtHand<'a> {
@@ -127,39 +129,49 @@ impl<'a> NamesAtHand<'a> {
             definitions,
             at_hand: HashMap::new(),
             previous: None,
+            names: Arc::default(),
         }
     }
 
-    /// The names for an instance: `is_of` tells whether it is of a definition version, `definition` which it is of; none for
-    /// one of no definition.
+    /// Finds the names for an instance: `is_of` tells whether it is of a definition version, `definition` which it is of; none
+    /// for one of no definition.
     ///
     /// # Errors
     /// Elasticsearch does not give them.
-    pub async fn of(
+    pub async fn find(
         &mut self,
         is_of: impl Fn(&DefinitionVersion) -> bool,
         definition: impl FnOnce() -> Option<DefinitionVersion>,
+    ) -> Result<(), RowError> {
+        if self.previous.as_ref().is_some_and(is_of) {
+            return Ok(());
+        }
+        let definition = definition();
+        self.names = match &definition {
+            None => Arc::default(),
+            Some(definition) => self.names_of(definition).await?,
+        };
+        self.previous = definition;
+        Ok(())
+    }
+
+    async fn names_of(
+        &mut self,
+        definition: &DefinitionVersion,
     ) -> Result<Arc<FlowNodeNames>, RowError> {
-        if let Some((definition, names)) = &self.previous
-            && is_of(definition)
-        {
+        if let Some(names) = self.at_hand.get(definition) {
             return Ok(Arc::clone(names));
         }
-        let Some(definition) = definition() else {
-            return Ok(Arc::default());
-        };
-        let names = match self.at_hand.get(&definition) {
-            Some(names) => Arc::clone(names),
-            None => {
-                let names = self.definitions.flow_node_names(&definition).await?;
-                if self.at_hand.len() >= MAX_AT_HAND {
-                    self.at_hand.clear();
-                }
-                self.at_hand.insert(definition.clone(), Arc::clone(&names));
-                names
-            }
-        };
-        self.previous = Some((definition, Arc::clone(&names)));
+        let names = self.definitions.flow_node_names(definition).await?;
+        if self.at_hand.len() >= MAX_AT_HAND {
+            self.at_hand.clear();
+        }
+        self.at_hand.insert(definition.clone(), Arc::clone(&names));
         Ok(names)
+    }
+
+    /// What was found last.
+    pub fn of_previous(&self) -> &FlowNodeNames {
+        &self.names
     }
 }

@@ -39,7 +39,6 @@ use crate::encode::compression::Compression;
 use crate::encode::csv::CsvOptions;
 use crate::encode::{Encoders, Format};
 use crate::scroll::Scrolls;
-use crate::scroll::batch_size;
 
 mod changes;
 mod raw;

@@ -37,6 +37,7 @@ impl Lease {
 }
 
 impl Drop for Lease {
+    /// In this order: who gets the lease next finds a scroll that has ended.
     fn drop(&mut self) {
         let (registry, digest) = (&self.registry, &self.digest);
         if self.ends_scroll {

@@ -60,7 +60,7 @@ impl BatchPermit {
     "Elasticsearch had no memory for the next batch for too long ({})",
     flags::MAX_BATCH_MEMORY
 )]
-pub struct Exhausted;
+pub struct NoPermits;
 
 impl BatchPermits {
     /// So many bytes at the same time.
@@ -139,7 +139,7 @@ impl BatchPermits {
         report_id: &str,
         hits: u32,
         patience: Duration,
-    ) -> Result<BatchPermit, Exhausted> {
+    ) -> Result<BatchPermit, NoPermits> {
         self.take_permits(self.permits_for(report_id, hits), patience)
             .await
     }
@@ -153,7 +153,7 @@ impl BatchPermits {
         report_id: &str,
         request_bytes: usize,
         patience: Duration,
-    ) -> Result<BatchPermit, Exhausted> {
+    ) -> Result<BatchPermit, NoPermits> {
         let seen = self.result_bytes.get(report_id);
         let for_request = HELD_FOR_A_BYTE_OF_A_REQUEST.saturating_mul(request_bytes as u64);
         let bytes = seen.unwrap_or(UNSEEN_RESULT_BYTES).max(for_request);
@@ -175,12 +175,12 @@ impl BatchPermits {
         &self,
         permits: u32,
         patience: Duration,
-    ) -> Result<BatchPermit, Exhausted> {
+    ) -> Result<BatchPermit, NoPermits> {
         let permit = Arc::clone(&self.permits).acquire_many_owned(permits);
         match tokio::time::timeout(patience, permit).await {
             Ok(Ok(permit)) => Ok(BatchPermit(Some(permit))),
             // Nobody closes the semaphore.
-            Ok(Err(_)) | Err(_) => Err(Exhausted),
+            Ok(Err(_)) | Err(_) => Err(NoPermits),
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         let budget = BatchPermits::new(100_000_000);
         let first = budget.try_take("r", 6_000).unwrap();
         assert!(budget.try_take("r", 6_000).is_none());
-        assert_eq!(budget.take("r", 6_000, SECOND).await.err(), Some(Exhausted));
+        assert_eq!(budget.take("r", 6_000, SECOND).await.err(), Some(NoPermits));
         let small = budget.try_take("r", 1_000).unwrap();
         drop((first, small));
         // More than all there is runs alone.

@@ -11,9 +11,9 @@
 //! * a batch that nobody asks for within its keep-alive is given up together with its scroll, under the same lease;
 //! * a batch is only prefetched if it can be read as a whole before anybody asks, so that Elasticsearch does not hold it.
 //!
-//! Everything that is kept between two requests is in this file. Without it a client gets the same rows, later. To take it out,
-//! leave out `NextPage` in `export/pages.rs` and `export/page.rs`, `Delivery::prefetch` in `export/body.rs`, and what
-//! [`Scrolls`] does with its [`Prefetcher`].
+//! All batches that are kept between two requests are in this file. Without them a client gets the same rows, later. To take it
+//! out, leave out `NextPage` in `export/pages.rs` and `export/page.rs`, `Delivery::prefetch` in `export/body.rs`, what [`Scrolls`] does
+//! with its [`Prefetcher`], and what is unused then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,12 +13,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
 
 use super::Scrolls;
-use super::permits::{BatchPermit, Exhausted};
+use super::permits::{BatchPermit, NoPermits};
 use super::row_count::{Miscount, RowCount};
 use super::signer::SealedContents;
 
 /// Longest wait for permits in the middle of a page or a stream. Others give theirs back as fast as their clients read.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_MIDWAY: Duration = Duration::from_secs(60);
 
 /// A batch that is under way, with its permits.
 pub struct Batch {
@@ -79,7 +79,7 @@ impl Drop for NextBatch {
 
 /// Why a scroll could not be read on.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum ScrollError {
     /// A batch did not come, or broke off.
     #[error(transparent)]
     Batch(#[from] BatchError),
@@ -91,16 +91,16 @@ pub enum ReadError {
     Miscounted(#[from] Miscount),
     /// Others hold all permits.
     #[error(transparent)]
-    NoPermits(#[from] Exhausted),
+    NoPermits(#[from] NoPermits),
 }
 
-impl From<ElasticsearchError> for ReadError {
+impl From<ElasticsearchError> for ScrollError {
     fn from(error: ElasticsearchError) -> Self {
         Self::Batch(error.into())
     }
 }
 
-impl ReadError {
+impl ScrollError {
     /// The kind of it in few words; the whole text may name addresses and documents.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -114,7 +114,7 @@ impl ReadError {
 }
 
 /// What is read, and how far.
-pub struct Reading {
+pub struct ScrollReading {
     /// What travels inside the scroll.
     pub contents: Arc<SealedContents>,
     /// How long each request keeps the scroll open, in seconds.
@@ -135,7 +135,7 @@ pub struct Reading {
 /// ```
 pub struct ScrollReader {
     scrolls: Scrolls,
-    reading: Reading,
+    reading: ScrollReading,
     scroll_id: String,
     batch: Batch,
     /// Hits of the batches before.
@@ -146,8 +146,9 @@ pub struct ScrollReader {
 }
 
 impl ScrollReader {
-    /// Begins with a batch, whose head names the scroll.
-    pub fn new(scrolls: &Scrolls, reading: Reading, batch: Batch) -> Self {
+    /// Begins with a batch, whose head names the scroll. That it has as many hits as the scroll had before is for the caller to
+    /// check ([`RowCount::check_total`]): only he can still answer with something else than rows.
+    pub fn new(scrolls: &Scrolls, reading: ScrollReading, batch: Batch) -> Self {
         Self {
             scrolls: scrolls.clone(),
             reading,
@@ -159,40 +160,33 @@ impl ScrollReader {
         }
     }
 
-    /// The batch belongs to the scroll as it was.
-    ///
-    /// # Errors
-    /// The scroll has another number of hits.
-    pub fn check_total(&self) -> Result<(), ReadError> {
-        let total = self.batch.hits.head.total;
-        Ok(self.reading.count.check_total(total)?)
-    }
-
     /// Text that begins with the next hit of this batch, and what travels inside the scroll; none after the last hit. See
     /// [`ScrollBatch::next_hit`].
     ///
     /// # Errors
-    /// The connection broke, or the answer is damaged.
-    pub async fn next_hit(&mut self) -> Result<Option<(&str, &SealedContents)>, ReadError> {
+    /// The connection broke, the answer is damaged, or there is a hit too many.
+    pub async fn next_hit(&mut self) -> Result<Option<(&str, &SealedContents)>, ScrollError> {
         let contents = &*self.reading.contents;
-        let text = self.batch.hits.next_hit().await?;
-        Ok(text.map(|text| (text, contents)))
+        let Some(text) = self.batch.hits.next_hit().await? else {
+            return Ok(None);
+        };
+        self.reading.count.check_one_more(self.hits)?;
+        Ok(Some((text, contents)))
     }
 
     /// Lets [`ScrollReader::next_hit`] give the same hit again, with more text.
     ///
     /// # Errors
     /// There is no more of it.
-    pub fn wait(&mut self) -> Result<(), ReadError> {
+    pub fn wait(&mut self) -> Result<(), ScrollError> {
         Ok(self.batch.hits.wait()?)
     }
 
     /// Goes on after a hit of so many bytes.
     ///
     /// # Errors
-    /// No hit can end there, or there is one too many.
-    pub fn advance(&mut self, length: usize) -> Result<(), ReadError> {
-        self.reading.count.check_one_more(self.hits)?;
+    /// No hit can end there.
+    pub fn advance(&mut self, length: usize) -> Result<(), ScrollError> {
         self.batch.hits.advance(length)?;
         self.hits += 1;
         Ok(())
@@ -224,7 +218,7 @@ impl ScrollReader {
     ///
     /// # Errors
     /// Some are missing.
-    pub fn end_batch(&mut self) -> Result<u32, ReadError> {
+    pub fn end_batch(&mut self) -> Result<u32, ScrollError> {
         let report_id = &self.reading.contents.report_id;
         let hits = std::mem::take(&mut self.hits);
         self.reading.count.check_end(hits)?;
@@ -241,7 +235,7 @@ impl ScrollReader {
     ///
     /// # Errors
     /// It did not come, or this one was not whole.
-    pub async fn next_batch(&mut self) -> Result<bool, ReadError> {
+    pub async fn next_batch(&mut self) -> Result<bool, ScrollError> {
         let hits = self.end_batch()?;
         let contents = &self.reading.contents;
         let batch = match self.next.take() {
@@ -249,7 +243,7 @@ impl ScrollReader {
             None if hits == contents.batch && self.goes_on_after(0) => {
                 let permits = self.scrolls.permits();
                 let permit = permits
-                    .take(&contents.report_id, contents.batch, PATIENCE)
+                    .take(&contents.report_id, contents.batch, PATIENCE_MIDWAY)
                     .await?;
                 let elasticsearch = self.scrolls.elasticsearch();
                 let hits = elasticsearch
@@ -260,10 +254,10 @@ impl ScrollReader {
             None => return Ok(false),
         };
         if batch.hits.head.scroll_id != self.scroll_id {
-            return Err(ReadError::IdChanged);
+            return Err(ScrollError::IdChanged);
         }
+        self.reading.count.check_total(batch.hits.head.total)?;
         self.batch = batch;
-        self.check_total()?;
         Ok(true)
     }
 

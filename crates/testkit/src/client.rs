@@ -106,9 +106,8 @@ impl Client {
                 ))
             })
             .transpose()?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(provider))
+            .unversioned_rustls_crypto_provider(provider())
             .root_certs(RootCerts::new_with_certs(&[certificate(authority)?]))
             .client_cert(own)
             .build();
@@ -280,13 +279,21 @@ impl Client {
 }
 
 fn agent(timeout: Duration, tls: Option<TlsConfig>) -> ureq::Agent {
-    let mut config = ureq::Agent::config_builder()
+    let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout));
-    if let Some(tls) = tls {
-        config = config.tls_config(tls);
-    }
-    config.build().new_agent()
+    // Without an authority of its own it trusts the public ones. Either way the provider of cryptography has to be named.
+    let tls = tls.unwrap_or_else(|| {
+        TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(provider())
+            .root_certs(RootCerts::WebPki)
+            .build()
+    });
+    config.tls_config(tls).build().new_agent()
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 impl Answer {
@@ -364,6 +371,16 @@ pub fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_without_an_authority_of_its_own_is_asked_over_tls() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || drop(listener.accept()));
+        let answer = Client::new(&url).get("/");
+        assert!(matches!(answer, Err(Error::NoAnswer { .. })), "{answer:?}");
+        server.join().unwrap();
+    }
 
     #[test]
     fn names_are_encoded_for_the_request_line() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use optimize::definitions::DefinitionVersion;
-use optimize::raw_data::cursor::ReadError as TextError;
+use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
 use optimize::raw_data::variables::VariableNames;
 use optimize::scope::Scope;
@@ -15,20 +15,20 @@ use serde_json::{Value, json};
 
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
-use super::{Found, RowOrder, Selected, StreamRequest, Streams, batch_size, configuration};
+use super::{Found, RowOrder, Selected, StreamRequest, Streams, configuration};
 use crate::catalog::columns::Columns;
 use crate::encode::json::LinesEncoder;
-use crate::encode::{EncodeError, Encoder, Encoders, Format, TableEncoder};
+use crate::encode::{EncodeError, Encoder, Encoders, TableEncoder};
 use crate::export::ExportError;
 use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
 use crate::export::raw_report::RawReport;
 use crate::export::rows::{self, NamesAtHand, RowError};
-use crate::scroll::lease::ActiveLease;
+use crate::scroll::batch_size::{MOST_HITS, batch_size};
 use crate::scroll::permits::PATIENCE;
-use crate::scroll::reader::{Batch, ReadError, Reading as ScrollReading, ScrollReader};
-use crate::scroll::row_count::{RowCount, RowsBefore};
+use crate::scroll::reader::{Batch, ScrollError};
 use crate::scroll::signer::{ScrollContents, SealedContents};
+use crate::scroll::{self, Opened};
 use crate::telemetry::{self, ScrollEvent};
 
 /// A stream of raw data whose scroll is open, if it has one.
@@ -47,7 +47,7 @@ pub(super) struct RawStream {
 /// Where the rows of a stream come from: the scroll that is open, and what is read after it.
 struct Source {
     opening: Opening,
-    scroll: Option<Scroll>,
+    scroll: Option<Opened>,
     parts: VecDeque<Part>,
 }
 
@@ -62,17 +62,11 @@ enum Encoding {
     },
 }
 
-/// The scroll of a stream.
-struct Scroll {
-    reader: ScrollReader,
-    lease: ActiveLease,
-}
-
 /// Why a stream did not become whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] ScrollError),
     #[error(transparent)]
     Row(#[from] RowError),
     #[error(transparent)]
@@ -234,7 +228,7 @@ impl Streams {
             .await;
         let hit_bytes = permits.expected_bytes(&request.report_id, 1);
         let has_few_exports = self.admission.has_few_exports();
-        let batch = batch_size::batch_size(batch_size::MOST_HITS, has_few_exports, hit_bytes);
+        let batch = batch_size(MOST_HITS, has_few_exports, hit_bytes);
         let keep_alive = self.keep_alive_of(u64::from(batch).saturating_mul(hit_bytes));
         let contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
             report_id: request.report_id.clone(),
@@ -265,7 +259,7 @@ impl Streams {
         let mut stream = match table.and_then(make) {
             Ok(stream) => stream,
             Err(error) => {
-                if let Some(Scroll { reader, lease }) = scroll {
+                if let Some(Opened { reader, lease, .. }) = scroll {
                     lease.end();
                     self.scrolls.clear(reader.scroll_id()).await;
                 }
@@ -287,17 +281,11 @@ impl Streams {
         &self,
         opening: &Opening,
         part: &Part,
-    ) -> Result<Option<Scroll>, ExportError> {
+    ) -> Result<Option<Opened>, ExportError> {
         let contents = &opening.contents;
         let keep_alive = opening.keep_alive;
         let query = part.query(&opening.query);
-        let search = json!({
-            "size": contents.batch,
-            "track_total_hits": true,
-            "_source": true,
-            "query": {"bool": {"filter": [query, {"match_all": {"_name": contents.name()}}]}},
-            "sort": opening.sort,
-        });
+        let search = scroll::search(contents, &query, &opening.sort);
         let preference = part.preference.as_deref();
         let reservation = self.scrolls.reserve().await.map_err(ExportError::from)?;
         let permits = self.scrolls.permits();
@@ -318,30 +306,13 @@ impl Streams {
         };
         let Some(hits) = opened else { return Ok(None) };
         telemetry::scrolls(ScrollEvent::Opened, 1);
-        let scroll_id = hits.head.scroll_id.clone();
-        // Whoever has the lease reads from that scroll.
-        let lease = self
+        let batch = Batch { hits, permit };
+        let opened = self
             .scrolls
-            .lease(&scroll_id, keep_alive)
-            .ok_or_else(scroll_id_twice)?
-            .ask();
-        lease.remember(Arc::clone(contents), &scroll_id, &hits.head);
+            .begin(Arc::clone(contents), keep_alive, None, batch);
         drop(reservation);
-        let reading = ScrollReading {
-            keep_alive,
-            count: RowCount {
-                before: RowsBefore {
-                    rows: 0,
-                    are_all: true,
-                },
-                total: hits.head.total,
-                batch: contents.batch,
-            },
-            limit: None,
-            contents: Arc::clone(contents),
-        };
-        let reader = ScrollReader::new(&self.scrolls, reading, Batch { hits, permit });
-        Ok(Some(Scroll { reader, lease }))
+        // Whoever has the lease reads from that scroll.
+        opened.map(Some).ok_or_else(scroll_id_twice)
     }
 
     /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
@@ -352,7 +323,7 @@ impl Streams {
         report: RawReport<'_>,
         scope: &Scope,
     ) -> Result<Option<Columns>, ExportError> {
-        let are_wanted = request.format == Format::Ndjson
+        let are_wanted = request.format.has_objects()
             && request.options.columns.is_none()
             && found.table == Table::Instances;
         if !are_wanted {
@@ -385,7 +356,7 @@ impl Streams {
             (Some(columns), _) => Encoding::Objects(columns),
             (None, _) => Encoding::Cells {
                 encoders: self.encoders(request, found, &selected.schema, bookmark.as_deref(), now),
-                lists_are_joined: request.format == Format::Csv,
+                lists_are_joined: request.format.joins_lists(),
             },
         };
         Ok(RawStream {
@@ -496,7 +467,8 @@ impl Hits for Objects<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
         let (instance, length) = self.rows.read(text, name)?;
-        LinesEncoder.row(&self.rows.row(&instance).await?, out)?;
+        self.rows.prepare(&instance).await?;
+        LinesEncoder.row(&self.rows.row(&instance)?, out)?;
         Ok((length, 1))
     }
 }
@@ -519,10 +491,11 @@ impl Hits for Cells<'_> {
         let (document, length) = self.rows.read(text, name)?;
         let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
         let definition = || self.rows.definition(&document);
-        let names = self.names.of(is_of, definition).await?;
+        self.names.find(is_of, definition).await?;
+        let names = self.names.of_previous();
         let mut rows = 0;
         let encoder = &mut self.encoder;
-        self.rows.write::<Broken>(&document, &names, &mut |row| {
+        self.rows.write::<Broken>(&document, names, &mut |row| {
             rows += 1;
             Ok(encoder.row(row, out)?)
         })?;
@@ -573,15 +546,16 @@ async fn read_source(
 
 /// Reads a scroll from its first hit to its last; gives back how many rows there were.
 async fn read_scroll(
-    scroll: Scroll,
+    scroll: Opened,
     hits: &mut impl Hits,
     writer: &mut StreamWriter,
 ) -> Result<u64, Broken> {
     // The scroll ends with the lease, read to its end or not.
-    let Scroll { mut reader, lease } = scroll;
+    let Opened {
+        mut reader, lease, ..
+    } = scroll;
     let mut rows = 0;
     let mut is_first_hit = true;
-    reader.check_total()?;
     loop {
         while let Some((text, contents)) = reader.next_hit().await? {
             if writer.is_file_full(|| hits.held()) {
@@ -590,7 +564,7 @@ async fn read_scroll(
             let (length, rows_of_hit) =
                 match hits.write(text, contents.name(), &mut writer.out).await {
                     Ok(written) => written,
-                    Err(Broken::Row(RowError::Hit(HitError::Document(TextError::Incomplete)))) => {
+                    Err(Broken::Row(RowError::Hit(HitError::Document(ReadError::Incomplete)))) => {
                         reader.wait()?;
                         continue;
                     }

@@ -132,7 +132,21 @@ fn sample_data(filter_type: ProcessFilterType, level: FilterLevel) -> Value {
             json!({"operator": "in", "values": ["a"]})
         }
         Type::ExecutingFlowNodes | Type::CanceledFlowNodes => json!({"values": ["a"]}),
-        _ => Value::Null,
+        Type::RunningInstancesOnly
+        | Type::CompletedInstancesOnly
+        | Type::CanceledInstancesOnly
+        | Type::NonCanceledInstancesOnly
+        | Type::SuspendedInstancesOnly
+        | Type::NonSuspendedInstancesOnly
+        | Type::IncludesOpenIncident
+        | Type::IncludesClosedIncident
+        | Type::IncludesResolvedIncident
+        | Type::DoesNotIncludeIncident
+        | Type::RunningFlowNodesOnly
+        | Type::CompletedFlowNodesOnly
+        | Type::CanceledFlowNodesOnly
+        | Type::CompletedOrCanceledFlowNodesOnly
+        | Type::HasAgentInstances => Value::Null,
     }
 }
 
