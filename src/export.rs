@@ -1,8 +1,8 @@
 //! The walk from a request to its answer.
 //!
-//! Read it from [`Exporter::export`] down: who may export now ([`admission`]), load the report, check its parts, and hand it to
-//! the one that answers: raw data page by page in [`pages`], what aggregates in [`aggregated`], whole tables in [`stream`].
-//! [`query`] and [`raw_report`] tell all of them what a report asks of the cluster.
+//! Read it from [`Exporter::export`] down: who may export now (`admission`), load the report, check its parts, and hand it to
+//! the one that answers: raw data page by page in `pages`, what aggregates in `aggregated`, whole tables in `stream`.
+//! `query` and `raw_report` tell all of them what a report asks of the cluster.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -291,7 +291,7 @@ impl Scrolls {
         self.clear(scroll_id).await;
     }
 
-    /// Gives up a scroll of ours. What can't be cleared now is cleared [later](Self::clear_due): with a scroll key, a
+    /// Gives up a scroll of ours. What can't be cleared now is cleared later (`clear_due`): with a scroll key, a
     /// replica that knows nothing of a page that broke would go on behind it.
     pub async fn clear(&self, scroll_id: &str) {
         telemetry::scrolls(ScrollEvent::Cleared, 1);
