@@ -153,7 +153,9 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
             Forbidden,
             NotFound,
             MethodNotAllowed,
+            UriTooLong,
             TooManyRequests,
+            HeadTooLarge,
             ServerError,
             ServiceUnavailable
         )
@@ -212,9 +214,9 @@ impl Modify for BearerToken {
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 405, response = MethodNotAllowed),
-        (status = 414, description = "Path and query have more than 64 KiB; there is no body"),
+        (status = 414, response = UriTooLong),
         (status = 429, response = TooManyRequests),
-        (status = 431, description = "The head of the request has more than 64 KiB or 100 fields; there is no body"),
+        (status = 431, response = HeadTooLarge),
         (status = 500, response = ServerError),
         (status = 503, response = ServiceUnavailable),
     ),
@@ -276,9 +278,9 @@ fn export_report() {}
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 405, response = MethodNotAllowed),
-        (status = 414, description = "Path and query have more than 64 KiB; there is no body"),
+        (status = 414, response = UriTooLong),
         (status = 429, response = TooManyRequests),
-        (status = 431, description = "The head of the request has more than 64 KiB or 100 fields; there is no body"),
+        (status = 431, response = HeadTooLarge),
         (status = 500, response = ServerError),
         (status = 503, response = ServiceUnavailable),
     ),
@@ -309,9 +311,9 @@ fn export_table() {}
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 405, response = MethodNotAllowed),
-        (status = 414, description = "Path and query have more than 64 KiB; there is no body"),
+        (status = 414, response = UriTooLong),
         (status = 429, response = TooManyRequests),
-        (status = 431, description = "The head of the request has more than 64 KiB or 100 fields; there is no body"),
+        (status = 431, response = HeadTooLarge),
         (status = 500, response = ServerError),
         (status = 503, response = ServiceUnavailable),
     ),
@@ -343,9 +345,9 @@ fn table_schema() {}
         (status = 403, response = Forbidden),
         (status = 404, response = NotFound),
         (status = 405, response = MethodNotAllowed),
-        (status = 414, description = "Path and query have more than 64 KiB; there is no body"),
+        (status = 414, response = UriTooLong),
         (status = 429, response = TooManyRequests),
-        (status = 431, description = "The head of the request has more than 64 KiB or 100 fields; there is no body"),
+        (status = 431, response = HeadTooLarge),
         (status = 500, response = ServerError),
         (status = 503, response = ServiceUnavailable),
     ),
@@ -474,9 +476,9 @@ enum TableColumnType {
         (status = 401, response = Unauthorized),
         (status = 403, response = Forbidden),
         (status = 405, response = MethodNotAllowed),
-        (status = 414, description = "Path and query have more than 64 KiB; there is no body"),
+        (status = 414, response = UriTooLong),
         (status = 429, response = TooManyRequests),
-        (status = 431, description = "The head of the request has more than 64 KiB or 100 fields; there is no body"),
+        (status = 431, response = HeadTooLarge),
         (status = 500, response = ServerError),
         (status = 503, response = ServiceUnavailable),
     ),
@@ -534,6 +536,10 @@ error_response! {
     NotFound;
     #[doc = "Another method is allowed: `methodNotAllowedError`"]
     MethodNotAllowed, "Allow", "The methods that are";
+    #[doc = "Path and query have more than 64 KiB: `badRequestError`"]
+    UriTooLong;
+    #[doc = "The head of the request has more than 64 KiB or 100 fields: `badRequestError`"]
+    HeadTooLarge;
     #[doc = "A limit of this service or of Elasticsearch is reached: `tooManyRequestsError`"]
     TooManyRequests, "Retry-After", "Seconds after which the same request may work";
     #[doc = "Anything else: `serverError`"]
