@@ -166,7 +166,7 @@ async fn write_rows(
                 if !reader.goes_on() {
                     prefetch = next_page.begin(&reader, is_one_batch, has_few_exports);
                 } else if has_few_exports {
-                    reader.ask_early();
+                    reader.ask_early().await;
                 }
             }
             if encoder.rows() == 1 {

@@ -194,9 +194,15 @@ impl ScrollReader {
 
     /// Asks for the batch after this one, if there is one to be read and there are permits beside those of this one. Not before
     /// the first hit: a batch without hits is the last one.
-    pub fn ask_early(&mut self) {
-        if self.goes_on() && self.next.is_none() {
-            self.next = self.ask_for_next();
+    pub async fn ask_early(&mut self) {
+        if self.next.is_some() || !self.goes_on() {
+            return;
+        }
+        self.next = self.ask_for_next();
+        if self.next.is_some() {
+            // A task that was just spawned begins when the one that runs here waits, and hits that have arrived give no reason to:
+            // Elasticsearch would be asked after all of them.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -574,7 +574,7 @@ async fn read_scroll(
             rows += rows_of_hit;
             writer.add_rows(rows_of_hit);
             // Nobody else could continue this scroll, so it is always safe; tried again where there was no permit.
-            reader.ask_early();
+            reader.ask_early().await;
             if std::mem::take(&mut is_first_hit) {
                 // The client sees that it goes on, long before a chunk is full.
                 writer.flush().await?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 
 const AWAY: (u16, &str) = (503, "elasticsearchConnectionError");
+/// Bytes of a batch of 2,000 small instances after which more of it is to come, and much has been read.
+const FAR_INTO_A_BATCH: usize = 500_000;
 
 #[test]
 fn refused_connections_leave_the_scroll_where_it_is() {
@@ -148,7 +150,7 @@ fn a_step_that_breaks_within_a_page_breaks_the_page() {
     for mode in [
         Mode::Close,
         Mode::CutAfter(0),
-        Mode::CutAfter(50_000),
+        Mode::CutAfter(FAR_INTO_A_BATCH),
         Mode::status(429, overloaded),
         Mode::status(503, "{}"),
         Mode::Answer(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
@@ -160,7 +162,11 @@ fn a_step_that_breaks_within_a_page_breaks_the_page() {
         assert!(broken.text().contains("i-0000"), "{mode:?}");
         assert!(!broken.text().contains("i-4499"), "{mode:?}");
         // The step after the one that breaks is asked for while that one still arrives.
-        let steps = if mode == Mode::CutAfter(50_000) { 2 } else { 1 };
+        let steps = if mode == Mode::CutAfter(FAR_INTO_A_BATCH) {
+            2
+        } else {
+            1
+        };
         assert_eq!(proxy.count(CONTINUE), before + steps, "{mode:?}");
         let head = broken.text().split_once(",\"data\"").unwrap().0;
         let page: Value = serde_json::from_str(&format!("{head}}}")).unwrap();
