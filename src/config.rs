@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::Url;
 
 use crate::auth::{JwtSettings, NamedToken};
 use crate::export::ExportSettings;
@@ -220,6 +221,17 @@ fn at_least_one(setting: &'static str, value: Option<u32>) -> Result<(), ConfigE
         Some(0) => Err(wrong(setting, "0 is not allowed; it must be at least 1")),
         _ => Ok(()),
     }
+}
+
+/// It leads to a server.
+fn check_url(setting: &'static str, url: &Url) -> Result<(), ConfigError> {
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong(
+            setting,
+            "it must begin with http:// or https:// and name a host",
+        ));
+    }
+    Ok(())
 }
 
 fn seconds(setting: Option<u32>, default: u32) -> Duration {

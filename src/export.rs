@@ -13,6 +13,7 @@ use optimize::plan::combination;
 use optimize::raw_data::variables::ObjectVariables;
 use optimize::report::definition::{DefinitionError, StoredReport};
 use optimize::scope::IndexNames;
+use tracing::Instrument;
 
 use crate::catalog::definitions::Definitions;
 use crate::catalog::reports::ReportStore;
@@ -191,28 +192,19 @@ impl Exporter {
             .export(&audit)
             .await
             .inspect_err(|error| audit.refused(error))?;
-        // A task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
-        // opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
         let this = self.clone();
-        let task = self
-            .0
-            .scrolls
-            .spawn(tracing::Instrument::in_current_span(async move {
-                match this.export_report(request, permit).await {
-                    // It tells of its end itself.
-                    Ok(Export::Whole(whole)) => Ok(Export::Whole(whole.audited(audit))),
-                    Ok(page) => Ok(page),
-                    Err(error) => {
-                        audit.refused(&error);
-                        Err(error)
-                    }
+        in_own_task(&self.0.scrolls, async move {
+            match this.export_report(request, permit).await {
+                // It tells of its end itself.
+                Ok(Export::Whole(whole)) => Ok(Export::Whole(whole.audited(audit))),
+                Ok(page) => Ok(page),
+                Err(error) => {
+                    audit.refused(&error);
+                    Err(error)
                 }
-            }));
-        task.await.unwrap_or_else(|error| {
-            Err(ExportError::Internal(format!(
-                "the export stopped: {error}"
-            )))
+            }
         })
+        .await
     }
 
     async fn export_report(
@@ -225,31 +217,30 @@ impl Exporter {
         } = &*self.0;
         let report = self.0.reports.get(&request.report_id).await?;
         request.audit.set_plan(combination::describe(&report));
+        if let Some(raw) = RawReport::of(&report) {
+            self.check(&report)?;
+            return pages.export(request, raw, permit).await;
+        }
         let is_ours = request
             .search_request_id
             .as_deref()
             .is_some_and(|id| pages.is_scroll_of(id, &request.report_id));
-        if !is_ours || is_raw_data(&report) {
-            self.check(&report)?;
-        }
         match &*report {
             StoredReport::Combined => Err(combined()),
-            StoredReport::Process(data) if data.is_raw_data() => {
-                pages.export(request, RawReport::Process(data), permit).await
+            StoredReport::Process(_) | StoredReport::Decision(_) if is_ours => {
+                Err(ExportError::BadRequest(
+                    "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
+                     searchRequestId"
+                        .to_owned(),
+                ))
             }
-            StoredReport::Decision(data) if data.is_raw_data() => {
-                pages.export(request, RawReport::Decision(data), permit).await
-            }
-            _ if is_ours => Err(ExportError::BadRequest(
-                "searchRequestId can't be continued: the report is no longer a raw data report; start over without \
-                 searchRequestId"
-                    .to_owned(),
-            )),
             StoredReport::Process(data) => {
+                self.check(&report)?;
                 let whole = aggregated.export_process_report(&request, data).await?;
                 Ok(Export::Whole(whole.keeping(permit)))
             }
             StoredReport::Decision(data) => {
+                self.check(&report)?;
                 let whole = aggregated.export_decision_report(&request, data).await?;
                 Ok(Export::Whole(whole.keeping(permit)))
             }
@@ -270,19 +261,12 @@ impl Exporter {
         let report = self.0.reports.get(report_id).await?;
         self.check(&report)?;
         let now = clock::now();
-        let scroll_id = request.search_request_id.as_deref();
+        if let Some(raw) = RawReport::of(&report) {
+            let scroll_id = request.search_request_id.as_deref();
+            return pages.head(scroll_id, report_id, raw).await;
+        }
         match &*report {
             StoredReport::Combined => Err(combined()),
-            StoredReport::Process(data) if data.is_raw_data() => {
-                pages
-                    .head(scroll_id, report_id, RawReport::Process(data))
-                    .await
-            }
-            StoredReport::Decision(data) if data.is_raw_data() => {
-                pages
-                    .head(scroll_id, report_id, RawReport::Decision(data))
-                    .await
-            }
             StoredReport::Process(data) => {
                 let evaluated = aggregated.process_report(report_id, data, now, Until::Shape);
                 evaluated.await.map(|_| ())
@@ -300,15 +284,21 @@ impl Exporter {
     }
 }
 
+/// Answers in a task of its own, because a client that goes away stops its request wherever it is: a scroll that was being
+/// opened at that moment would stay open, and a page that was being fetched would be lost unnoticed.
+async fn in_own_task<T: Send + 'static>(
+    scrolls: &Scrolls,
+    answer: impl Future<Output = Result<T, ExportError>> + Send + 'static,
+) -> Result<T, ExportError> {
+    let task = scrolls.spawn(answer.in_current_span());
+    task.await.unwrap_or_else(|error| {
+        Err(ExportError::Internal(format!(
+            "the export stopped: {error}"
+        )))
+    })
+}
+
 /// What Optimize says of reports that combine others.
 fn combined() -> ExportError {
     ExportError::BadRequest("Combined reports cannot be exported as Json".to_owned())
-}
-
-fn is_raw_data(report: &StoredReport) -> bool {
-    match report {
-        StoredReport::Process(data) => data.is_raw_data(),
-        StoredReport::Decision(data) => data.is_raw_data(),
-        StoredReport::Combined => false,
-    }
 }

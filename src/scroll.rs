@@ -38,7 +38,7 @@ pub mod signer;
 
 use lease::{ActiveLease, IdleLease};
 use open_scrolls::{Full, Reservation};
-use permits::BatchPermits;
+use permits::{BatchPermit, BatchPermits};
 use prefetch::Prefetcher;
 use reader::{Batch, ScrollReader, ScrollReading};
 use registry::{Progress, Recognition, ScrollRegistry, digest};
@@ -122,10 +122,6 @@ impl Scrolls {
         &self.0.prefetcher
     }
 
-    fn elasticsearch(&self) -> &Elasticsearch {
-        &self.0.elasticsearch
-    }
-
     /// What has a scroll to care for goes on when its client goes away, and is waited for at the end.
     pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
@@ -175,6 +171,7 @@ impl Scrolls {
             count: RowCount {
                 before: RowsBefore {
                     rows: 0,
+                    // Whoever has the scroll key, nobody else has its id before the page that begins here.
                     are_all: true,
                 },
                 total: head.total,
@@ -188,6 +185,21 @@ impl Scrolls {
             lease,
             progress,
         })
+    }
+
+    /// Asks for the next batch of a scroll, for which there are permits.
+    ///
+    /// # Errors
+    /// As [`Elasticsearch::continue_scroll`].
+    pub async fn next_batch(
+        &self,
+        scroll_id: &str,
+        keep_alive: u32,
+        permit: BatchPermit,
+    ) -> Result<Batch, ElasticsearchError> {
+        let elasticsearch = &self.0.elasticsearch;
+        let hits = elasticsearch.continue_scroll(scroll_id, keep_alive).await?;
+        Ok(Batch { hits, permit })
     }
 
     /// Makes room for one more open scroll.
@@ -264,7 +276,7 @@ impl Scrolls {
         let verify = async move {
             for pause in pauses(keep_alive).take(MAX_VERIFICATIONS) {
                 tokio::time::sleep(pause).await;
-                let batch = (this.elasticsearch())
+                let batch = (this.0.elasticsearch)
                     .continue_scroll(&scroll_id, keep_alive)
                     .await;
                 let verified = match batch {
@@ -296,7 +308,7 @@ impl Scrolls {
     pub async fn clear(&self, scroll_id: &str) {
         telemetry::scrolls(ScrollEvent::Cleared, 1);
         self.0.columns.invalidate(scroll_id);
-        match self.elasticsearch().clear_scrolls(&[scroll_id]).await {
+        match self.0.elasticsearch.clear_scrolls(&[scroll_id]).await {
             Ok(()) => self.0.registry.open().forget(&digest(scroll_id)),
             Err(error) => tracing::warn!(
                 %error, "a scroll can't be cleared; it is tried again until it has expired"
@@ -324,7 +336,7 @@ impl Scrolls {
         }
         for due in cleared.chunks(SCROLLS_A_REQUEST) {
             let ids: Vec<&str> = due.iter().map(|due| due.scroll_id.as_str()).collect();
-            match self.elasticsearch().clear_scrolls(&ids).await {
+            match self.0.elasticsearch.clear_scrolls(&ids).await {
                 Ok(()) => due.iter().for_each(|due| open.forget(&due.digest)),
                 Err(error) => tracing::debug!(%error, "scrolls can't be cleared yet"),
             }
@@ -342,7 +354,7 @@ impl Scrolls {
         let left = self.0.registry.open().take_all(others_may_go_on);
         for ids in left.chunks(SCROLLS_A_REQUEST) {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            if let Err(error) = self.elasticsearch().clear_scrolls(&ids).await {
+            if let Err(error) = self.0.elasticsearch.clear_scrolls(&ids).await {
                 tracing::warn!(%error, "some scrolls stay open until they expire");
                 return;
             }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::default_in_help::DefaultInHelp;
 use super::secrets::{only_one_source, secret};
-use super::{ConfigError, Environment, wrong};
+use super::{ConfigError, Environment, check_url, wrong};
 use crate::auth::jwt::{ClaimPath, RequiredClaim};
 use crate::auth::{JwtSettings, KeySource, NamedToken, static_tokens};
 use crate::flags;
@@ -238,12 +238,7 @@ impl AccessSettings {
 
 /// An address of a provider of tokens.
 fn provider_url(setting: &'static str, url: Url) -> Result<Url, ConfigError> {
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong(
-            setting,
-            "it must begin with http:// or https:// and name a host",
-        ));
-    }
+    check_url(setting, &url)?;
     Ok(url)
 }
 

@@ -13,7 +13,7 @@ use url::Url;
 use super::default_in_help::DefaultInHelp;
 use super::optimize_names::{self, Database};
 use super::secrets::secret;
-use super::{ConfigError, Environment, at_least_one, seconds, wrong};
+use super::{ConfigError, Environment, at_least_one, check_url, seconds, wrong};
 use crate::flags;
 
 const DEFAULT_ELASTICSEARCH_URL: &str = "http://localhost:9200";
@@ -192,12 +192,7 @@ impl ElasticsearchSettings {
             ],
         };
         for url in &urls {
-            if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-                return Err(wrong(
-                    flags::ELASTICSEARCH_URL,
-                    "it must begin with http:// or https:// and name a host",
-                ));
-            }
+            check_url(flags::ELASTICSEARCH_URL, url)?;
             if !url.username().is_empty() || url.password().is_some() {
                 return Err(wrong(
                     flags::ELASTICSEARCH_URL,

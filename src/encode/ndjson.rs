@@ -54,16 +54,16 @@ impl Encoder<[Value<'_>]> for NdjsonEncoder {
 
     fn row(&mut self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
         check_width(row.len(), self.heads.len())?;
-        let mut json = JsonText::from(std::mem::take(out));
-        if row.is_empty() {
-            json.raw("{");
-        }
-        for (head, cell) in self.heads.iter().zip(row) {
-            json.raw(head);
-            value(cell, &mut json);
-        }
-        json.raw("}\n");
-        *out = json.into_bytes();
+        JsonText::extend(out, |json| {
+            if row.is_empty() {
+                json.raw("{");
+            }
+            for (head, cell) in self.heads.iter().zip(row) {
+                json.raw(head);
+                value(cell, json);
+            }
+            json.raw("}\n");
+        });
         Ok(())
     }
 

@@ -164,7 +164,8 @@ async fn write_rows(
             if std::mem::take(&mut is_first_of_batch) {
                 let has_few_exports = pages.admission.has_few_exports();
                 if !reader.goes_on() {
-                    prefetch = next_page.begin(&reader, is_one_batch, has_few_exports);
+                    let begun = next_page.begin(&reader, is_one_batch, has_few_exports);
+                    prefetch = begun.await;
                 } else if has_few_exports {
                     reader.ask_early().await;
                 }

@@ -317,13 +317,12 @@ impl Pages {
         };
         let permit = self.batch_permit(request, hits).await;
         let permit = permit.map_err(NotMoved::Surely)?;
-        let keep_alive = lease.keep_alive_seconds();
         let lease = lease.ask();
-        let elasticsearch = &self.raw.elasticsearch;
-        match elasticsearch.continue_scroll(scroll_id, keep_alive).await {
-            Ok(hits) => Ok(Moved {
+        let next = (self.scrolls).next_batch(scroll_id, request.pagination_timeout, permit);
+        match next.await {
+            Ok(batch) => Ok(Moved {
                 lease,
-                batch: Batch { hits, permit },
+                batch,
                 next_page: NextPage::default(),
             }),
             Err(error @ ElasticsearchError::NotConnected(_)) => {

@@ -10,7 +10,7 @@ use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::decision_row::DecisionRows;
 use optimize::raw_data::process_row::ProcessRows;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
-use optimize::report::definition::{DecisionReportData, ProcessReportData};
+use optimize::report::definition::{DecisionReportData, ProcessReportData, StoredReport};
 use optimize::scope::Scope;
 use serde_json::{Value, json};
 
@@ -33,7 +33,16 @@ pub enum RawReport<'a> {
     Decision(&'a DecisionReportData),
 }
 
-impl RawReport<'_> {
+impl<'a> RawReport<'a> {
+    /// The report, if it lists instances.
+    pub fn of(report: &'a StoredReport) -> Option<Self> {
+        match report {
+            StoredReport::Process(data) => data.is_raw_data().then_some(Self::Process(data)),
+            StoredReport::Decision(data) => data.is_raw_data().then_some(Self::Decision(data)),
+            StoredReport::Combined => None,
+        }
+    }
+
     /// The `sort` of its rows.
     pub fn sort(self, now: i64) -> Value {
         match self {

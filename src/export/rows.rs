@@ -69,7 +69,7 @@ impl Rows<'_> {
     pub async fn prepare(&mut self, instance: &Instance<'_>) -> Result<(), RowError> {
         match (self, instance) {
             (Self::Process(rows), Instance::Process(instance)) => rows.prepare(instance).await,
-            _ => Ok(()),
+            (Self::Decision(_), _) | (Self::Process(_), Instance::Decision(_)) => Ok(()),
         }
     }
 
@@ -85,7 +85,8 @@ impl Rows<'_> {
             (Self::Decision(rows), Instance::Decision(instance)) => {
                 Ok(Row::Decision(rows.row(instance)))
             }
-            _ => Err(HitError::OtherKind),
+            (Self::Process(_), Instance::Decision(_))
+            | (Self::Decision(_), Instance::Process(_)) => Err(HitError::OtherKind),
         }
     }
 }

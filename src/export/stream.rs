@@ -222,17 +222,11 @@ impl Streams {
         let permit = self.admission.stream(&audit).await;
         let permit = permit.inspect_err(|error| audit.refused(error))?;
         let this = self.clone();
-        // A task of its own, as for a page: a scroll that is being opened must be known to somebody.
         let open = async move {
             let opened = this.open_admitted(request, permit).await;
             opened.inspect_err(|error| audit.refused(error))
         };
-        let task = self.scrolls.spawn(open.in_current_span());
-        task.await.unwrap_or_else(|error| {
-            Err(ExportError::Internal(format!(
-                "the export stopped: {error}"
-            )))
-        })
+        super::in_own_task(&self.scrolls, open).await
     }
 
     /// What [`Streams::open`] would answer with, without opening a scroll.
@@ -247,8 +241,9 @@ impl Streams {
         request.audit.set_plan(combination::describe(&found.report));
         let now = clock::now();
         let columns = &request.options.columns;
-        let (selected, total, bookmark) = match raw_report(&found.report) {
-            Some((report, configuration)) => {
+        let configuration = configuration(&found.report);
+        let (selected, total, bookmark) = match RawReport::of(&found.report) {
+            Some(report) => {
                 let reading = self.reading(&request, &found, report, now).await?;
                 let (table, total) = tokio::join!(
                     self.find_table_columns(
@@ -269,7 +264,6 @@ impl Streams {
                 let schema = self
                     .result_schema(&request.report_id, &found.report, now)
                     .await?;
-                let configuration = configuration(&found.report);
                 let selected = Selected::of(schema, columns.as_ref(), configuration)?;
                 (selected, None, None)
             }
@@ -289,7 +283,7 @@ impl Streams {
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
         let _permit = self.admission.export(audit).await?;
         let found = self.find_table(report_id, &TableOptions::default()).await?;
-        let Some((report, _)) = raw_report(&found.report) else {
+        let Some(report) = RawReport::of(&found.report) else {
             return Err(no_bookmarks());
         };
         let scope = self.raw.scope_of(report).await?;
@@ -336,8 +330,8 @@ impl Streams {
         let _permit = self.admission.export(audit).await?;
         let found = self.find_table(report_id, options).await?;
         let now = clock::now();
-        let (all, configuration) = match raw_report(&found.report) {
-            Some((report, configuration)) => {
+        let all = match RawReport::of(&found.report) {
+            Some(report) => {
                 let scope = self.raw.scope_of(report).await?;
                 let query = self.raw.query_of(report, &scope, now);
                 let columns = self
@@ -349,13 +343,11 @@ impl Streams {
                         options.columns.as_ref(),
                     )
                     .await?;
-                (columns.schema(), configuration)
+                columns.schema()
             }
-            None => (
-                self.result_schema(report_id, &found.report, now).await?,
-                configuration(&found.report),
-            ),
+            None => self.result_schema(report_id, &found.report, now).await?,
         };
+        let configuration = configuration(&found.report);
         let selected = Selected::of(all, options.columns.as_ref(), configuration)?;
         Ok(TableSchema {
             report_name: found.name,
@@ -440,8 +432,8 @@ impl Streams {
             schema: schema.clone(),
             bookmark: None,
         };
-        let (head, rows) = match raw_report(&found.report) {
-            Some((report, _)) => {
+        let (head, rows) = match RawReport::of(&found.report) {
+            Some(report) => {
                 let stream = self.open_raw_stream(&request, &found, report, now).await?;
                 let head = StreamHead {
                     bookmark: stream.bookmark().map(str::to_owned),
@@ -766,18 +758,5 @@ fn configuration(report: &StoredReport) -> &Configuration {
         StoredReport::Process(data) => &data.configuration,
         StoredReport::Decision(data) => &data.configuration,
         StoredReport::Combined => &NONE,
-    }
-}
-
-/// A report of raw data.
-fn raw_report(report: &StoredReport) -> Option<(RawReport<'_>, &Configuration)> {
-    match report {
-        StoredReport::Process(data) if data.is_raw_data() => {
-            Some((RawReport::Process(data), &data.configuration))
-        }
-        StoredReport::Decision(data) if data.is_raw_data() => {
-            Some((RawReport::Decision(data), &data.configuration))
-        }
-        StoredReport::Process(_) | StoredReport::Decision(_) | StoredReport::Combined => None,
     }
 }

@@ -30,12 +30,6 @@ struct Lease {
     ends_scroll: bool,
 }
 
-impl Lease {
-    fn keep_alive_seconds(&self) -> u32 {
-        u32::try_from(self.keep_alive.as_secs()).unwrap_or(u32::MAX)
-    }
-}
-
 impl Drop for Lease {
     /// In this order: who gets the lease next finds a scroll that has ended.
     fn drop(&mut self) {
@@ -85,12 +79,7 @@ impl IdleLease {
 
     /// Nobody may go on with the scroll.
     pub fn end(self) {
-        drop(self.ask());
-    }
-
-    /// How long it keeps the scroll open.
-    pub fn keep_alive_seconds(&self) -> u32 {
-        self.0.keep_alive_seconds()
+        self.ask().end();
     }
 }
 
@@ -130,7 +119,7 @@ impl ActiveLease {
 
     /// How long it keeps the scroll open.
     pub fn keep_alive_seconds(&self) -> u32 {
-        self.0.keep_alive_seconds()
+        u32::try_from(self.0.keep_alive.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// Remembers that this process issued the scroll, or that it was used again; gives back how far it has come with the page

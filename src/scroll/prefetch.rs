@@ -19,7 +19,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cluster::ElasticsearchError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -93,7 +92,7 @@ impl NextPage {
     /// Asks for the next page, if that is worth it and there are permits. `reader` has just found the first hit of the last
     /// batch of this page, `is_one_batch` if that is its only one. With many exports under way Elasticsearch is busy
     /// enough.
-    pub fn begin(
+    pub async fn begin(
         &mut self,
         reader: &ScrollReader,
         is_one_batch: bool,
@@ -110,7 +109,7 @@ impl NextPage {
             }
             None => return None,
         };
-        let batch = reader.ask_for_next()?;
+        let batch = reader.ask_for_next().await?;
         Some(Prefetch {
             scrolls: reader.scrolls().clone(),
             scroll_id: reader.scroll_id().to_owned(),
@@ -220,20 +219,16 @@ impl Prefetch {
             ..
         } = self;
         let mut batch = batch.arrived().await;
-        let mut place = Some(place);
+        let mut wanted = None;
         if let Ok(unread) = &mut batch {
             let read = async {
                 sleep(UNREAD).await;
                 unread.hits.read_ahead(MAX_BYTES_READ).await
             };
-            let read: Result<u32, Result<(), ElasticsearchError>> = tokio::select! {
+            tokio::select! {
                 biased;
-                asked = &mut asked => Ok(asked.ok()?),
-                read = read => Err(read),
-            };
-            match read {
-                Ok(seconds) => return Some(claimed(batch, keep_alive, place, seconds)),
-                Err(read) => {
+                asked = &mut asked => wanted = Some(asked.ok()?),
+                read = read => {
                     tracing::debug!(failed = read.is_err(), "read a page ahead");
                     if let Err(error) = read {
                         batch = Err(error.into());
@@ -241,27 +236,18 @@ impl Prefetch {
                 }
             }
         }
-        if batch.is_err() {
-            // What failed needs no place: only the client has still to be told.
-            place = None;
-        }
-        let seconds = asked.await.ok()?;
-        Some(claimed(batch, keep_alive, place, seconds))
+        // What failed needs no place: only the client has still to be told.
+        let place = batch.is_ok().then_some(place);
+        let wanted = match wanted {
+            Some(seconds) => seconds,
+            None => asked.await.ok()?,
+        };
+        let next_page = NextPage {
+            prolonging: place.filter(|_| keep_alive.is_too_short_for(wanted)),
+            was_renamed: false,
+        };
+        Some(batch.map(|batch| (batch, next_page)))
     }
-}
-
-/// The batch, and its place for the next one if the scroll has to be prolonged.
-fn claimed(
-    batch: Result<Batch, BatchError>,
-    keep_alive: KeepAlive,
-    place: Option<Place>,
-    seconds: u32,
-) -> Result<Claimed, BatchError> {
-    let next = NextPage {
-        prolonging: place.filter(|_| keep_alive.is_too_short_for(seconds)),
-        was_renamed: false,
-    };
-    Ok((batch?, next))
 }
 
 #[cfg(test)]

@@ -46,14 +46,8 @@ pub struct NextBatch {
 
 impl NextBatch {
     fn ask(scrolls: &Scrolls, scroll_id: &str, keep_alive: u32, permit: BatchPermit) -> Self {
-        let elasticsearch = scrolls.elasticsearch().clone();
-        let scroll_id = scroll_id.to_owned();
-        let batch = async move {
-            let hits = elasticsearch
-                .continue_scroll(&scroll_id, keep_alive)
-                .await?;
-            Ok(Batch { hits, permit })
-        };
+        let (scrolls, scroll_id) = (scrolls.clone(), scroll_id.to_owned());
+        let batch = async move { scrolls.next_batch(&scroll_id, keep_alive, permit).await };
         Self {
             task: tokio::spawn(batch.in_current_span()),
         }
@@ -198,26 +192,23 @@ impl ScrollReader {
         if self.next.is_some() || !self.goes_on() {
             return;
         }
-        self.next = self.ask_for_next();
-        if self.next.is_some() {
-            // A task that was just spawned begins when the one that runs here waits, and hits that have arrived give no reason to:
-            // Elasticsearch would be asked after all of them.
-            tokio::task::yield_now().await;
-        }
+        self.next = self.ask_for_next().await;
     }
 
     /// Asks for what comes after this batch, whoever reads it.
-    pub(super) fn ask_for_next(&self) -> Option<NextBatch> {
-        let contents = &self.reading.contents;
+    pub(super) async fn ask_for_next(&self) -> Option<NextBatch> {
+        let ScrollReading {
+            contents,
+            keep_alive,
+            ..
+        } = &self.reading;
         let permits = self.scrolls.permits();
         let permit = permits.try_take(&contents.report_id, contents.batch)?;
-        let keep_alive = self.reading.keep_alive;
-        Some(NextBatch::ask(
-            &self.scrolls,
-            &self.scroll_id,
-            keep_alive,
-            permit,
-        ))
+        let next = NextBatch::ask(&self.scrolls, &self.scroll_id, *keep_alive, permit);
+        // A task that was just spawned begins when the one that runs here waits, and hits that have arrived give no reason to:
+        // Elasticsearch would be asked after all of them.
+        tokio::task::yield_now().await;
+        Some(next)
     }
 
     /// Ends this batch; gives back how many hits it had.
@@ -251,11 +242,9 @@ impl ScrollReader {
                 let permit = permits
                     .take(&contents.report_id, contents.batch, PATIENCE_MIDWAY)
                     .await?;
-                let elasticsearch = self.scrolls.elasticsearch();
-                let hits = elasticsearch
-                    .continue_scroll(&self.scroll_id, self.reading.keep_alive)
-                    .await?;
-                Batch { hits, permit }
+                let keep_alive = self.reading.keep_alive;
+                let next = self.scrolls.next_batch(&self.scroll_id, keep_alive, permit);
+                next.await?
             }
             None => return Ok(false),
         };

@@ -2,9 +2,6 @@
 
 use utf16::FIRST_BYTE_OF_MARK;
 
-/// Largest room, in bytes, that is made before anything is written.
-const MAX_ROOM: usize = 256 * 1024;
-
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -32,20 +29,9 @@ impl JsonText {
         &self.bytes
     }
 
-    /// How long it is, in bytes.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-    }
-
-    /// Takes the text and leaves an empty one with room for as much again, within reason.
-    pub fn take(&mut self) -> Vec<u8> {
-        let capacity = self.bytes.capacity().min(MAX_ROOM);
-        std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity))
     }
 
     /// Makes room for so many bytes more.

@@ -74,12 +74,12 @@ mod tests {
             &RowClauses::of(direction, &values, &known, &mut scratch),
             &mut out,
         );
-        out.take();
+        out = JsonText::default();
         write(
             &RowClauses::of(direction, &values, &known, &mut scratch),
             &mut out,
         );
-        String::from_utf8(out.take()).unwrap()
+        String::from_utf8(out.into_bytes()).unwrap()
     }
 
     #[test]

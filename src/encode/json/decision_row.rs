@@ -56,7 +56,7 @@ mod tests {
         let instance: DecisionInstance<'_> = Cursor::new(document).read().unwrap();
         let mut out = JsonText::default();
         write(&rows.row(&instance), &mut out);
-        String::from_utf8(out.take()).unwrap()
+        String::from_utf8(out.into_bytes()).unwrap()
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Envelope<'_> {
         let mut out = JsonText::default();
         self.write_head(&mut out, Some(0));
         out.raw(",\"data\":[]}");
-        out.take()
+        out.into_bytes()
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
         };
         let mut out = JsonText::default();
         write(&rows.row(&instance, &names), &mut out);
-        String::from_utf8(out.take()).unwrap()
+        String::from_utf8(out.into_bytes()).unwrap()
     }
 
     #[test]

@@ -66,7 +66,7 @@ mod tests {
         let text = |result: ReportResult| {
             let mut out = JsonText::default();
             write(result, &mut out);
-            String::from_utf8(out.take()).unwrap()
+            String::from_utf8(out.into_bytes()).unwrap()
         };
         assert_eq!(text(ReportResult::Number(None)), "");
         assert_eq!(text(ReportResult::Number(Some(42.0))), ",\"data\":42.0");

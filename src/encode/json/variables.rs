@@ -51,12 +51,12 @@ mod tests {
             &RowVariables::of(&variables, &names, objects, &mut scratch),
             &mut out,
         );
-        out.take();
+        out = JsonText::default();
         write(
             &RowVariables::of(&variables, &names, objects, &mut scratch),
             &mut out,
         );
-        String::from_utf8(out.take()).unwrap()
+        String::from_utf8(out.into_bytes()).unwrap()
     }
 
     fn values(variables: &str, names: &[&str]) -> String {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_row_whose_variables_come_in_another_order_is_no_surprise() {
         let names = VariableNames::new(["a", "b", "c"].map(str::to_owned).to_vec());
-        let (mut scratch, mut out) = (Scratch::default(), JsonText::default());
+        let mut scratch = Scratch::default();
         for (variables, expected) in [
             (
                 r#"[{"name":"c","value":"1"},{"name":"a","value":"2"}]"#,
@@ -116,11 +116,12 @@ mod tests {
         ] {
             let Many(variables): Many<Variable<'_>> = Cursor::new(variables).read().unwrap();
             let objects = ObjectVariables::Values;
+            let mut out = JsonText::default();
             write(
                 &RowVariables::of(&variables, &names, objects, &mut scratch),
                 &mut out,
             );
-            assert_eq!(String::from_utf8(out.take()).unwrap(), expected);
+            assert_eq!(String::from_utf8(out.into_bytes()).unwrap(), expected);
         }
     }
 

@@ -225,10 +225,13 @@ fn name_of<'v>(variables: &'v [Variable<'_>], index: usize) -> &'v str {
 }
 
 /// Several values as one text. A `null` among them prints as in Java.
-pub fn joined(values: &[Text<'_>]) -> String {
-    let shown: Vec<&str> = (values
-        .iter()
-        .map(|value| value.as_deref().unwrap_or("null")))
-    .collect();
-    shown.join(", ")
+pub fn joined<'v>(values: impl IntoIterator<Item = &'v Text<'v>>) -> String {
+    let mut text = String::new();
+    for (number, value) in values.into_iter().enumerate() {
+        if number > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(value.as_deref().unwrap_or("null"));
+    }
+    text
 }

@@ -12,7 +12,7 @@ use crate::json::JsonText;
 use crate::moment::Moment;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Text, Values, document};
-use crate::raw_data::variables::{OBJECT_PLACEHOLDER, ObjectVariables, VariableNames};
+use crate::raw_data::variables::{self, OBJECT_PLACEHOLDER, ObjectVariables, VariableNames};
 use crate::report::definition::VariableType;
 
 /// A name that occurs, and a type under which a value of it is stored; `None` where values have no type.
@@ -143,16 +143,9 @@ impl StoredValue<'_> {
     }
 }
 
-/// A list as a row of raw data shows it; a `null` in it prints as in Java.
+/// A list as a row of raw data shows it.
 pub(super) fn joined<'v>(values: impl IntoIterator<Item = &'v Text<'v>>) -> Value<'static> {
-    let mut text = String::new();
-    for (number, value) in values.into_iter().enumerate() {
-        if number > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(value.as_deref().unwrap_or("null"));
-    }
-    Value::Text(Cow::Owned(text))
+    Value::Text(Cow::Owned(variables::joined(values)))
 }
 
 /// A stored text as a value of a type; `None` if it is none.
