@@ -7,7 +7,7 @@ use tracing::Instrument;
 use super::Export;
 use super::body::{self, BodyWriter, Delivery, Interrupted};
 use super::pages::{PageRequest, Pages};
-use super::rows::{RowError, Rows};
+use super::rows::{NamesAtHand, RowError, Rows};
 use crate::catalog::columns::Columns;
 use crate::encode::json::{Envelope, PageEncoder};
 use crate::encode::{EncodeError, Encoder};
@@ -25,6 +25,8 @@ pub(super) struct Page {
     pub next_page: NextPage,
     /// What every row has.
     pub columns: Columns,
+    /// Names of flow nodes, those of the first row among them.
+    pub names: NamesAtHand,
     /// What the owner of the report should know.
     pub message: Option<String>,
     /// What was asked for.
@@ -74,6 +76,7 @@ impl Page {
             reader,
             next_page,
             columns,
+            names,
             message,
             request,
             leases,
@@ -90,7 +93,7 @@ impl Page {
             total: reader.total(),
             report_id: &contents.report_id,
         });
-        let mut rows = pages.raw.rows(&columns, contents.now, time_zone.as_ref());
+        let mut rows = (pages.raw).rows(&columns, names, contents.now, time_zone.as_ref());
         // What it has asked Elasticsearch for is given back when it ends, before anybody is waited for.
         let written = write_rows(
             &pages,

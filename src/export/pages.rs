@@ -170,18 +170,27 @@ impl Pages {
         };
         let limit = Some(contents.limit);
         let Opened {
-            reader,
+            mut reader,
             lease,
             progress,
         } = scrolls
             .begin(contents, keep_alive, limit, batch)
             .ok_or_else(scroll_id_twice)?;
         drop(reservation);
+        let names = match raw.names_of_first(&columns, &mut reader).await {
+            Ok(names) => names,
+            Err(error) => {
+                lease.end();
+                scrolls.clear(&scroll_id).await;
+                return Err(error.into());
+            }
+        };
         let page = Page {
             pages: self.clone(),
             reader,
             next_page: NextPage::default(),
             columns,
+            names,
             message,
             request: begun(request, permit, progress, &lease),
             leases: vec![lease],
@@ -274,11 +283,17 @@ impl Pages {
             Ok(columns) => columns,
             Err(error) => return Err(self.give_up(&new_scroll_id, leases, error).await),
         };
+        let mut reader = ScrollReader::new(scrolls, reading, batch);
+        let names = match self.raw.names_of_first(&columns, &mut reader).await {
+            Ok(names) => names,
+            Err(error) => return Err(self.give_up(&new_scroll_id, leases, error.into()).await),
+        };
         let page = Page {
             pages: self.clone(),
-            reader: ScrollReader::new(scrolls, reading, batch),
+            reader,
             next_page: next_page.with_renamed_scroll(was_renamed),
             columns,
+            names,
             message: None,
             request: page_request,
             leases,

@@ -15,11 +15,12 @@ use optimize::scope::Scope;
 use serde_json::{Value, json};
 
 use super::query::{self, ask_scope};
-use super::rows::{NamedRows, Rows};
+use super::rows::{NamedRows, NamesAtHand, Rows, definition_of_object};
 use super::{ExportError, ExportSettings};
 use crate::catalog::columns::Columns;
 use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::variable_names;
+use crate::scroll::reader::ScrollReader;
 
 /// Hits of a sample. Where a report has fewer, its hits are taken to be smaller than they are, and there are few of them.
 const SAMPLE: u32 = 3;
@@ -139,25 +140,40 @@ impl RawReports {
         })
     }
 
+    /// The names of flow nodes that the first row of a scroll needs.
+    ///
+    /// # Errors
+    /// Elasticsearch does not give them.
+    pub async fn names_of_first(
+        &self,
+        columns: &Columns,
+        reader: &mut ScrollReader,
+    ) -> Result<NamesAtHand, Arc<ElasticsearchError>> {
+        let definition = |text: &str, name: &str| definition_of_object(columns, text, name);
+        NamesAtHand::of_first(&self.definitions, reader, &definition).await
+    }
+
     /// Makes rows of the hits of a page; `now` is that of its scroll.
     pub fn rows<'a>(
         &'a self,
         columns: &'a Columns,
+        names: NamesAtHand,
         now: i64,
         time_zone: Option<&'a TimeZone>,
     ) -> Rows<'a> {
         let time_zone = time_zone.or(self.settings.time_zone.as_ref());
         match columns {
-            Columns::Variables(variable_names) => Rows::Process(NamedRows::new(
-                &self.definitions,
-                ProcessRows {
+            Columns::Variables(variable_names) => Rows::Process(NamedRows {
+                definitions: &self.definitions,
+                names,
+                rows: ProcessRows {
                     now,
                     variable_names,
                     object_variables: self.settings.object_variables,
                     time_zone,
                     scratch: Default::default(),
                 },
-            )),
+            }),
             Columns::Clauses(clauses) => Rows::Decision(DecisionRows {
                 clauses,
                 time_zone,

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use cluster::ElasticsearchError;
 use optimize::definitions::{DefinitionVersion, FlowNodeNames};
 use optimize::raw_data::Row;
+use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::{Hit, HitError};
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
 
+use crate::catalog::columns::Columns;
 use crate::catalog::definitions::Definitions;
+use crate::scroll::reader::ScrollReader;
 
 /// Definition versions whose names a page keeps at hand. More than that on one page is rare, and costs a look into the
 /// cache per row then.
@@ -93,29 +96,25 @@ impl Rows<'_> {
 
 /// Makes rows of process instances, with the names of their flow nodes.
 pub struct NamedRows<'a> {
-    names: NamesAtHand<'a>,
+    /// Where names that are not at hand come from.
+    pub definitions: &'a Definitions,
+    /// Those that are.
+    pub names: NamesAtHand,
     /// Makes rows of what is known.
-    rows: ProcessRows<'a>,
+    pub rows: ProcessRows<'a>,
 }
 
-impl<'a> NamedRows<'a> {
-    /// Rows with flow node names of `definitions`.
-    pub fn new(definitions: &'a Definitions, rows: ProcessRows<'a>) -> Self {
-        Self {
-            names: NamesAtHand::new(definitions),
-            rows,
-        }
-    }
-
+impl NamedRows<'_> {
     async fn prepare(&mut self, instance: &ProcessInstance<'_>) -> Result<(), RowError> {
         let is_of = |definition: &DefinitionVersion| instance.is_of(definition);
-        self.names.find(is_of, || instance.definition()).await
+        let definition = || instance.definition();
+        (self.names).find(self.definitions, is_of, definition).await
     }
 }
 
 /// Names of flow nodes, looked up once for neighbours that are alike.
-pub struct NamesAtHand<'a> {
-    definitions: &'a Definitions,
+#[derive(Default)]
+pub struct NamesAtHand {
     at_hand: HashMap<DefinitionVersion, Arc<FlowNodeNames>>,
     /// The definition version of the row before, because neighbours are often alike; none for one of no definition.
     previous: Option<DefinitionVersion>,
@@ -123,15 +122,34 @@ pub struct NamesAtHand<'a> {
     names: Arc<FlowNodeNames>,
 }
 
-impl<'a> NamesAtHand<'a> {
-    /// None are at hand yet.
-    pub fn new(definitions: &'a Definitions) -> Self {
-        Self {
-            definitions,
-            at_hand: HashMap::new(),
-            previous: None,
-            names: Arc::default(),
+/// Reads the hit that a text begins with, up to the definition whose names its rows show; none where they show none. The second
+/// argument is the name of the scroll, which every hit repeats.
+pub type ReadDefinition<'a> =
+    &'a (dyn Fn(&str, &str) -> Result<Option<DefinitionVersion>, HitError> + Sync);
+
+impl NamesAtHand {
+    /// With those of the first hit of a scroll: as long as no row was sent, the client can be told why they can't be had. What is
+    /// wrong with the hit itself breaks what is sent where it is.
+    ///
+    /// # Errors
+    /// Elasticsearch does not give them.
+    pub async fn of_first(
+        definitions: &Definitions,
+        reader: &mut ScrollReader,
+        definition: ReadDefinition<'_>,
+    ) -> Result<Self, Arc<ElasticsearchError>> {
+        let mut names = Self::default();
+        while let Ok(Some((text, contents))) = reader.next_hit().await {
+            match definition(text, contents.name()) {
+                Ok(Some(definition)) => {
+                    names.names_of(definitions, &definition).await?;
+                    break;
+                }
+                Err(HitError::Document(ReadError::Incomplete)) if reader.wait().is_ok() => {}
+                Ok(None) | Err(_) => break,
+            }
         }
+        Ok(names)
     }
 
     /// Finds the names for an instance: `is_of` tells whether it is of a definition version, `definition` which it is of; none
@@ -141,6 +159,7 @@ impl<'a> NamesAtHand<'a> {
     /// Elasticsearch does not give them.
     pub async fn find(
         &mut self,
+        definitions: &Definitions,
         is_of: impl Fn(&DefinitionVersion) -> bool,
         definition: impl FnOnce() -> Option<DefinitionVersion>,
     ) -> Result<(), RowError> {
@@ -150,7 +169,7 @@ impl<'a> NamesAtHand<'a> {
         let definition = definition();
         self.names = match &definition {
             None => Arc::default(),
-            Some(definition) => self.names_of(definition).await?,
+            Some(definition) => self.names_of(definitions, definition).await?,
         };
         self.previous = definition;
         Ok(())
@@ -158,12 +177,13 @@ impl<'a> NamesAtHand<'a> {
 
     async fn names_of(
         &mut self,
+        definitions: &Definitions,
         definition: &DefinitionVersion,
-    ) -> Result<Arc<FlowNodeNames>, RowError> {
+    ) -> Result<Arc<FlowNodeNames>, Arc<ElasticsearchError>> {
         if let Some(names) = self.at_hand.get(definition) {
             return Ok(Arc::clone(names));
         }
-        let names = self.definitions.flow_node_names(definition).await?;
+        let names = definitions.flow_node_names(definition).await?;
         if self.at_hand.len() >= MAX_AT_HAND {
             self.at_hand.clear();
         }
@@ -174,5 +194,20 @@ impl<'a> NamesAtHand<'a> {
     /// What was found last.
     pub fn of_previous(&self) -> &FlowNodeNames {
         &self.names
+    }
+}
+
+/// [`ReadDefinition`] for the objects of `json` with such columns.
+pub fn definition_of_object(
+    columns: &Columns,
+    text: &str,
+    name: &str,
+) -> Result<Option<DefinitionVersion>, HitError> {
+    match columns {
+        Columns::Variables(_) => {
+            let (instance, _) = Hit::<ProcessInstance<'_>>::of_scroll(text, name)?;
+            Ok(instance.definition())
+        }
+        Columns::Clauses(_) => Ok(None),
     }
 }

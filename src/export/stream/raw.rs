@@ -17,12 +17,13 @@ use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, Selected, StreamRequest, Streams, configuration};
 use crate::catalog::columns::Columns;
+use crate::catalog::definitions::Definitions;
 use crate::encode::json::LinesEncoder;
 use crate::encode::{EncodeError, Encoder, Encoders, TableEncoder};
 use crate::export::ExportError;
 use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
-use crate::export::raw_report::RawReport;
+use crate::export::raw_report::{RawReport, RawReports};
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::scroll::batch_size::{MOST_HITS, batch_size};
 use crate::scroll::permits::PATIENCE;
@@ -41,6 +42,8 @@ pub(super) struct RawStream {
     now: i64,
     bookmark: Option<String>,
     total: u64,
+    /// Names of flow nodes, those of the first row among them.
+    names: NamesAtHand,
     source: Option<Source>,
 }
 
@@ -255,8 +258,12 @@ impl Streams {
             self.open_part(&opening, &first),
             self.find_table_columns(report, found.table, scope, &reading.query, columns),
         );
-        let scroll = scroll?;
-        let mut stream = match table.and_then(make) {
+        let mut scroll = scroll?;
+        let made = match table.and_then(make) {
+            Ok(stream) => stream.with_names_of_first(&self.raw, &mut scroll).await,
+            Err(error) => Err(error),
+        };
+        let mut stream = match made {
             Ok(stream) => stream,
             Err(error) => {
                 if let Some(Opened { reader, lease, .. }) = scroll {
@@ -367,6 +374,7 @@ impl Streams {
             now: now.as_millisecond(),
             bookmark,
             total: 0,
+            names: NamesAtHand::default(),
             source: None,
         })
     }
@@ -388,6 +396,44 @@ impl RawStream {
         &self.selected.schema
     }
 
+    /// With the names that its first row shows, if it has a scroll.
+    async fn with_names_of_first(
+        self,
+        raw: &RawReports,
+        scroll: &mut Option<Opened>,
+    ) -> Result<Self, ExportError> {
+        let Some(Opened { reader, .. }) = scroll else {
+            return Ok(self);
+        };
+        let names = match self.encoding {
+            Encoding::Objects(ref columns) => raw.names_of_first(columns, reader).await?,
+            Encoding::Cells {
+                lists_are_joined, ..
+            } => {
+                let rows = self.table_rows(raw, lists_are_joined);
+                let definition = |text: &str, name: &str| {
+                    let (document, _) = rows.read(text, name)?;
+                    Ok(rows.definition(&document))
+                };
+                NamesAtHand::of_first(&raw.definitions, reader, &definition).await?
+            }
+        };
+        Ok(Self { names, ..self })
+    }
+
+    /// What makes cells of hits.
+    fn table_rows(&self, raw: &RawReports, lists_are_joined: bool) -> TableRows {
+        let settings = &raw.settings;
+        let time_zone = self.time_zone.clone();
+        let settings = RowSettings {
+            now: self.now,
+            time_zone: time_zone.or_else(|| settings.time_zone.clone()),
+            object_variables: settings.object_variables,
+            lists_are_joined,
+        };
+        TableRows::new(&self.table, settings, &self.selected.indices)
+    }
+
     /// Writes everything but the end of the body; gives back how many rows there were.
     pub async fn write(
         mut self,
@@ -395,33 +441,23 @@ impl RawStream {
         writer: &mut StreamWriter,
     ) -> Result<u64, Broken> {
         let source = self.source.take();
-        let settings = &streams.raw.settings;
         match self.encoding {
             Encoding::Objects(columns) => {
                 let time_zone = self.time_zone.as_ref();
-                let rows = streams.raw.rows(&columns, self.now, time_zone);
+                let rows = (streams.raw).rows(&columns, self.names, self.now, time_zone);
                 let mut hits = Objects { rows };
                 read_source(streams, source, &mut hits, writer).await
             }
             Encoding::Cells {
-                encoders,
+                ref encoders,
                 lists_are_joined,
             } => {
-                let rows = TableRows::new(
-                    &self.table,
-                    RowSettings {
-                        now: self.now,
-                        time_zone: self.time_zone.or_else(|| settings.time_zone.clone()),
-                        object_variables: settings.object_variables,
-                        lists_are_joined,
-                    },
-                    &self.selected.indices,
-                );
                 let mut hits = Cells {
-                    rows,
+                    rows: self.table_rows(&streams.raw, lists_are_joined),
                     encoder: encoders.make(),
                     encoders,
-                    names: NamesAtHand::new(&streams.raw.definitions),
+                    definitions: &streams.raw.definitions,
+                    names: self.names,
                 };
                 hits.encoder.begin(&mut writer.out)?;
                 writer.flush().await?;
@@ -477,8 +513,9 @@ impl Hits for Objects<'_> {
 struct Cells<'a> {
     rows: TableRows,
     encoder: Box<TableEncoder>,
-    encoders: Encoders,
-    names: NamesAtHand<'a>,
+    encoders: &'a Encoders,
+    definitions: &'a Definitions,
+    names: NamesAtHand,
 }
 
 impl Hits for Cells<'_> {
@@ -491,7 +528,9 @@ impl Hits for Cells<'_> {
         let (document, length) = self.rows.read(text, name)?;
         let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
         let definition = || self.rows.definition(&document);
-        self.names.find(is_of, definition).await?;
+        (self.names)
+            .find(self.definitions, is_of, definition)
+            .await?;
         let names = self.names.of_previous();
         let mut rows = 0;
         let encoder = &mut self.encoder;

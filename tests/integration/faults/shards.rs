@@ -149,6 +149,28 @@ fn a_closed_index_does_not_mean_wait() {
     assert_eq!(service.all_rows("r", 2).len(), 6);
 }
 
+/// The names of flow nodes come from there, and are asked for when a row needs them.
+#[test]
+fn an_index_of_definitions_that_is_red_means_wait() {
+    let optimize = with_two_processes();
+    let service = optimize.serve_with(&["--cache-ttl", "0"]);
+    let page = service.first_page("r", 2).ok();
+    make_red(&optimize, Index::ProcessDefinition);
+    assert_wait(&service.first_page("r", 10), AWAY);
+    for table in ["ndjson", "csv?table=flowNodes", "parquet?table=flowNodes"] {
+        let path = format!("/api/public/export/report/r/result/{table}");
+        assert_wait(&service.get(&path), AWAY);
+    }
+    let (status, code, detail) = service.next_page("r", &page).error();
+    assert_eq!((status, code.as_str()), AWAY, "{detail}");
+    assert!(detail.contains("start over"), "{detail}");
+    assert_start_over(&service, &page);
+    // What shows no names is there.
+    let variables = service.get("/api/public/export/report/r/result/csv?table=variables");
+    assert_eq!(variables.status, 200, "{}", variables.text());
+    assert!(variables.is_complete);
+}
+
 #[test]
 fn a_report_index_that_is_red_means_wait() {
     let optimize = with_two_processes();
