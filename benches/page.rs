@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use cluster::hits::{HitSplitter, Piece};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use optimize::access::Restrictions;
 use optimize::definitions::FlowNodeNames;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::Row;
@@ -115,6 +116,7 @@ fn pages(criterion: &mut Criterion) {
         variable_names: &variable_names,
         object_variables: ObjectVariables::Values,
         time_zone: None,
+        restrictions: &Restrictions::default(),
         scratch: Default::default(),
     };
     group.bench_function("write process rows", |bencher| {
@@ -142,6 +144,7 @@ fn decision_pages(criterion: &mut Criterion) {
     let mut rows = DecisionRows {
         clauses: &clauses,
         time_zone: None,
+        restrictions: &Restrictions::default(),
         scratch: Default::default(),
     };
     group.bench_function("write decision rows", |bencher| {

@@ -12,6 +12,7 @@ use cluster::ElasticsearchError;
 use cluster::hits::{HitSplitter, Piece};
 use hyper::body::Body;
 use jiff::tz::TimeZone;
+use optimize::access::Restrictions;
 use optimize::definitions::FlowNodeNames;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::filter::{self, FilterContext, ImplicitFilter};
@@ -30,7 +31,7 @@ use optimize::report::definition::{
     DecisionReportData, ProcessReportData, StoredReport, ViewEntity,
 };
 use optimize::scope::{DefinitionKind, DefinitionScope, IndexNames, Scope, Versions};
-use optimize_export::auth::{Authenticator, StaticTokens};
+use optimize_export::auth::{AccessRules, Authenticator, StaticTokens, Tokens};
 use optimize_export::encode::Encoder;
 use optimize_export::encode::json::{Envelope, PageEncoder};
 use optimize_export::export::ExportError;
@@ -103,8 +104,11 @@ pub fn headers(bytes: &[u8]) {
     }
     compression::is_accepted(&headers);
     routes::client_time_zone(&headers);
-    let tokens = Authenticator::StaticTokens(StaticTokens::new(Vec::new()));
-    let refused = now(tokens.check(&headers)).expect_err("there is no token to be right");
+    let nobody = Authenticator {
+        tokens: Tokens::StaticTokens(StaticTokens::new(Vec::new())),
+        rules: AccessRules::default(),
+    };
+    let refused = now(nobody.check(&headers)).expect_err("there is no token to be right");
     answer_has_a_body(&error_body::unauthorized(refused));
 }
 
@@ -226,6 +230,7 @@ pub fn instances(bytes: &[u8]) {
                 variable_names: &names,
                 object_variables,
                 time_zone,
+                restrictions: &Restrictions::default(),
                 scratch: Default::default(),
             };
             let row = Row::Process(rows.row(&hit.source, &flow_nodes));
@@ -241,6 +246,7 @@ pub fn instances(bytes: &[u8]) {
             let mut rows = DecisionRows {
                 clauses: &clauses,
                 time_zone,
+                restrictions: &Restrictions::default(),
                 scratch: Default::default(),
             };
             let row = Row::Decision(rows.row(&hit.source));

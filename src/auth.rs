@@ -1,16 +1,19 @@
-//! Who may export: clients that present a static token, or one of an OpenID provider.
+//! Who may export, and what: clients that present a static token, or one of an OpenID provider, and the rules for them.
 //!
 //! Source: docs/ENDPOINT.md, "Tokens"; RFC 6750.
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
 
+pub mod access;
 pub mod jwt;
 mod key_set;
 pub mod static_tokens;
 
+pub use access::{Access, AccessRules};
 pub use jwt::{JwtSettings, JwtVerifier, KeySource};
 pub use static_tokens::{NamedToken, StaticTokens};
 
@@ -58,10 +61,13 @@ impl AuthError {
 const MAX_CLIENT_NAME: usize = 128;
 
 /// Who was let in, as the log and the limits per client name it: the name of a token, never the token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     name: Arc<str>,
+    /// The name as the token has it: two long ones may look the same in the log, and are not the same client.
+    exact_name: Arc<str>,
     key_id: Option<Arc<str>>,
+    access: Access,
 }
 
 impl Client {
@@ -69,7 +75,9 @@ impl Client {
     pub fn named(name: &str) -> Self {
         Self {
             name: printable(name),
+            exact_name: name.into(),
             key_id: None,
+            access: Access::everything(),
         }
     }
 
@@ -91,6 +99,19 @@ impl Client {
         Arc::clone(&self.name)
     }
 
+    /// What it may.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The same client with what rules let it.
+    pub fn under(self, rules: &AccessRules, claims: &Map<String, Value>) -> Self {
+        Self {
+            access: rules.access_of(&self.exact_name, claims),
+            ..self
+        }
+    }
+
     /// The provider's key that signed its token.
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -104,7 +125,16 @@ fn printable(text: &str) -> Arc<str> {
 
 /// Lets clients in, or not. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub enum Authenticator {
+pub struct Authenticator {
+    /// Which tokens it knows.
+    pub tokens: Tokens,
+    /// What those who present one may.
+    pub rules: AccessRules,
+}
+
+/// Tokens that are accepted. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub enum Tokens {
     /// Whoever presents one of these tokens.
     StaticTokens(StaticTokens),
     /// Whoever presents a token that the provider signed for this audience.
@@ -118,9 +148,14 @@ impl Authenticator {
     /// Says why the client is not let in.
     pub async fn check(&self, headers: &HeaderMap) -> Result<Client, AuthError> {
         let presented = bearer_token(headers)?;
-        match self {
-            Self::StaticTokens(tokens) => tokens.check(presented),
-            Self::Jwt(verifier) => verifier.verify(presented).await,
+        match &self.tokens {
+            Tokens::StaticTokens(tokens) => {
+                Ok(tokens.check(presented)?.under(&self.rules, &Map::new()))
+            }
+            Tokens::Jwt(verifier) => {
+                let (client, claims) = verifier.verify(presented).await?;
+                Ok(client.under(&self.rules, &claims))
+            }
         }
     }
 }
@@ -164,14 +199,14 @@ mod tests {
                 warp::http::HeaderValue::from_bytes(value).unwrap(),
             );
         }
-        futures_util::FutureExt::now_or_never(
-            Authenticator::StaticTokens(StaticTokens::new(vec![NamedToken::unnamed(
-                "s3cret-Token".into(),
-            )]))
-            .check(&map),
-        )
-        .unwrap()
-        .map(drop)
+        let token = NamedToken::unnamed("s3cret-Token".into());
+        let authenticator = Authenticator {
+            tokens: Tokens::StaticTokens(StaticTokens::new(vec![token])),
+            rules: AccessRules::default(),
+        };
+        futures_util::FutureExt::now_or_never(authenticator.check(&map))
+            .unwrap()
+            .map(drop)
     }
 
     #[test]
@@ -215,7 +250,10 @@ mod tests {
     fn without_a_configured_token_nobody_is_let_in() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, "Bearer x".parse().unwrap());
-        let nobody = Authenticator::StaticTokens(StaticTokens::new(Vec::new()));
+        let nobody = Authenticator {
+            tokens: Tokens::StaticTokens(StaticTokens::new(Vec::new())),
+            rules: AccessRules::default(),
+        };
         let check = futures_util::FutureExt::now_or_never(nobody.check(&headers));
         assert_eq!(check, Some(Err(AuthError::Invalid)));
     }

@@ -7,7 +7,7 @@ use cluster::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use optimize::scope::{DefinitionKind, IndexNames};
 use serde_json::Value;
 
-use crate::auth::NamedToken;
+use crate::auth::{NamedToken, access};
 use crate::config::Config;
 use crate::flags;
 
@@ -183,6 +183,7 @@ fn check_access(config: &Config, findings: &mut Findings) {
             findings.add("access token", Verdict::Note, weakness);
         }
     }
+    check_access_rules(config, findings);
     match &config.scroll_key {
         None => findings.add(
             "scroll key",
@@ -193,6 +194,28 @@ fn check_access(config: &Config, findings: &mut Findings) {
             ),
         ),
         Some(_) => findings.add("scroll key", Verdict::Good, "configured"),
+    }
+}
+
+fn check_access_rules(config: &Config, findings: &mut Findings) {
+    let Some(file) = &config.access_rules_file else {
+        return;
+    };
+    match access::read(file) {
+        Ok(rules) => {
+            let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+            let detail = match names.as_slice() {
+                [] => "there is none; every export would be refused".to_owned(),
+                names => names.join(", "),
+            };
+            let verdict = if rules.is_empty() {
+                Verdict::Note
+            } else {
+                Verdict::Good
+            };
+            findings.add("access rules", verdict, detail);
+        }
+        Err(error) => findings.add("access rules", Verdict::Bad, error.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ use optimize::scope::IndexNames;
 use optimize_export::catalog::report_list::ReportList;
 use optimize_export::config::{Config, Environment, Settings};
 
+pub mod access;
 pub mod check;
 pub mod completions;
 pub mod connection;
@@ -55,10 +56,14 @@ fn connect(config: &Config) -> Result<Elasticsearch, String> {
     Elasticsearch::new(config.elasticsearch.clone()).map_err(|error| error.to_string())
 }
 
+fn index_names(config: &Config) -> IndexNames {
+    IndexNames::new(&config.export.index_prefix)
+}
+
 fn report_list(config: &Config, elasticsearch: Elasticsearch) -> ReportList {
     ReportList::new(
         elasticsearch,
-        IndexNames::new(&config.export.index_prefix),
+        index_names(config),
         config.export.assignee_analytics,
     )
 }

@@ -119,6 +119,8 @@ pub struct Config {
     pub access_tokens: Vec<NamedToken>,
     /// Where they come from, if they can change.
     pub access_token_file: Option<PathBuf>,
+    /// Rules for what clients may export; without a file they may everything.
+    pub access_rules_file: Option<PathBuf>,
     /// How tokens of a provider are verified; beats the static token, as in Optimize.
     pub jwt: Option<JwtSettings>,
     /// The key that replicas share.
@@ -204,6 +206,7 @@ impl Config {
             elasticsearch: elasticsearch.connection(environment, limits.answer_memory())?,
             access_tokens: access.access_tokens(environment)?,
             access_token_file: access.access_token_file.clone(),
+            access_rules_file: access.access_rules_file.clone(),
             tls: service.tls()?,
             api_docs: service.api_docs(),
             jwt: access.jwt()?,

@@ -15,8 +15,9 @@ use optimize::report::definition::{DefinitionError, StoredReport};
 use optimize::scope::IndexNames;
 use tracing::Instrument;
 
+use crate::auth::Client;
 use crate::catalog::definitions::Definitions;
-use crate::catalog::reports::ReportStore;
+use crate::catalog::reports::{Found, ReportStore};
 use crate::scroll::signer::ScrollSigner;
 use crate::scroll::{ScrollLimits, Scrolls};
 
@@ -40,7 +41,7 @@ pub use error::ExportError;
 pub use whole::{Held, Whole};
 
 use admission::{Admission, Permit};
-use aggregated::{Aggregated, Until};
+use aggregated::{Aggregated, Asked, Until};
 use pages::Pages;
 use raw_report::{RawReport, RawReports};
 use stream::Streams;
@@ -215,7 +216,7 @@ impl Exporter {
         let Parts {
             pages, aggregated, ..
         } = &*self.0;
-        let report = self.0.reports.get(&request.report_id).await?;
+        let report = self.allowed(&request.audit, &request.report_id).await?;
         request.audit.set_plan(combination::describe(&report));
         if let Some(raw) = RawReport::of(&report) {
             self.check(&report)?;
@@ -224,7 +225,7 @@ impl Exporter {
         let is_ours = request
             .search_request_id
             .as_deref()
-            .is_some_and(|id| pages.is_scroll_of(id, &request.report_id));
+            .is_some_and(|id| pages.is_scroll_of(id, &request));
         match &*report {
             StoredReport::Combined => Err(combined()),
             StoredReport::Process(_) | StoredReport::Decision(_) if is_ours => {
@@ -258,29 +259,56 @@ impl Exporter {
         } = &*self.0;
         let _permit = self.0.admission.export(&request.audit).await?;
         let report_id = &request.report_id;
-        let report = self.0.reports.get(report_id).await?;
+        let report = self.allowed(&request.audit, report_id).await?;
         self.check(&report)?;
-        let now = clock::now();
         if let Some(raw) = RawReport::of(&report) {
-            let scroll_id = request.search_request_id.as_deref();
-            return pages.head(scroll_id, report_id, raw).await;
+            return pages.head(request, raw).await;
         }
+        let asked = Asked {
+            report_id,
+            access: request.audit.client().access(),
+            now: clock::now(),
+            until: Until::Shape,
+        };
         match &*report {
             StoredReport::Combined => Err(combined()),
             StoredReport::Process(data) => {
-                let evaluated = aggregated.process_report(report_id, data, now, Until::Shape);
+                let evaluated = aggregated.process_report(asked, data);
                 evaluated.await.map(|_| ())
             }
             StoredReport::Decision(data) => {
-                let evaluated = aggregated.decision_report(report_id, data, now, Until::Shape);
+                let evaluated = aggregated.decision_report(asked, data);
                 evaluated.await.map(|_| ())
             }
         }
     }
 
+    /// A report that the client may export.
+    async fn allowed(
+        &self,
+        audit: &Audit,
+        report_id: &str,
+    ) -> Result<Arc<StoredReport>, ExportError> {
+        Ok(self.0.reports.find(audit.client(), report_id).await?.report)
+    }
+
     /// There is such a combination of parts.
     fn check(&self, report: &StoredReport) -> Result<(), DefinitionError> {
         combination::check(report, self.0.settings.assignee_analytics)
+    }
+}
+
+impl ReportStore {
+    /// The report with this id, if a client may export it or a part of what it covers.
+    ///
+    /// # Errors
+    /// There is none, it can't be had, or the access rules don't let the client.
+    pub(crate) async fn find(&self, client: &Client, id: &str) -> Result<Found, ExportError> {
+        let access = client.access();
+        access.check_id(id)?;
+        let found = self.get(id).await?;
+        access.check_report(id, found.collection_id.as_deref(), &found.report)?;
+        Ok(found)
     }
 }
 

@@ -27,6 +27,8 @@ pub const ELASTICSEARCH_TIMEOUT: &str = "--elasticsearch-timeout";
 pub const INDEX_PREFIX: &str = "--index-prefix";
 /// Tokens that clients present.
 pub const ACCESS_TOKEN_FILE: &str = "--access-token-file";
+/// Who may export what.
+pub const ACCESS_RULES_FILE: &str = "--access-rules-file";
 /// Keys of a provider's tokens.
 pub const JWK_SET_URI: &str = "--jwk-set-uri";
 /// Issuer of its tokens.

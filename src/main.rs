@@ -6,7 +6,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 
-use commands::{Configured, check, completions, export, healthcheck, reports, schema, serve, sync};
+use commands::{
+    Configured, access, check, completions, export, healthcheck, reports, schema, serve, sync,
+};
 
 /// Camunda Optimize's report data export, served straight from Elasticsearch.
 ///
@@ -25,6 +27,8 @@ enum Command {
     Serve(Configured),
     /// Tell whether this configuration can work; exit 0 or 1
     Check(Configured),
+    /// Tell what the access rules let a client export of a report, and why; exit 0 or 4
+    Access(access::AccessArguments),
     /// List the stored reports, and whether they can be exported
     Reports(reports::Reports),
     /// Export a whole report from a running service into a file; exit 0 complete, 3 to be run again, 4 refused
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Command::Serve(configured) => configured.load().and_then(serve::run),
         Command::Check(configured) => configured.load().and_then(check::run),
         Command::Healthcheck(healthcheck) => healthcheck::run(healthcheck),
+        Command::Access(arguments) => access::run(arguments),
         Command::Reports(arguments) => reports::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Sync(arguments) => sync::run(arguments),

@@ -286,7 +286,10 @@ impl Sync {
         report_id: &str,
         progress: &mut dyn SyncProgress,
     ) -> Result<ReportSummary, SyncError> {
-        let found = self.exporter.streams().report_tables(report_id).await?;
+        let client = Client::named(CLIENT);
+        let found = (self.exporter.streams())
+            .report_tables(&client, report_id)
+            .await?;
         let tables = self.tables_of(&found)?;
         let folder = self.target.report(report_id);
         *self.lock.lock().await = Some(Lock::take(&self.target, &folder.lock()).await?);
@@ -302,7 +305,10 @@ impl Sync {
     /// # Errors
     /// As [`Sync::report`].
     pub async fn preview(&self, report_id: &str) -> Result<ReportSummary, SyncError> {
-        let found = self.exporter.streams().report_tables(report_id).await?;
+        let client = Client::named(CLIENT);
+        let found = (self.exporter.streams())
+            .report_tables(&client, report_id)
+            .await?;
         let tables = self.tables_of(&found)?;
         let (state, _) = self.target.state(&self.target.report(report_id)).await?;
         let mut beginning = self.beginning(&found, &tables, state.as_ref());

@@ -110,7 +110,8 @@ impl FromStr for RequiredClaim {
 }
 
 impl RequiredClaim {
-    fn is_in(&self, claims: &Map<String, Value>) -> bool {
+    /// Whether a token has it.
+    pub(super) fn is_in(&self, claims: &Map<String, Value>) -> bool {
         match self.path.of(claims) {
             Some(Value::Array(values)) => values.iter().any(|value| is_text(value, &self.value)),
             Some(value) => is_text(value, &self.value),
@@ -194,11 +195,11 @@ impl JwtVerifier {
         })
     }
 
-    /// Checks signature, validity in time, audience, issuer and rights of a token, and tells whose it is.
+    /// Checks signature, validity in time, audience, issuer and rights of a token, and tells whose it is and what it claims.
     ///
     /// # Errors
     /// Says what is wrong with it, or that the provider's keys can't be had.
-    pub async fn verify(&self, token: &str) -> Result<Client, AuthError> {
+    pub async fn verify(&self, token: &str) -> Result<(Client, Map<String, Value>), AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::Rejected("it is too long"));
         }
@@ -223,10 +224,11 @@ impl JwtVerifier {
                 Ok(token) => {
                     self.check_rights(&token.claims)?;
                     let client = client_of(&token.claims, self.settings.client_claim.as_ref())?;
-                    return Ok(match &header.kid {
+                    let client = match &header.kid {
                         Some(id) => client.by_key(id),
                         None => client,
-                    });
+                    };
+                    return Ok((client, token.claims));
                 }
                 // With several keys to try, the one whose signature fits has the last word.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use optimize::definitions::clauses::DecisionClauses;
+use optimize::access::Restrictions;
+use optimize::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX, VARIABLE_PREFIX};
+use optimize::definitions::clauses::{Clauses, DecisionClauses};
 use optimize::raw_data::variables::VariableNames;
 
 /// Which columns they are.
@@ -15,6 +17,33 @@ pub enum Columns {
 }
 
 impl Columns {
+    /// The same but for those that somebody may not see.
+    pub fn without_left_out(self, restrictions: &Restrictions) -> Self {
+        if !restrictions.leave_out_something() {
+            return self;
+        }
+        match self {
+            Self::Variables(names) => {
+                let names = names.as_slice().iter().cloned();
+                let seen =
+                    names.filter(|name| !restrictions.leave_out_named(VARIABLE_PREFIX, name));
+                Self::Variables(Arc::new(VariableNames::new(seen.collect())))
+            }
+            Self::Clauses(clauses) => {
+                let seen = |clauses: &Clauses, prefix: &str| {
+                    let clauses = clauses.as_slice().iter().cloned();
+                    Clauses::new(
+                        clauses.filter(|clause| !restrictions.leave_out_named(prefix, &clause.id)),
+                    )
+                };
+                Self::Clauses(Arc::new(DecisionClauses {
+                    inputs: seen(&clauses.inputs, INPUT_PREFIX),
+                    outputs: seen(&clauses.outputs, OUTPUT_PREFIX),
+                }))
+            }
+        }
+    }
+
     /// Bytes that they take, roughly.
     pub fn weight(&self) -> usize {
         match self {

@@ -4,10 +4,13 @@
 
 use cluster::{Elasticsearch, ElasticsearchError, Found};
 use optimize::listing::{ListedReport, ReportKind};
+use optimize::report::definition::StoredReport;
 use optimize::scope::IndexNames;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+use crate::auth::Access;
 
 /// Reports per request. Without their diagrams they have some kilobytes each.
 const PAGE: usize = 200;
@@ -33,6 +36,11 @@ struct Hit {
 }
 
 impl Hit {
+    /// The report, if it can be read.
+    fn report(&self) -> Option<StoredReport> {
+        StoredReport::parse(self._source.as_ref()?.get()).ok()
+    }
+
     /// One document at a time is read into a tree of values.
     fn source(&self) -> Value {
         let source = self._source.as_ref().map(|source| source.get());
@@ -88,7 +96,7 @@ impl ReportList {
         Ok(())
     }
 
-    /// The ids of the reports in a collection, of all three kinds, by id.
+    /// The ids of the reports in a collection that somebody may export, of all three kinds, by id.
     ///
     /// Like Optimize without management reports and instant preview reports (`ReportReaderES`,
     /// `getReportsForCollection`). Optimize leaves their order to Elasticsearch, and gives a thousand at most.
@@ -98,7 +106,21 @@ impl ReportList {
     pub async fn ids_of_collection(
         &self,
         collection_id: &str,
+        access: &Access,
     ) -> Result<Vec<String>, ElasticsearchError> {
+        // What rules ask for is in the documents.
+        let (source, size) = if access.has_rules() {
+            (json!({"excludes": [DIAGRAM]}), PAGE)
+        } else {
+            (json!(false), ID_PAGE)
+        };
+        let is_allowed = |hit: &Hit| {
+            !access.has_rules()
+                || hit.report().is_some_and(|report| {
+                    let checked = access.check_report(&hit._id, Some(collection_id), &report);
+                    checked.is_ok()
+                })
+        };
         let indices: Vec<String> = ReportKind::ALL
             .iter()
             .map(|kind| self.names.alias(kind.index()))
@@ -107,7 +129,7 @@ impl ReportList {
         let mut after = Vec::new();
         loop {
             let body = json!({
-                "_source": false,
+                "_source": source,
                 "query": {"bool": {
                     "filter": [{"term": {"collectionId": collection_id}}],
                     "must_not": [
@@ -116,9 +138,10 @@ impl ReportList {
                     ],
                 }},
             });
-            let hits = self.page(&indices, body, ID_PAGE, &after).await?;
-            ids.extend(hits.iter().map(|hit| hit._id.clone()));
-            match next(hits, ID_PAGE) {
+            let hits = self.page(&indices, body, size, &after).await?;
+            let allowed = hits.iter().filter(|hit| is_allowed(hit));
+            ids.extend(allowed.map(|hit| hit._id.clone()));
+            match next(hits, size) {
                 Some(last) => after = last,
                 None => return Ok(ids),
             }

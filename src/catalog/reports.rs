@@ -42,21 +42,29 @@ pub enum LoadError {
 pub struct ReportStore {
     elasticsearch: Elasticsearch,
     names: IndexNames,
-    reports: Cache<String, Cached>,
+    reports: Cache<String, Found>,
 }
 
+/// A stored report, and what is known of it beside what it asks for. Cloning is cheap.
 #[derive(Clone)]
-struct Cached {
-    report: Arc<StoredReport>,
-    name: Option<Arc<str>>,
+pub struct Found {
+    /// The report.
+    pub report: Arc<StoredReport>,
+    /// Its name, if it has one.
+    pub name: Option<Arc<str>>,
+    /// The collection that it is in; none for a private report.
+    pub collection_id: Option<Arc<str>>,
     bytes: u32,
 }
 
-/// The name that people gave to a report.
-#[derive(Deserialize)]
+/// What people gave to a report.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Named {
     #[serde(default, deserialize_with = "lenient::optional_string")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::optional_string")]
+    collection_id: Option<String>,
 }
 
 impl ReportStore {
@@ -64,7 +72,7 @@ impl ReportStore {
     pub fn new(elasticsearch: Elasticsearch, names: IndexNames, time_to_live: Duration) -> Self {
         let reports = Cache::builder()
             .max_capacity(MAX_CACHED_BYTES)
-            .weigher(|_, cached: &Cached| cached.bytes)
+            .weigher(|_, found: &Found| found.bytes)
             .time_to_live(time_to_live)
             .build();
         Self {
@@ -78,26 +86,14 @@ impl ReportStore {
     ///
     /// # Errors
     /// There is no such report, it can't be read, or Elasticsearch does not answer.
-    pub async fn get(&self, id: &str) -> Result<Arc<StoredReport>, Arc<LoadError>> {
-        Ok(self.get_with_name(id).await?.0)
-    }
-
-    /// The same with its name, if it has one.
-    ///
-    /// # Errors
-    /// As [`ReportStore::get`].
-    pub async fn get_with_name(
-        &self,
-        id: &str,
-    ) -> Result<(Arc<StoredReport>, Option<Arc<str>>), Arc<LoadError>> {
+    pub async fn get(&self, id: &str) -> Result<Found, Arc<LoadError>> {
         if id.is_empty() || id.len() > MAX_ID_BYTES {
             return Err(Arc::new(LoadError::NotFound(id.to_owned())));
         }
-        let cached = get_or_load("reports", &self.reports, id.to_owned(), self.load(id)).await?;
-        Ok((cached.report, cached.name))
+        get_or_load("reports", &self.reports, id.to_owned(), self.load(id)).await
     }
 
-    async fn load(&self, id: &str) -> Result<Cached, LoadError> {
+    async fn load(&self, id: &str) -> Result<Found, LoadError> {
         let places = REPORT_INDICES.map(|index| (self.names.alias(index), id));
         let found: Vec<Option<Box<RawValue>>> = self.elasticsearch.documents(&places).await?;
         let source = found
@@ -107,10 +103,11 @@ impl ReportStore {
             .ok_or_else(|| LoadError::NotFound(id.to_owned()))?;
         let report = Arc::new(StoredReport::parse(source.get())?);
         // A name that is none is nobody's problem.
-        let named = serde_json::from_str::<Named>(source.get()).ok();
-        Ok(Cached {
+        let named = serde_json::from_str::<Named>(source.get()).unwrap_or_default();
+        Ok(Found {
             report,
-            name: named.and_then(|named| named.name).map(Arc::from),
+            name: named.name.map(Arc::from),
+            collection_id: named.collection_id.map(Arc::from),
             bytes: u32::try_from(source.get().len()).unwrap_or(u32::MAX),
         })
     }

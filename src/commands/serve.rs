@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use optimize_export::auth::{Authenticator, JwtVerifier, NamedToken, StaticTokens};
+use optimize_export::auth::access;
+use optimize_export::auth::{
+    AccessRules, Authenticator, JwtVerifier, NamedToken, StaticTokens, Tokens,
+};
 use optimize_export::config::{Config, LogFormat};
 use optimize_export::export::Exporter;
 use optimize_export::http;
@@ -48,7 +51,10 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
             ScrollSigner::of_this_process()
         }
     };
-    let authenticator = authenticator(&config)?;
+    let authenticator = Authenticator {
+        tokens: tokens(&config)?,
+        rules: access_rules(&config)?,
+    };
     let readiness = Readiness::new(elasticsearch.clone());
     let api = routes::Api {
         readiness: readiness.clone(),
@@ -114,8 +120,27 @@ fn files_for_connections() -> usize {
     files.saturating_sub(RESERVED_FILES.min(files / 2)).max(1)
 }
 
+/// Reads the rules, if there is a file of them, again whenever it changes.
+fn access_rules(config: &Config) -> Result<AccessRules, String> {
+    let Some(file) = config.access_rules_file.clone() else {
+        return Ok(AccessRules::default());
+    };
+    let rules = access::read(&file);
+    let rules = rules.map_err(|error| format!("{}: {error}", flags::ACCESS_RULES_FILE))?;
+    tracing::info!(
+        rules = rules.len(),
+        "clients may what access rules let them"
+    );
+    let rules = AccessRules::new(rules);
+    let renewed = rules.clone();
+    reload::watch("the file of access rules", vec![file.clone()], move || {
+        renewed.reload(&file)
+    });
+    Ok(rules)
+}
+
 /// Decides who is let in, and warns if that is nobody.
-fn authenticator(config: &Config) -> Result<Authenticator, String> {
+fn tokens(config: &Config) -> Result<Tokens, String> {
     if let Some(settings) = &config.jwt {
         let verifier = JwtVerifier::new(settings.clone()).map_err(|error| error.to_string())?;
         if !config.access_tokens.is_empty() {
@@ -125,7 +150,7 @@ fn authenticator(config: &Config) -> Result<Authenticator, String> {
                 flags::ISSUER
             );
         }
-        return Ok(Authenticator::Jwt(Arc::new(verifier)));
+        return Ok(Tokens::Jwt(Arc::new(verifier)));
     }
     if config.access_tokens.is_empty() {
         tracing::warn!(
@@ -151,7 +176,7 @@ fn authenticator(config: &Config) -> Result<Authenticator, String> {
             tokens.reload(&file)
         });
     }
-    Ok(Authenticator::StaticTokens(tokens))
+    Ok(Tokens::StaticTokens(tokens))
 }
 
 /// The certificate of the export, read again when it changes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use optimize::table::schema::Table;
+use optimize_export::auth::Access;
 use optimize_export::encode::Format as TableFormat;
 use optimize_export::export::Exporter;
 use optimize_export::scroll::signer::ScrollSigner;
@@ -177,7 +178,9 @@ pub fn run(arguments: SyncArguments) -> Result<ExitCode, String> {
         let list = report_list(&config, elasticsearch.clone());
         let given = reports.len();
         if let Some(collection) = &collection {
-            let ids = list.ids_of_collection(collection).await;
+            let ids = list
+                .ids_of_collection(collection, &Access::everything())
+                .await;
             let ids = ids.map_err(|error| format!("the collection can't be read: {error}"))?;
             reports.extend(ids);
         }

@@ -110,6 +110,17 @@ pub struct AccessSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_claim: Option<String>,
 
+    /// File of rules that say which clients may export which reports, definitions, tenants and columns; read again when it changes
+    /// [default: none, whoever has a token may export everything]
+    #[arg(
+        long,
+        env = "OPTIMIZE_EXPORT_ACCESS_RULES_FILE",
+        value_name = "FILE",
+        help_heading = "Access"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_rules_file: Option<PathBuf>,
+
     /// File with the key that proves a scroll is ours; replicas need the same one [or the key in
     /// OPTIMIZE_EXPORT_SCROLL_KEY] [default: a random key per process]
     #[arg(

@@ -6,6 +6,7 @@
 mod clauses;
 mod decision_row;
 mod envelope;
+mod members;
 mod process_row;
 mod result;
 mod text;

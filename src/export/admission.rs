@@ -59,18 +59,18 @@ impl Admission {
     /// # Errors
     /// It was not, in the time that requests wait in line.
     pub async fn export(&self, audit: &Audit) -> Result<Permit, ExportError> {
-        let permit = self.exports.take(audit.client(), self.patience).await;
+        let client = audit.client();
+        let permit = self.exports.take(client, self.patience).await;
         permit.map_err(|exhausted| {
-            let Permits {
-                in_all, per_client, ..
-            } = &self.exports;
+            let in_all = self.exports.in_all;
+            let per_client = self.exports.most_of(client);
             busy(match exhausted {
                 Exhausted::InAll => format!(
                     "this service already works on {in_all} exports ({})",
                     flags::MAX_CONCURRENT_EXPORTS
                 ),
                 Exhausted::PerClient => format!(
-                    "this service already works on {per_client} exports of this client ({})",
+                    "this service already works on {per_client} exports of this client ({}, or its access rules)",
                     flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
                 ),
             })
@@ -135,6 +135,8 @@ struct State {
 
 struct Waiter {
     client: Arc<str>,
+    /// Exports that the client may have under way.
+    most: usize,
     turn: oneshot::Sender<Permit>,
 }
 
@@ -174,11 +176,14 @@ impl State {
     }
 
     /// The one whose turn it is, if there is one that may have another permit.
-    fn next_in_line(&mut self, per_client: usize) -> Option<Waiter> {
+    fn next_in_line(&mut self) -> Option<Waiter> {
         let waiting = self.line.iter().enumerate();
-        let of_clients = waiting.map(|(place, waiter)| (self.of_client(&waiter.client), place));
+        let may_begin = waiting.filter_map(|(place, waiter)| {
+            let count = self.of_client(&waiter.client);
+            (count < waiter.most).then_some((count, place))
+        });
         // The first one among equals, since places are compared last.
-        let (_, place) = of_clients.filter(|(count, _)| *count < per_client).min()?;
+        let (_, place) = may_begin.min()?;
         self.line.remove(place)
     }
 }
@@ -202,7 +207,8 @@ impl Permits {
         let name = client.shared_name();
         let (turn, exhausted) = {
             let mut state = self.lock();
-            let exhausted = if state.of_client(&name) >= self.per_client {
+            let most = self.most_of(client);
+            let exhausted = if state.of_client(&name) >= most {
                 Exhausted::PerClient
             } else if state.in_all >= self.in_all {
                 Exhausted::InAll
@@ -218,6 +224,7 @@ impl Permits {
             let (sender, turn) = oneshot::channel();
             state.line.push_back(Waiter {
                 client: name,
+                most,
                 turn: sender,
             });
             self.tell(&state);
@@ -229,6 +236,12 @@ impl Permits {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(exhausted),
         }
+    }
+
+    /// How many exports a client may have under way.
+    fn most_of(&self, client: &Client) -> usize {
+        let of_rules = client.access().max_exports();
+        of_rules.map_or(self.per_client, |most| most.min(self.per_client))
     }
 
     /// How many exports are under way.
@@ -251,7 +264,7 @@ impl Permits {
                 if state.in_all >= self.in_all {
                     return;
                 }
-                let Some(waiter) = state.next_in_line(self.per_client) else {
+                let Some(waiter) = state.next_in_line() else {
                     return;
                 };
                 if waiter.turn.is_closed() {
@@ -302,7 +315,12 @@ impl Drop for Permit {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use optimize::access::{Limits, Patterns};
+    use serde_json::Map;
+
     use super::*;
+    use crate::auth::AccessRules;
+    use crate::auth::access::Rule;
 
     const NOBODY: Gauges = Gauges {
         under_way: |_| {},
@@ -414,5 +432,39 @@ pub(super) mod tests {
         for wait in waits {
             wait.await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_rule_may_allow_a_client_less_than_others_have() {
+        let limited = Rule {
+            name: "one at a time".to_owned(),
+            clients: Patterns::new(["a"]),
+            claims: Vec::new(),
+            reports: None,
+            collections: None,
+            limits: Limits::default(),
+            concurrent_exports: Some(1),
+        };
+        let others = Rule {
+            name: "others".to_owned(),
+            clients: Patterns::new(["b"]),
+            concurrent_exports: Some(9),
+            ..limited.clone()
+        };
+        let rules = AccessRules::new(vec![limited, others]);
+        let (a, b) = (Client::named("a"), Client::named("b"));
+        let (a, b) = (a.under(&rules, &Map::new()), b.under(&rules, &Map::new()));
+        let permits = permits(4, 2);
+        let take = |client| permits.take(client, Duration::ZERO);
+        let first = take(&a).await.unwrap();
+        assert_eq!(take(&a).await.err(), Some(Exhausted::PerClient));
+        let of_b = [take(&b).await.unwrap(), take(&b).await.unwrap()];
+        assert_eq!(
+            take(&b).await.err(),
+            Some(Exhausted::PerClient),
+            "no rule allows more than all have"
+        );
+        drop((first, of_b));
+        take(&a).await.unwrap();
     }
 }

@@ -7,6 +7,7 @@ use super::error::ExportError;
 use super::query::{ask_scope, decision_filter_context, message_about, process_filter_context};
 use super::whole::Whole;
 use super::{ExportRequest, ExportSettings, clock};
+use crate::auth::Access;
 use crate::catalog::definitions::Definitions;
 use crate::encode::json::Envelope;
 use crate::scroll::permits::{BatchPermits, PATIENCE};
@@ -45,23 +46,20 @@ impl Aggregated {
         request: &ExportRequest,
         data: &ProcessReportData,
     ) -> Result<Whole, ExportError> {
-        let evaluated = self
-            .process_report(&request.report_id, data, clock::now(), Until::Result)
-            .await?;
+        let evaluated = self.process_report(asked(request), data).await?;
         Ok(whole_answer(request, evaluated).await)
     }
 
     /// The result of a report on processes.
     pub(super) async fn process_report(
         &self,
-        report_id: &str,
+        asked: Asked<'_>,
         data: &ProcessReportData,
-        now: Timestamp,
-        until: Until,
     ) -> Result<Evaluated, ExportError> {
-        let filter = process_filter_context(&self.settings, data, now);
+        let filter = process_filter_context(&self.settings, data, asked.now);
         let plan = Plan::of(data, &filter)?;
         let scope = self.definitions.scope_of_process_report(data).await?;
+        let scope = asked.access.restrictions().narrow(scope);
         let models = self.models(&plan, &scope).await?;
         let evaluation = ProcessEvaluation {
             plan: &plan,
@@ -74,7 +72,7 @@ impl Aggregated {
                 models: &models,
             },
         };
-        self.evaluate(report_id, &evaluation, until).await
+        self.evaluate(asked, &evaluation).await
     }
 
     /// What a plan has to know of the definitions of its report.
@@ -114,37 +112,36 @@ impl Aggregated {
         request: &ExportRequest,
         data: &DecisionReportData,
     ) -> Result<Whole, ExportError> {
-        let evaluated = self
-            .decision_report(&request.report_id, data, clock::now(), Until::Result)
-            .await?;
+        let evaluated = self.decision_report(asked(request), data).await?;
         Ok(whole_answer(request, evaluated).await)
     }
 
     /// The result of a report on decisions.
     pub(super) async fn decision_report(
         &self,
-        report_id: &str,
+        asked: Asked<'_>,
         data: &DecisionReportData,
-        now: Timestamp,
-        until: Until,
     ) -> Result<Evaluated, ExportError> {
-        let filter = decision_filter_context(&self.settings, now);
+        let filter = decision_filter_context(&self.settings, asked.now);
         let scope = self.definitions.scope_of_decision_report(data).await?;
+        let scope = asked.access.restrictions().narrow(scope);
         let plan = DecisionPlan::new(DecisionContext {
             report: data,
             scope: &scope,
             filter: &filter,
             bucket_limit: self.settings.aggregation_bucket_limit,
         });
-        self.evaluate(report_id, &plan, until).await
+        self.evaluate(asked, &plan).await
     }
 
     async fn evaluate(
         &self,
-        report_id: &str,
+        asked: Asked<'_>,
         evaluation: &(impl Evaluation + Sync),
-        until: Until,
     ) -> Result<Evaluated, ExportError> {
+        let Asked {
+            report_id, until, ..
+        } = asked;
         let scope = evaluation.scope();
         let share = self.elasticsearch.share();
         let evaluated = |result, bytes, share| Evaluated {
@@ -255,6 +252,28 @@ pub(super) enum Until {
     Shape,
     /// Its result.
     Result,
+}
+
+/// Which result is asked for, by whom and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The id of its report.
+    pub report_id: &'a str,
+    /// What the client may see.
+    pub access: &'a Access,
+    /// What is now for it.
+    pub now: Timestamp,
+    /// How far it is evaluated.
+    pub until: Until,
+}
+
+fn asked(request: &ExportRequest) -> Asked<'_> {
+    Asked {
+        report_id: &request.report_id,
+        access: request.audit.client().access(),
+        now: clock::now(),
+        until: Until::Result,
+    }
 }
 
 /// A result, and what it takes.

@@ -118,6 +118,7 @@ impl Audit {
             target: "audit",
             client = client.name(),
             key = client.key_id(),
+            rules = client.access().rule_names(),
             report = report_id,
             plan = plan.get(),
             page = page.map(|page| page.number),

@@ -332,6 +332,7 @@ mod tests {
             limit: 1,
             batch: 1,
             now: 0,
+            access: None,
         });
         let head = BatchHead {
             scroll_id: "id".into(),

@@ -7,6 +7,7 @@ use cluster::memory::NoMemory;
 use cluster::{ElasticsearchError, Refusal};
 use optimize::report::definition::DefinitionError;
 
+use crate::auth::access::Forbidden;
 use crate::catalog::reports::LoadError;
 use crate::flags;
 use crate::scroll::open_scrolls::Full;
@@ -28,6 +29,9 @@ pub enum ExportError {
     /// The result has more buckets than Elasticsearch makes.
     #[error("{0}")]
     TooManyBuckets(String),
+    /// The access rules do not let this client.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// There is no such report.
     #[error(
         "Was not able to retrieve report with id [{0}]from Elasticsearch. Report does not exist."
@@ -69,6 +73,7 @@ impl ExportError {
             Self::Bookmark(_) => "bookmark",
             Self::Report(_) => "the report can't be evaluated",
             Self::TooManyBuckets(_) => "too many buckets",
+            Self::Forbidden(_) => "not allowed by the access rules",
             Self::NotFound(_) => "no such report",
             Self::Busy { .. } => "a limit is reached",
             Self::Unavailable(_) => "Elasticsearch is not available",
@@ -81,7 +86,7 @@ impl ExportError {
     pub fn in_continuation(self, is_scroll_open: bool) -> Self {
         match self {
             // They say what to do.
-            Self::BadRequest(_) | Self::Continuation { .. } => self,
+            Self::BadRequest(_) | Self::Forbidden(_) | Self::Continuation { .. } => self,
             error => Self::Continuation {
                 error: Box::new(error),
                 is_scroll_open,

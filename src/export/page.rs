@@ -7,6 +7,7 @@ use tracing::Instrument;
 use super::Export;
 use super::body::{self, BodyWriter, Delivery, Interrupted};
 use super::pages::{PageRequest, Pages};
+use super::raw_report::PageSettings;
 use super::rows::{NamesAtHand, RowError, Rows};
 use crate::catalog::columns::Columns;
 use crate::encode::json::{Envelope, PageEncoder};
@@ -93,7 +94,12 @@ impl Page {
             total: reader.total(),
             report_id: &contents.report_id,
         });
-        let mut rows = (pages.raw).rows(&columns, names, contents.now, time_zone.as_ref());
+        let settings = PageSettings {
+            now: contents.now,
+            time_zone: time_zone.as_ref(),
+            access: audit.client().access(),
+        };
+        let mut rows = (pages.raw).rows(&columns, names, settings);
         // What it has asked Elasticsearch for is given back when it ends, before anybody is waited for.
         let written = write_rows(
             &pages,

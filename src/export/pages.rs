@@ -17,6 +17,7 @@ use super::query::message_about;
 use super::raw_report::{RawReport, RawReports};
 use super::whole::Whole;
 use super::{Audit, Export, ExportRequest, clock};
+use crate::auth::Access;
 use crate::catalog::columns::Columns;
 use crate::encode::json::Envelope;
 use crate::scroll::batch_size::{self, batch_size};
@@ -67,23 +68,23 @@ enum NotMoved {
 }
 
 impl Pages {
-    /// Whether this process issued the id for this report.
-    pub fn is_scroll_of(&self, scroll_id: &str, report_id: &str) -> bool {
-        matches!(self.scrolls.recognize(scroll_id), Recognition::Issued(contents) if contents.report_id == report_id)
+    /// Whether this process issued the id for this report, to somebody who may see the same.
+    pub fn is_scroll_of(&self, scroll_id: &str, request: &ExportRequest) -> bool {
+        matches!(self.scrolls.recognize(scroll_id), Recognition::Issued(contents) if belongs_to(&contents, request))
     }
 
     /// Whether a page could be had, as far as that is known without moving or opening a scroll.
     pub async fn head(
         &self,
-        scroll_id: Option<&str>,
-        report_id: &str,
+        request: &ExportRequest,
         report: RawReport<'_>,
     ) -> Result<(), ExportError> {
-        if let Some(scroll_id) = scroll_id {
-            self.known_contents(scroll_id, report_id)?;
+        if let Some(scroll_id) = &request.search_request_id {
+            self.known_contents(scroll_id, request)?;
             return Ok(());
         }
-        let scope = self.raw.scope_of(report).await?;
+        let access = request.audit.client().access();
+        let scope = self.raw.scope_of(report, access).await?;
         if !scope.is_known_to_be_empty() {
             let query = self.raw.query_of(report, &scope, clock::now());
             self.raw.count(&scope, &query).await?;
@@ -112,7 +113,9 @@ impl Pages {
     ) -> Result<Export, ExportError> {
         let Self { raw, scrolls, .. } = self;
         let now = clock::now();
-        let scope = raw.scope_of(report).await?;
+        let audit = request.audit.clone();
+        let access = audit.client().access();
+        let scope = raw.scope_of(report, access).await?;
         let message = message_about(&scope);
         let without_scroll = |total: u64| {
             let message = message.as_deref();
@@ -142,6 +145,7 @@ impl Pages {
             limit: request.limit,
             batch: batch_size(request.limit, has_few_exports, hit_bytes),
             now: now.as_millisecond(),
+            access: access.fingerprint(),
         }));
         let search = scroll::search(&contents, &query, &report.sort(contents.now));
         let keep_alive = request.pagination_timeout;
@@ -149,7 +153,7 @@ impl Pages {
         let batch_permit = self.batch_permit(&request, contents.batch).await?;
         let (hits, columns) = tokio::join!(
             raw.open_scroll(&scope, None, keep_alive, &search),
-            raw.find_columns(report, &scope, &query),
+            raw.find_columns(report, &scope, &query, access),
         );
         let Some(hits) = hits? else {
             return without_scroll(0);
@@ -209,13 +213,13 @@ impl Pages {
         let keep_alive = request.pagination_timeout;
         // Twice: before the lease, so that a foreign report learns nothing of who is reading, and with the lease, because
         // the scroll may have ended in between.
-        self.known_contents(scroll_id, &request.report_id)?;
+        self.known_contents(scroll_id, &request)?;
         let lease = scrolls.lease(scroll_id, keep_alive).ok_or_else(|| ExportError::Busy {
             reason: "a request with this searchRequestId is still under way; its scroll can only be read by one at a time"
                 .to_owned(),
             retry_after: RETRY_AFTER_UNDER_WAY,
         })?;
-        let known = self.known_contents(scroll_id, &request.report_id)?;
+        let known = self.known_contents(scroll_id, &request)?;
 
         // How large the batches of a replica's scroll are is only known from its hits.
         let hits = (known.as_ref()).map_or(batch_size::MOST_HITS, |contents| contents.batch);
@@ -242,14 +246,15 @@ impl Pages {
                     let _lease = lease.not_moved();
                     return self.unverified_empty_page(request, scroll_id, report).await;
                 }
-                Ok(Some(contents)) if contents.report_id == request.report_id => Arc::new(contents),
-                Ok(Some(_)) => {
-                    // It is one of ours, opened by a replica for another report, and this batch took hits from it.
+                Ok(Some(contents)) if belongs_to(&contents, &request) => Arc::new(contents),
+                Ok(Some(contents)) => {
+                    // It is one of ours, opened by a replica for another report or for somebody who may see something else, and
+                    // this batch took hits from it.
                     // Better that its reader has to start over than that it misses them.
                     scrolls.give_up_new(scroll_id, keep_alive).await;
-                    return Err(belongs_elsewhere());
+                    return Err(belongs_elsewhere(Some(&contents), &request));
                 }
-                Err(VerifyError::Foreign) => return Err(belongs_elsewhere()),
+                Err(VerifyError::Foreign) => return Err(belongs_elsewhere(None, &request)),
                 Err(VerifyError::Elasticsearch(error)) => {
                     scrolls.give_up_unverified(scroll_id, lease, &error);
                     return Err(ExportError::from(error).in_continuation(false));
@@ -278,7 +283,8 @@ impl Pages {
             return Err(self.give_up(&new_scroll_id, leases, error).await);
         }
         let was_renamed = leases.iter().any(ActiveLease::was_renamed);
-        let columns = self.columns_of_scroll(scroll_id, &new_scroll_id, &contents, report);
+        let access = page_request.audit.client().access();
+        let columns = self.columns_of_scroll(scroll_id, &new_scroll_id, &contents, report, access);
         let columns = match columns.await {
             Ok(columns) => columns,
             Err(error) => return Err(self.give_up(&new_scroll_id, leases, error).await),
@@ -385,11 +391,11 @@ impl Pages {
     fn known_contents(
         &self,
         scroll_id: &str,
-        report_id: &str,
+        request: &ExportRequest,
     ) -> Result<Option<Arc<SealedContents>>, ExportError> {
         match self.scrolls.recognize(scroll_id) {
-            Recognition::Issued(contents) if contents.report_id == report_id => Ok(Some(contents)),
-            Recognition::Issued(_) => Err(belongs_elsewhere()),
+            Recognition::Issued(contents) if belongs_to(&contents, request) => Ok(Some(contents)),
+            Recognition::Issued(contents) => Err(belongs_elsewhere(Some(&contents), request)),
             Recognition::Ended => Err(ExportError::BadRequest(start_over("its scroll has ended"))),
             Recognition::Unknown if self.scrolls.signer().accepts_foreign() => Ok(None),
             Recognition::Unknown => Err(ExportError::BadRequest(start_over(
@@ -405,7 +411,8 @@ impl Pages {
         scroll_id: &str,
         report: RawReport<'_>,
     ) -> Result<Export, ExportError> {
-        let scope = self.raw.scope_of(report).await?;
+        let access = request.audit.client().access();
+        let scope = self.raw.scope_of(report, access).await?;
         let query = self.raw.query_of(report, &scope, clock::now());
         let total = if scope.is_known_to_be_empty() {
             0
@@ -428,16 +435,19 @@ impl Pages {
         new_scroll_id: &str,
         contents: &ScrollContents,
         report: RawReport<'_>,
+        access: &Access,
     ) -> Result<Columns, ExportError> {
         let columns = match self.scrolls.columns(scroll_id) {
             Some(columns) => columns,
             None => {
-                let scope = self.raw.scope_of(report).await?;
+                let scope = self.raw.scope_of(report, access).await?;
                 let now = Timestamp::from_millisecond(contents.now).map_err(|error| {
                     ExportError::Internal(format!("the scroll's time is no time: {error}"))
                 })?;
                 let query = self.raw.query_of(report, &scope, now);
-                self.raw.find_columns(report, &scope, &query).await?
+                self.raw
+                    .find_columns(report, &scope, &query, access)
+                    .await?
             }
         };
         self.scrolls.keep_columns(new_scroll_id, &columns);
@@ -495,9 +505,21 @@ pub(super) fn scroll_id_twice() -> ExportError {
     ExportError::Internal("Elasticsearch issued a scroll id twice".to_owned())
 }
 
-fn belongs_elsewhere() -> ExportError {
-    ExportError::BadRequest(
-        "searchRequestId was not issued for this report; start over without searchRequestId"
-            .to_owned(),
-    )
+/// Whether a scroll was opened for this report, and for somebody who may see the same of it.
+fn belongs_to(contents: &ScrollContents, request: &ExportRequest) -> bool {
+    contents.report_id == request.report_id
+        && contents.access == request.audit.client().access().fingerprint()
+}
+
+/// Of a scroll that is not one of ours nothing is known.
+fn belongs_elsewhere(contents: Option<&ScrollContents>, request: &ExportRequest) -> ExportError {
+    let is_of_report = contents.is_some_and(|contents| contents.report_id == request.report_id);
+    let problem = if is_of_report {
+        "was issued to somebody who may see something else of this report, or before the access rules changed"
+    } else {
+        "was not issued for this report"
+    };
+    ExportError::BadRequest(format!(
+        "searchRequestId {problem}; start over without searchRequestId"
+    ))
 }

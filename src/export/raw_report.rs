@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::query::{self, ask_scope};
 use super::rows::{NamedRows, NamesAtHand, Rows, definition_of_object};
 use super::{ExportError, ExportSettings};
+use crate::auth::Access;
 use crate::catalog::columns::Columns;
 use crate::catalog::definitions::{Definitions, ScopeError};
 use crate::catalog::variable_names;
@@ -53,6 +54,17 @@ impl<'a> RawReport<'a> {
     }
 }
 
+/// How the rows of a page are shown.
+#[derive(Clone, Copy)]
+pub struct PageSettings<'a> {
+    /// What is now for its scroll.
+    pub now: i64,
+    /// The zone that the client wants dates in.
+    pub time_zone: Option<&'a TimeZone>,
+    /// What the client may see.
+    pub access: &'a Access,
+}
+
 /// What the pages and tables of such a report need. Cloning is cheap; clones share everything.
 #[derive(Clone)]
 pub struct RawReports {
@@ -62,12 +74,17 @@ pub struct RawReports {
 }
 
 impl RawReports {
-    /// What a report covers.
-    pub async fn scope_of(&self, report: RawReport<'_>) -> Result<Scope, ScopeError> {
-        match report {
+    /// What a report covers, as far as somebody may see it.
+    pub async fn scope_of(
+        &self,
+        report: RawReport<'_>,
+        access: &Access,
+    ) -> Result<Scope, ScopeError> {
+        let scope = match report {
             RawReport::Process(data) => self.definitions.scope_of_process_report(data).await,
             RawReport::Decision(data) => self.definitions.scope_of_decision_report(data).await,
-        }
+        };
+        Ok(access.restrictions().narrow(scope?))
     }
 
     /// The query for the instances of a report.
@@ -113,14 +130,15 @@ impl RawReports {
         ask_scope(scope, open).await
     }
 
-    /// Finds the columns that every row of a report has.
+    /// Finds the columns that every row of a report has, but for those that somebody may not see.
     pub async fn find_columns(
         &self,
         report: RawReport<'_>,
         scope: &Scope,
         query: &Value,
+        access: &Access,
     ) -> Result<Columns, ExportError> {
-        Ok(match report {
+        let columns = match report {
             RawReport::Process(_) => {
                 let find = |indices: Vec<String>| async move {
                     variable_names::find(&self.elasticsearch, &indices, query).await
@@ -129,7 +147,8 @@ impl RawReports {
                 Columns::Variables(Arc::new(names.unwrap_or_default()))
             }
             RawReport::Decision(_) => Columns::Clauses(self.clauses_of(scope).await?),
-        })
+        };
+        Ok(columns.without_left_out(access.restrictions()))
     }
 
     /// The inputs and outputs that the definition of a decision report has.
@@ -153,14 +172,19 @@ impl RawReports {
         NamesAtHand::of_first(&self.definitions, reader, &definition).await
     }
 
-    /// Makes rows of the hits of a page; `now` is that of its scroll.
+    /// Makes rows of the hits of a page.
     pub fn rows<'a>(
         &'a self,
         columns: &'a Columns,
         names: NamesAtHand,
-        now: i64,
-        time_zone: Option<&'a TimeZone>,
+        settings: PageSettings<'a>,
     ) -> Rows<'a> {
+        let PageSettings {
+            now,
+            time_zone,
+            access,
+        } = settings;
+        let restrictions = access.restrictions();
         let time_zone = time_zone.or(self.settings.time_zone.as_ref());
         match columns {
             Columns::Variables(variable_names) => Rows::Process(NamedRows {
@@ -171,12 +195,14 @@ impl RawReports {
                     variable_names,
                     object_variables: self.settings.object_variables,
                     time_zone,
+                    restrictions,
                     scratch: Default::default(),
                 },
             }),
             Columns::Clauses(clauses) => Rows::Decision(DecisionRows {
                 clauses,
                 time_zone,
+                restrictions,
                 scratch: Default::default(),
             }),
         }

@@ -54,12 +54,14 @@ impl Rows<'_> {
     /// The document can't be read, the text ends before it does, or the hit has another name.
     pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Instance<'t>, usize), HitError> {
         Ok(match self {
-            Self::Process(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+            Self::Process(NamedRows { rows, .. }) => {
+                let (mut instance, length) = Hit::<ProcessInstance<'_>>::of_scroll(text, name)?;
+                instance.leave_out(rows.restrictions);
                 (Instance::Process(instance), length)
             }
-            Self::Decision(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+            Self::Decision(rows) => {
+                let (mut instance, length) = Hit::<DecisionInstance<'_>>::of_scroll(text, name)?;
+                instance.leave_out(rows.restrictions);
                 (Instance::Decision(instance), length)
             }
         })

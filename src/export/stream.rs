@@ -27,12 +27,14 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::admission::{Admission, Permit};
-use super::aggregated::{Aggregated, Evaluated, Until};
+use super::aggregated::{Aggregated, Asked, Evaluated, Until};
 use super::audit::StreamAudit;
 use super::body::{self, BodyWriter, Delivery, MIN_BYTES_PER_SECOND, PageBody};
 use super::query::ask_scope;
 use super::raw_report::{RawReport, RawReports};
 use super::{Audit, ExportError, clock};
+use crate::auth::access::Forbidden;
+use crate::auth::{Access, Client};
 use crate::catalog::reports::ReportStore;
 use crate::catalog::table_columns;
 use crate::encode::compression::Compression;
@@ -151,13 +153,22 @@ impl Selected {
         all: Schema,
         columns: Option<&Selection>,
         configuration: &Configuration,
+        access: &Access,
     ) -> Result<Self, ExportError> {
-        let indices = match columns {
+        let restrictions = access.restrictions();
+        if let Some(mut names) = columns.map(Selection::names)
+            && let Some(name) = names.find(|name| restrictions.leave_out(name))
+        {
+            return Err(Forbidden::Column(name.to_owned()).into());
+        }
+        let mut indices = match columns {
             None => (0..all.columns.len()).collect(),
             Some(selection) => selection
                 .apply(&all, Some(&configuration.table_columns))
                 .map_err(|unknown| ExportError::BadRequest(unknown.to_string()))?,
         };
+        let is_left_out = |column: &Column| restrictions.leave_out(&column.name);
+        indices.retain(|index| !all.columns.get(*index).is_some_and(is_left_out));
         if indices.is_empty() {
             return Err(ExportError::BadRequest(
                 "columns fits no column of this table; its schema tells which there are".to_owned(),
@@ -235,12 +246,14 @@ impl Streams {
     /// As [`Streams::open`].
     pub async fn head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
         let _permit = self.admission.export(&request.audit).await?;
+        let client = request.audit.client();
         let found = self
-            .find_table(&request.report_id, &request.options)
+            .find_table(client, &request.report_id, &request.options)
             .await?;
         request.audit.set_plan(combination::describe(&found.report));
         let now = clock::now();
         let columns = &request.options.columns;
+        let access = request.audit.client().access();
         let configuration = configuration(&found.report);
         let (selected, total, bookmark) = match RawReport::of(&found.report) {
             Some(report) => {
@@ -256,15 +269,19 @@ impl Streams {
                     self.count_of(&reading),
                 );
                 let all = table?.schema();
-                let selected = Selected::of(all, columns.as_ref(), configuration)?;
+                let selected = Selected::of(all, columns.as_ref(), configuration, access)?;
                 (selected, Some(total?), reading.bookmark)
             }
             None => {
                 check_without_rows(&request.options)?;
-                let schema = self
-                    .result_schema(&request.report_id, &found.report, now)
-                    .await?;
-                let selected = Selected::of(schema, columns.as_ref(), configuration)?;
+                let asked = Asked {
+                    report_id: &request.report_id,
+                    access,
+                    now,
+                    until: Until::Shape,
+                };
+                let schema = self.result_schema(asked, &found.report).await?;
+                let selected = Selected::of(schema, columns.as_ref(), configuration, access)?;
                 (selected, None, None)
             }
         };
@@ -282,11 +299,13 @@ impl Streams {
     /// As [`Streams::open`].
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
         let _permit = self.admission.export(audit).await?;
-        let found = self.find_table(report_id, &TableOptions::default()).await?;
+        let client = audit.client();
+        let options = TableOptions::default();
+        let found = self.find_table(client, report_id, &options).await?;
         let Some(report) = RawReport::of(&found.report) else {
             return Err(no_bookmarks());
         };
-        let scope = self.raw.scope_of(report).await?;
+        let scope = self.raw.scope_of(report, client.access()).await?;
         let position = self.needed_position(report, &scope).await?;
         Ok(self.long_bookmark_of(report_id, &position))
     }
@@ -309,8 +328,13 @@ impl Streams {
     ///
     /// # Errors
     /// There is no such report, or none that can be exported.
-    pub async fn report_tables(&self, report_id: &str) -> Result<ReportTables, ExportError> {
-        let found = self.find_table(report_id, &TableOptions::default()).await?;
+    pub async fn report_tables(
+        &self,
+        client: &Client,
+        report_id: &str,
+    ) -> Result<ReportTables, ExportError> {
+        let options = TableOptions::default();
+        let found = self.find_table(client, report_id, &options).await?;
         Ok(ReportTables {
             report_name: found.name,
             tables: found.tables,
@@ -328,12 +352,19 @@ impl Streams {
         options: &TableOptions,
     ) -> Result<TableSchema, ExportError> {
         let _permit = self.admission.export(audit).await?;
-        let found = self.find_table(report_id, options).await?;
-        let now = clock::now();
+        let client = audit.client();
+        let access = client.access();
+        let found = self.find_table(client, report_id, options).await?;
+        let asked = Asked {
+            report_id,
+            access,
+            now: clock::now(),
+            until: Until::Shape,
+        };
         let all = match RawReport::of(&found.report) {
             Some(report) => {
-                let scope = self.raw.scope_of(report).await?;
-                let query = self.raw.query_of(report, &scope, now);
+                let scope = self.raw.scope_of(report, access).await?;
+                let query = self.raw.query_of(report, &scope, asked.now);
                 let columns = self
                     .find_table_columns(
                         report,
@@ -345,10 +376,10 @@ impl Streams {
                     .await?;
                 columns.schema()
             }
-            None => self.result_schema(report_id, &found.report, now).await?,
+            None => self.result_schema(asked, &found.report).await?,
         };
         let configuration = configuration(&found.report);
-        let selected = Selected::of(all, options.columns.as_ref(), configuration)?;
+        let selected = Selected::of(all, options.columns.as_ref(), configuration, access)?;
         Ok(TableSchema {
             report_name: found.name,
             tables: found.tables,
@@ -359,10 +390,12 @@ impl Streams {
     /// The report, if it has the table.
     async fn find_table(
         &self,
+        client: &Client,
         report_id: &str,
         options: &TableOptions,
     ) -> Result<Found, ExportError> {
-        let (report, name) = self.reports.get_with_name(report_id).await?;
+        let found = self.reports.find(client, report_id).await?;
+        let (report, name) = (found.report, found.name);
         combination::check(&report, self.raw.settings.assignee_analytics)?;
         let tables = match &*report {
             StoredReport::Combined => {
@@ -417,8 +450,9 @@ impl Streams {
         request: StreamRequest,
         permit: Permit,
     ) -> Result<(StreamHead, PageBody), ExportError> {
+        let client = request.audit.client();
         let found = self
-            .find_table(&request.report_id, &request.options)
+            .find_table(client, &request.report_id, &request.options)
             .await?;
         request.audit.set_plan(combination::describe(&found.report));
         request.audit.set_stream(StreamAudit {
@@ -443,12 +477,17 @@ impl Streams {
             }
             None => {
                 check_without_rows(&request.options)?;
-                let results = self
-                    .evaluate_measures(&request.report_id, &found.report, now, Until::Result)
-                    .await?;
+                let access = request.audit.client().access();
+                let asked = Asked {
+                    report_id: &request.report_id,
+                    access,
+                    now,
+                    until: Until::Result,
+                };
+                let results = self.evaluate_measures(asked, &found.report).await?;
                 let all = result::schema(results.shape, &results.measures);
                 let columns = request.options.columns.as_ref();
-                let selected = Selected::of(all, columns, configuration(&found.report))?;
+                let selected = Selected::of(all, columns, configuration(&found.report), access)?;
                 let encoders = self.encoders(&request, &found, &selected.schema, None, now);
                 let counts = results.measures.iter().map(|measure| measure.is_count);
                 let rows = ResultRows::new(results.shape, counts.zip(results.results));
@@ -509,23 +548,18 @@ impl Streams {
     /// The columns of a report that aggregates.
     async fn result_schema(
         &self,
-        report_id: &str,
+        asked: Asked<'_>,
         report: &StoredReport,
-        now: Timestamp,
     ) -> Result<Schema, ExportError> {
-        let results = self
-            .evaluate_measures(report_id, report, now, Until::Shape)
-            .await?;
+        let results = self.evaluate_measures(asked, report).await?;
         Ok(result::schema(results.shape, &results.measures))
     }
 
     /// Every measure of a report that aggregates.
     async fn evaluate_measures(
         &self,
-        report_id: &str,
+        asked: Asked<'_>,
         report: &StoredReport,
-        now: Timestamp,
-        until: Until,
     ) -> Result<Results, ExportError> {
         let mut results = Results {
             shape: Shape::Number,
@@ -537,15 +571,13 @@ impl Streams {
             StoredReport::Process(data) => {
                 for measure in result::measures_of_process(data) {
                     let evaluated = (self.aggregated)
-                        .process_report(report_id, &measure.report, now, until)
+                        .process_report(asked, &measure.report)
                         .await?;
                     results.add(measure, evaluated);
                 }
             }
             StoredReport::Decision(data) => {
-                let evaluated = (self.aggregated)
-                    .decision_report(report_id, data, now, until)
-                    .await?;
+                let evaluated = self.aggregated.decision_report(asked, data).await?;
                 results.add(Measure::frequency(()), evaluated);
             }
             StoredReport::Combined => {}

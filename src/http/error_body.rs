@@ -216,6 +216,7 @@ pub fn export_failed(error: &ExportError) -> Response {
         ExportError::Bookmark(detail) => respond(ErrorCode::Bookmark, detail),
         ExportError::Report(problem) => respond(ErrorCode::ReportEvaluation, &problem.to_string()),
         ExportError::TooManyBuckets(detail) => respond(ErrorCode::TooManyBuckets, detail),
+        ExportError::Forbidden(forbidden) => respond(ErrorCode::Forbidden, &forbidden.to_string()),
         ExportError::NotFound(_) => respond(ErrorCode::NotFound, &error.to_string()),
         ExportError::Busy {
             reason,

@@ -28,19 +28,22 @@ pub fn ids_of_collection(
         .and(authorized)
         .and(warp::get())
         .and(raw_query)
-        .then(move |_client: Client, query: String| {
+        .then(move |client: Client, query: String| {
             let reports = reports.clone();
-            async move { answer(&reports, &query).await }
+            async move { answer(&reports, &client, &query).await }
         })
 }
 
-async fn answer(reports: &ReportList, query: &str) -> Response {
+async fn answer(reports: &ReportList, client: &Client, query: &str) -> Response {
+    if let Err(forbidden) = client.access().check_any() {
+        return error_body::export_failed(&forbidden.into());
+    }
     let id = match collection_id(query) {
         Ok(Some(id)) => id,
         Ok(None) => return error_body::respond(ErrorCode::BadRequest, NO_COLLECTION),
         Err(violation) => return error_body::respond(ErrorCode::BadRequest, &violation),
     };
-    match reports.ids_of_collection(&id).await {
+    match reports.ids_of_collection(&id, client.access()).await {
         Ok(ids) => {
             let ids: Vec<_> = ids.iter().map(|id| serde_json::json!({"id": id})).collect();
             let body = serde_json::Value::from(ids).to_string();

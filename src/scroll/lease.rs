@@ -207,6 +207,7 @@ mod tests {
             limit: 1000,
             batch: 500,
             now: 1_700_000_000_000,
+            access: None,
         }))
     }
 

@@ -32,6 +32,9 @@ pub struct ScrollContents {
     /// What running durations are measured against, in milliseconds since 1970.
     #[serde(rename = "n")]
     pub now: i64,
+    /// What whoever opened it may see, as a fingerprint; none if that is everything.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
 }
 
 /// What belongs to a scroll, and the name of the named query that carries it, which every hit repeats.
@@ -167,6 +170,7 @@ mod tests {
             limit: 1000,
             batch: 500,
             now: 1_700_000_000_000,
+            access: None,
         }
     }
 

@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod access_rules;
 mod attacks;
 mod check;
 mod compression;

@@ -8,6 +8,7 @@
 //! * [`json`]: writing JSON text; [`java`] and [`moment`]: numbers, orders and dates as Java has them;
 //! * [`report`]: the stored report as types;
 //! * [`scope`]: which instances it covers, as indices and as a query;
+//! * [`access`]: what somebody may see of it;
 //! * [`filter`]: which of them its filters let through;
 //! * [`definitions`]: versions, names and models of what is defined;
 //! * [`raw_data`]: instances as rows;
@@ -16,6 +17,7 @@
 //! * [`listing`]: what a list of reports shows of each;
 //! * [`table`]: reports as tables, with columns and values.
 
+pub mod access;
 pub mod definitions;
 pub mod filter;
 pub mod java;

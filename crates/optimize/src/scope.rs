@@ -238,6 +238,8 @@ pub struct Scope {
     pub all_instances: String,
     /// A management report of a cluster without definitions.
     pub covers_nothing: bool,
+    /// What every instance has to match, whatever the report says.
+    pub limits: Vec<Value>,
 }
 
 impl Scope {
@@ -268,6 +270,7 @@ impl Scope {
             indices,
             all_instances,
             covers_nothing: false,
+            limits: Vec::new(),
         }
     }
 
@@ -279,6 +282,7 @@ impl Scope {
             indices: vec![all_instances.clone()],
             all_instances,
             covers_nothing: false,
+            limits: Vec::new(),
             definitions,
         }
     }
@@ -323,7 +327,8 @@ impl Scope {
             query.insert("should".to_owned(), should.collect());
             query.insert("minimum_should_match".to_owned(), json!(1));
         }
-        query.insert("filter".to_owned(), json!(narrowing.all));
+        let filter: Vec<&Value> = narrowing.all.iter().chain(&self.limits).collect();
+        query.insert("filter".to_owned(), json!(filter));
         json!({"bool": query})
     }
 }

@@ -4,34 +4,49 @@ use optimize::json::JsonText;
 use optimize::raw_data::decision_row::DecisionRow;
 
 use super::clauses;
+use super::members::Members;
 use super::text::{self, write_date};
 
 /// Writes one object.
 pub fn write(row: &DecisionRow<'_>, out: &mut JsonText) {
-    out.raw("{\"decisionDefinitionKey\":");
-    text::write(row.decision_definition_key, out);
-    out.raw(",\"decisionDefinitionId\":");
-    text::write(row.decision_definition_id, out);
-    out.raw(",\"decisionInstanceId\":");
-    text::write(row.decision_instance_id, out);
-    out.raw(",\"processInstanceId\":");
-    text::write(row.process_instance_id, out);
-    out.raw(",\"evaluationDateTime\":");
-    write_date(&row.evaluation_date_time, out);
-    out.raw(",\"engineName\":");
-    text::write(row.engine_name, out);
-    out.raw(",\"tenantId\":");
-    text::write(row.tenant_id, out);
-    out.raw(",\"inputVariables\":");
-    clauses::write(&row.inputs, out);
-    out.raw(",\"outputVariables\":");
-    clauses::write(&row.outputs, out);
+    let mut members = Members::new(row.restrictions);
+    out.raw("{");
+    for (begin, value) in [
+        ("\"decisionDefinitionKey\":", row.decision_definition_key),
+        ("\"decisionDefinitionId\":", row.decision_definition_id),
+        ("\"decisionInstanceId\":", row.decision_instance_id),
+        ("\"processInstanceId\":", row.process_instance_id),
+    ] {
+        if members.begin(begin, out) {
+            text::write(value, out);
+        }
+    }
+    if members.begin("\"evaluationDateTime\":", out) {
+        write_date(&row.evaluation_date_time, out);
+    }
+    for (begin, value) in [
+        ("\"engineName\":", row.engine_name),
+        ("\"tenantId\":", row.tenant_id),
+    ] {
+        if members.begin(begin, out) {
+            text::write(value, out);
+        }
+    }
+    for (begin, value) in [
+        ("\"inputVariables\":", &row.inputs),
+        ("\"outputVariables\":", &row.outputs),
+    ] {
+        if members.begin(begin, out) {
+            clauses::write(value, out);
+        }
+    }
     out.raw("}");
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
+    use optimize::access::Restrictions;
     use optimize::definitions::clauses::{Clause, Clauses, DecisionClauses};
     use optimize::raw_data::cursor::Cursor;
     use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
@@ -51,6 +66,7 @@ mod tests {
         let mut rows = DecisionRows {
             clauses: &clauses,
             time_zone,
+            restrictions: &Restrictions::default(),
             scratch: Default::default(),
         };
         let instance: DecisionInstance<'_> = Cursor::new(document).read().unwrap();

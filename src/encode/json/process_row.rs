@@ -1,47 +1,76 @@
 //! The object of a process instance: its members, in the order of Optimize's `RawDataProcessInstanceDto`.
 
+use optimize::access::columns::DURATION_PREFIX;
 use optimize::json::JsonText;
 use optimize::raw_data::process_row::ProcessRow;
 
+use super::members::Members;
 use super::text::{self, write_date};
 use super::variables;
 
 /// Writes one object.
 pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
-    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    out.raw("{\"processDefinitionKey\":");
-    text::write(row.process_definition_key, out);
-    out.raw(",\"processDefinitionId\":");
-    text::write(row.process_definition_id, out);
-    out.raw(",\"processInstanceId\":");
-    text::write(row.process_instance_id, out);
-    out.raw(",\"counts\":{\"incidents\":");
-    out.unsigned(count(row.counts.incidents));
-    out.raw(",\"openIncidents\":");
-    out.unsigned(count(row.counts.open_incidents));
-    out.raw(",\"userTasks\":");
-    out.unsigned(count(row.counts.user_tasks));
-    out.raw("},\"flowNodeDurations\":");
-    write_flow_node_durations(row, out);
-    out.raw(",\"businessKey\":");
-    text::write(row.business_key, out);
-    out.raw(",\"startDate\":");
-    write_date(&row.start_date, out);
-    out.raw(",\"endDate\":");
-    write_date(&row.end_date, out);
-    out.raw(",\"duration\":");
-    out.optional_integer(row.duration);
-    out.raw(",\"engineName\":");
-    match row.engine_name {
-        Some(name) => text::write(name, out),
-        None => out.raw("null"),
+    let mut members = Members::new(row.restrictions);
+    out.raw("{");
+    for (begin, value) in [
+        ("\"processDefinitionKey\":", row.process_definition_key),
+        ("\"processDefinitionId\":", row.process_definition_id),
+        ("\"processInstanceId\":", row.process_instance_id),
+    ] {
+        if members.begin(begin, out) {
+            text::write(value, out);
+        }
     }
-    out.raw(",\"tenantId\":");
-    text::write(row.tenant_id, out);
-    out.raw(",\"variables\":");
-    variables::write(&row.variables, out);
-    out.raw(",\"flowNodeInstances\":");
-    write_flow_node_instances(row, out);
+    if members.begin("\"counts\":", out) {
+        write_counts(row, out);
+    }
+    if members.begin("\"flowNodeDurations\":", out) {
+        write_flow_node_durations(row, out);
+    }
+    if members.begin("\"businessKey\":", out) {
+        text::write(row.business_key, out);
+    }
+    for (begin, date) in [
+        ("\"startDate\":", &row.start_date),
+        ("\"endDate\":", &row.end_date),
+    ] {
+        if members.begin(begin, out) {
+            write_date(date, out);
+        }
+    }
+    if members.begin("\"duration\":", out) {
+        out.optional_integer(row.duration);
+    }
+    if members.begin("\"engineName\":", out) {
+        match row.engine_name {
+            Some(name) => text::write(name, out),
+            None => out.raw("null"),
+        }
+    }
+    if members.begin("\"tenantId\":", out) {
+        text::write(row.tenant_id, out);
+    }
+    if members.begin("\"variables\":", out) {
+        variables::write(&row.variables, out);
+    }
+    if members.begin("\"flowNodeInstances\":", out) {
+        write_flow_node_instances(row, out);
+    }
+    out.raw("}");
+}
+
+fn write_counts(row: &ProcessRow<'_>, out: &mut JsonText) {
+    let mut members = Members::with_prefix("count:", row.restrictions);
+    out.raw("{");
+    for (begin, count) in [
+        ("\"incidents\":", row.counts.incidents),
+        ("\"openIncidents\":", row.counts.open_incidents),
+        ("\"userTasks\":", row.counts.user_tasks),
+    ] {
+        if members.begin(begin, out) {
+            out.unsigned(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
     out.raw("}");
 }
 
@@ -49,6 +78,10 @@ fn write_flow_node_durations(row: &ProcessRow<'_>, out: &mut JsonText) {
     let mut first = true;
     out.raw("{");
     for duration in row.flow_node_durations() {
+        let id = duration.id.as_deref().unwrap_or_default();
+        if row.restrictions.leave_out_named(DURATION_PREFIX, id) {
+            continue;
+        }
         out.separator(&mut first);
         text::write(duration.id, out);
         out.raw(":{\"name\":");
@@ -83,6 +116,7 @@ fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
 
 #[cfg(test)]
 mod tests {
+    use optimize::access::{Limits, Patterns, Restrictions};
     use optimize::definitions::FlowNodeNames;
     use optimize::raw_data::cursor::Cursor;
     use optimize::raw_data::dates::epoch_millis;
@@ -92,7 +126,12 @@ mod tests {
     use super::*;
 
     fn row(document: &str) -> String {
-        let instance: ProcessInstance<'_> = Cursor::new(document).read().unwrap();
+        row_without(document, &Restrictions::default())
+    }
+
+    fn row_without(document: &str, restrictions: &Restrictions) -> String {
+        let mut instance: ProcessInstance<'_> = Cursor::new(document).read().unwrap();
+        instance.leave_out(restrictions);
         let names = FlowNodeNames::from([
             ("start".to_owned(), Some("Order received".to_owned())),
             ("check".to_owned(), Some("Check \"order\"".to_owned())),
@@ -103,6 +142,7 @@ mod tests {
             variable_names: &VariableNames::new(vec!["b".into()]),
             object_variables: ObjectVariables::Values,
             time_zone: None,
+            restrictions,
             scratch: Default::default(),
         };
         let mut out = JsonText::default();
@@ -149,6 +189,39 @@ mod tests {
             ),
             expected
         );
+    }
+
+    #[test]
+    fn what_somebody_may_not_see_is_left_out() {
+        let document = r#"{"processDefinitionKey":"order","processInstanceId":"i1","businessKey":"B-1",
+            "variables":[{"name":"iban","type":"String","value":["secret"]},{"name":"b","type":"String","value":["x"]}],
+            "flowNodeInstances":[{"flowNodeId":"start","totalDurationInMs":5},{"flowNodeId":"check","totalDurationInMs":6}]}"#;
+        let without = |columns: &[&str]| {
+            let left_out = Patterns::new(columns);
+            let limits = Limits {
+                left_out,
+                ..Limits::default()
+            };
+            row_without(document, &Restrictions::all_of([limits]))
+        };
+        assert_eq!(
+            without(&[
+                "processDefinition*",
+                "businessKey",
+                "count:i*",
+                "dur:start",
+                "startDate",
+                "endDate",
+                "flowNodeInstances",
+                "variable:iban"
+            ]),
+            concat!(
+                r#"{"processInstanceId":"i1","counts":{"openIncidents":0,"userTasks":0},"#,
+                r#""flowNodeDurations":{"check":{"name":"Check \"order\"","value":6}},"duration":null,"engineName":null,"#,
+                r#""tenantId":null,"variables":{"b":"x"}}"#
+            )
+        );
+        assert_eq!(without(&["*"]), "{}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use optimize::access::Restrictions;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use super::changes::{Part, Position};
 use super::writer::{StreamWriter, WriteError};
 use super::{Found, RowOrder, Selected, StreamRequest, Streams, configuration};
+use crate::auth::Access;
 use crate::catalog::columns::Columns;
 use crate::catalog::definitions::Definitions;
 use crate::encode::json::LinesEncoder;
@@ -23,7 +25,7 @@ use crate::encode::{EncodeError, Encoder, Encoders, TableEncoder};
 use crate::export::ExportError;
 use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
-use crate::export::raw_report::{RawReport, RawReports};
+use crate::export::raw_report::{PageSettings, RawReport, RawReports};
 use crate::export::rows::{self, NamesAtHand, RowError};
 use crate::scroll::batch_size::{MOST_HITS, batch_size};
 use crate::scroll::permits::PATIENCE;
@@ -38,6 +40,8 @@ pub(super) struct RawStream {
     selected: Selected,
     encoding: Encoding,
     time_zone: Option<jiff::tz::TimeZone>,
+    /// What the client may see.
+    access: Access,
     /// What running durations are measured against, in milliseconds since 1970.
     now: i64,
     bookmark: Option<String>,
@@ -138,7 +142,8 @@ impl Streams {
         now: Timestamp,
     ) -> Result<Reading, ExportError> {
         let report_id = &request.report_id;
-        let scope = self.raw.scope_of(report).await?;
+        let access = request.audit.client().access();
+        let scope = self.raw.scope_of(report, access).await?;
         let query = self.raw.query_of(report, &scope, now);
         let (position, parts) = match &request.options.since {
             None => {
@@ -238,6 +243,8 @@ impl Streams {
             limit: batch,
             batch,
             now: now.as_millisecond(),
+            // Nobody else goes on with it.
+            access: None,
         }));
         // What has changed comes shard by shard.
         let is_any = request.options.order == RowOrder::Any || request.options.since.is_some();
@@ -338,7 +345,10 @@ impl Streams {
         }
         Ok(Some(match report {
             RawReport::Process(_) => Columns::Variables(Arc::default()),
-            RawReport::Decision(_) => Columns::Clauses(self.raw.clauses_of(scope).await?),
+            RawReport::Decision(_) => {
+                let columns = Columns::Clauses(self.raw.clauses_of(scope).await?);
+                columns.without_left_out(request.audit.client().access().restrictions())
+            }
         }))
     }
 
@@ -354,11 +364,13 @@ impl Streams {
     ) -> Result<RawStream, ExportError> {
         let columns = request.options.columns.as_ref();
         let configuration = configuration(&found.report);
-        let selected = Selected::of(table.schema(), columns, configuration)?;
+        let access = request.audit.client().access();
+        let selected = Selected::of(table.schema(), columns, configuration, access)?;
         let encoding = match (objects, &table) {
             (Some(_), RawTable::ProcessInstances(columns)) => {
                 let names = columns.variables.names().as_slice().to_vec();
-                Encoding::Objects(Columns::Variables(Arc::new(VariableNames::new(names))))
+                let columns = Columns::Variables(Arc::new(VariableNames::new(names)));
+                Encoding::Objects(columns.without_left_out(access.restrictions()))
             }
             (Some(columns), _) => Encoding::Objects(columns),
             (None, _) => Encoding::Cells {
@@ -371,6 +383,7 @@ impl Streams {
             selected,
             encoding,
             time_zone: request.time_zone.clone(),
+            access: access.clone(),
             now: now.as_millisecond(),
             bookmark,
             total: 0,
@@ -443,8 +456,12 @@ impl RawStream {
         let source = self.source.take();
         match self.encoding {
             Encoding::Objects(columns) => {
-                let time_zone = self.time_zone.as_ref();
-                let rows = (streams.raw).rows(&columns, self.names, self.now, time_zone);
+                let settings = PageSettings {
+                    now: self.now,
+                    time_zone: self.time_zone.as_ref(),
+                    access: &self.access,
+                };
+                let rows = (streams.raw).rows(&columns, self.names, settings);
                 let mut hits = Objects { rows };
                 read_source(streams, source, &mut hits, writer).await
             }
@@ -453,6 +470,7 @@ impl RawStream {
                 lists_are_joined,
             } => {
                 let mut hits = Cells {
+                    restrictions: self.access.restrictions(),
                     rows: self.table_rows(&streams.raw, lists_are_joined),
                     encoder: encoders.make(),
                     encoders,
@@ -511,6 +529,7 @@ impl Hits for Objects<'_> {
 
 /// The cells of a table.
 struct Cells<'a> {
+    restrictions: &'a Restrictions,
     rows: TableRows,
     encoder: Box<TableEncoder>,
     encoders: &'a Encoders,
@@ -525,7 +544,8 @@ impl Hits for Cells<'_> {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
-        let (document, length) = self.rows.read(text, name)?;
+        let (mut document, length) = self.rows.read(text, name)?;
+        document.leave_out(self.restrictions);
         let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
         let definition = || self.rows.definition(&document);
         (self.names)

@@ -20,6 +20,13 @@ document! {
     }
 }
 
+impl ClauseValue<'_> {
+    /// The id of its clause.
+    pub fn clause_id(&self) -> Option<&str> {
+        self.clause_id.as_deref()
+    }
+}
+
 /// Which clauses of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {

@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use super::clauses::{ClauseValue, Direction, RowClauses, Scratch};
 use super::dates::RowDate;
 use super::document::{Many, Text, document};
+use crate::access::Restrictions;
+use crate::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX};
 use crate::definitions::clauses::DecisionClauses;
 
 document! {
@@ -26,12 +28,22 @@ document! {
     }
 }
 
+impl DecisionInstance<'_> {
+    /// Takes out inputs and outputs that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        restrictions.take_out(INPUT_PREFIX, &mut self.inputs.0, ClauseValue::clause_id);
+        restrictions.take_out(OUTPUT_PREFIX, &mut self.outputs.0, ClauseValue::clause_id);
+    }
+}
+
 /// What the rows of one page need besides their instances.
 pub struct DecisionRows<'p> {
     /// The inputs and outputs that every row has.
     pub clauses: &'p DecisionClauses,
     /// The zone that dates are converted to; `None` keeps the stored offset. Values are texts, also those of dates.
     pub time_zone: Option<&'p TimeZone>,
+    /// What is left out.
+    pub restrictions: &'p Restrictions,
     /// Room that is used again for every row: for inputs, and for outputs.
     pub scratch: (Scratch, Scratch),
 }
@@ -52,6 +64,7 @@ impl DecisionRows<'_> {
             tenant_id: &instance.tenant_id,
             inputs: RowClauses::of(Direction::Input, inputs, &known.inputs, of_inputs),
             outputs: RowClauses::of(Direction::Output, outputs, &known.outputs, of_outputs),
+            restrictions: self.restrictions,
         }
     }
 }
@@ -76,4 +89,6 @@ pub struct DecisionRow<'r> {
     pub inputs: RowClauses<'r>,
     /// `outputVariables`
     pub outputs: RowClauses<'r>,
+    /// What is left out.
+    pub restrictions: &'r Restrictions,
 }

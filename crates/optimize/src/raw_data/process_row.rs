@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use super::dates::{self, RowDate};
 use super::document::{Integer, Many, Text, document};
 use super::variables::{ObjectVariables, RowVariables, Scratch, Variable, VariableNames};
+use crate::access::Restrictions;
+use crate::access::columns::VARIABLE_PREFIX;
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 
 /// Type of the flow nodes that count as user tasks, spelled as it is stored.
@@ -76,6 +78,11 @@ document! {
 }
 
 impl ProcessInstance<'_> {
+    /// Takes out variables that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        restrictions.take_out(VARIABLE_PREFIX, &mut self.variables.0, Variable::name);
+    }
+
     /// The definition whose flow node names the row shows; `None` for an instance whose definition data were not
     /// imported yet.
     pub fn definition(&self) -> Option<DefinitionVersion> {
@@ -106,6 +113,8 @@ pub struct ProcessRows<'p> {
     pub object_variables: ObjectVariables,
     /// The zone that dates are converted to; `None` keeps the stored offset.
     pub time_zone: Option<&'p TimeZone>,
+    /// What is left out.
+    pub restrictions: &'p Restrictions,
     /// Room that is used again for every row.
     pub scratch: Scratch,
 }
@@ -143,6 +152,7 @@ impl ProcessRows<'_> {
             flow_nodes,
             flow_node_instances,
             time_zone: self.time_zone,
+            restrictions: self.restrictions,
         }
     }
 }
@@ -174,6 +184,8 @@ pub struct ProcessRow<'r> {
     flow_nodes: FlowNodes<'r>,
     flow_node_instances: &'r [FlowNodeInstance<'r>],
     time_zone: Option<&'r TimeZone>,
+    /// What is left out.
+    pub restrictions: &'r Restrictions,
 }
 
 /// How much of something an instance has.

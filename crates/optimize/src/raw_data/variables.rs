@@ -29,6 +29,13 @@ document! {
     }
 }
 
+impl Variable<'_> {
+    /// Its name.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
 /// The order of names in a row: that of Java strings, by UTF-16 code unit.
 pub(crate) fn java_order(a: &str, b: &str) -> Ordering {
     utf16::units(a).cmp(utf16::units(b))

@@ -11,6 +11,7 @@ use super::process;
 use super::process::instances::ProcessColumns;
 use super::row::EachRow;
 use super::schema::{Schema, Table};
+use crate::access::Restrictions;
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::raw_data::document::{Hit, HitError};
 use crate::raw_data::variables::ObjectVariables;
@@ -110,6 +111,21 @@ pub enum Document<'t> {
     Inputs(decision::inputs_and_outputs::Inputs<'t>),
     /// For rows of outputs.
     Outputs(decision::inputs_and_outputs::Outputs<'t>),
+}
+
+impl Document<'_> {
+    /// Takes out values that somebody may not see, wherever they would show. Whole columns are not selected.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        match self {
+            Self::ProcessInstance(instance) => instance.leave_out(restrictions),
+            Self::Variables(instance) => instance.leave_out(restrictions),
+            Self::DecisionInstance(instance) => instance.leave_out(restrictions),
+            Self::Inputs(instance) => instance.leave_out(restrictions),
+            Self::Outputs(instance) => instance.leave_out(restrictions),
+            // Their columns are all fixed ones.
+            Self::FlowNodes(_) | Self::Incidents(_) => {}
+        }
+    }
 }
 
 /// Makes rows of the hits of one table.

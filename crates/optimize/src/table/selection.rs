@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::decision::instances::{INPUT_PREFIX, OUTPUT_PREFIX};
-use super::process::instances::{DURATION_PREFIX, REST, VARIABLE_PREFIX};
+use super::process::instances::REST;
 use super::schema::{Schema, Table};
+use crate::access::columns::{DURATION_PREFIX, INPUT_PREFIX, OUTPUT_PREFIX, VARIABLE_PREFIX};
 use crate::raw_data::variables::java_order;
 use crate::report::definition::TableColumns;
 
@@ -76,6 +76,14 @@ impl Selection {
                 }
             }
         }
+    }
+
+    /// The columns that are asked for by their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|item| match item {
+            Item::Name(name) => Some(name.as_str()),
+            Item::Prefix(_) | Item::Stored => None,
+        })
     }
 
     /// Whether all columns are wanted, in the order of the table.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::access::Restrictions;
+use crate::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX};
 use crate::id_enum;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Integer, Many, Text, Values, document};
@@ -119,6 +121,27 @@ impl<'a> Instance<'a> {
             Ok(())
         })?;
         Ok(instance)
+    }
+}
+
+impl Instance<'_> {
+    fn leave_out(&mut self, prefix: &str, restrictions: &Restrictions) {
+        let clauses = &mut self.clauses.0;
+        restrictions.take_out(prefix, clauses, |clause| clause.clause_id.as_deref());
+    }
+}
+
+impl Inputs<'_> {
+    /// Takes out inputs that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        self.0.leave_out(INPUT_PREFIX, restrictions);
+    }
+}
+
+impl Outputs<'_> {
+    /// Takes out outputs that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        self.0.leave_out(OUTPUT_PREFIX, restrictions);
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::access::Restrictions;
+use crate::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX};
 use crate::definitions::clauses::{Clauses, DecisionClauses};
 use crate::id_enum;
 use crate::raw_data::document::{Many, Text, document};
@@ -14,11 +16,6 @@ use crate::table::row::{EachRow, Fixed, Room, date, selected, text};
 use crate::table::schema::{Column, ColumnType, Schema, Table};
 use crate::table::typed::{Occurrence, Rest, StoredValue, TypedNames, joined};
 use crate::table::value::Value;
-
-/// Before the id of an input, in the name of its column.
-pub const INPUT_PREFIX: &str = "input:";
-/// Before the id of an output, in the name of its column.
-pub const OUTPUT_PREFIX: &str = "output:";
 
 /// The columns that depend on the definition and on the instances.
 #[derive(Debug, Default)]
@@ -152,6 +149,18 @@ document! {
     struct Clause<'a> {
         clause_id: Text<'a> = "clauseId",
         value: StoredValue<'a> = "value",
+    }
+}
+
+impl Instance<'_> {
+    /// Takes out inputs and outputs that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        restrictions.take_out(INPUT_PREFIX, &mut self.inputs.0, |clause| {
+            clause.clause_id.as_deref()
+        });
+        restrictions.take_out(OUTPUT_PREFIX, &mut self.outputs.0, |clause| {
+            clause.clause_id.as_deref()
+        });
     }
 }
 

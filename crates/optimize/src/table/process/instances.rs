@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::access::Restrictions;
+use crate::access::columns::{DURATION_PREFIX, VARIABLE_PREFIX};
 use crate::id_enum;
 use crate::raw_data::document::{Integer, Many, Text, document};
 use crate::raw_data::process_row::{DataSource, Incident, is_open, is_user_task, running_duration};
@@ -15,10 +17,6 @@ use crate::table::schema::{Column, ColumnType, Schema, Table};
 use crate::table::typed::{Rest, StoredVariable, TypedNames};
 use crate::table::value::Value;
 
-/// Before the id of a flow node, in the name of the column that has its duration.
-pub const DURATION_PREFIX: &str = "dur:";
-/// Before the name of a variable, in the name of its column.
-pub const VARIABLE_PREFIX: &str = "variable:";
 /// The column of values that have no column, or don't fit it.
 pub const REST: &str = "variables:rest";
 
@@ -183,6 +181,16 @@ document! {
         flow_node_type: Text<'a> = "flowNodeType",
         start_date: Text<'a> = "startDate",
         total_duration_in_ms: Integer = "totalDurationInMs",
+    }
+}
+
+impl Instance<'_> {
+    /// Takes out variables that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        let variables = &mut self.variables.0;
+        restrictions.take_out(VARIABLE_PREFIX, variables, |variable| {
+            variable.name.as_deref()
+        });
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::access::Restrictions;
+use crate::access::columns::VARIABLE_PREFIX;
 use crate::id_enum;
 use crate::raw_data::document::{Many, Text, document};
 use crate::raw_data::variables::ObjectVariables;
@@ -57,6 +59,16 @@ document! {
     pub struct Instance<'a> {
         process_instance_id: Text<'a> = "processInstanceId",
         variables: Many<StoredVariable<'a>> = "variables",
+    }
+}
+
+impl Instance<'_> {
+    /// Takes out variables that somebody may not see.
+    pub fn leave_out(&mut self, restrictions: &Restrictions) {
+        let variables = &mut self.variables.0;
+        restrictions.take_out(VARIABLE_PREFIX, variables, |variable| {
+            variable.name.as_deref()
+        });
     }
 }
 
