@@ -26,6 +26,8 @@ const ROWS: &str = "optimize_export_rows_total";
 const BYTES: &str = "optimize_export_bytes_total";
 const SCROLLS: &str = "optimize_export_scrolls_total";
 const SCROLLS_OPEN: &str = "optimize_export_scrolls_open";
+const CONTEXTS_OPEN: &str = "optimize_export_scroll_contexts_open";
+const CONTEXTS_LIMIT: &str = "optimize_export_scroll_contexts_limit";
 const CACHE: &str = "optimize_export_cache_requests_total";
 const BUILD_INFO: &str = "optimize_export_build_info";
 
@@ -124,6 +126,14 @@ fn describe() {
     describe_gauge!(
         SCROLLS_OPEN,
         "Scrolls that this process has opened or continued and not seen end"
+    );
+    describe_gauge!(
+        CONTEXTS_OPEN,
+        "Contexts that these scrolls hold in Elasticsearch, one for each shard"
+    );
+    describe_gauge!(
+        CONTEXTS_LIMIT,
+        format!("How many may be open, {}", flags::MAX_OPEN_SCROLLS)
     );
     cluster::telemetry::describe();
     describe_counter!(CACHE, "Looks into a cache, by cache and result");
@@ -236,6 +246,12 @@ pub fn scrolls(event: ScrollEvent, count: u64) {
 /// So many scrolls are open.
 pub fn scrolls_open(open: usize) {
     gauge!(SCROLLS_OPEN).set(as_float(open as u64));
+}
+
+/// So many contexts are open, of so many that may be. Both at once, so that one is never known without the other.
+pub fn scroll_contexts(open: usize, limit: usize) {
+    gauge!(CONTEXTS_OPEN).set(as_float(open as u64));
+    gauge!(CONTEXTS_LIMIT).set(as_float(limit as u64));
 }
 
 /// A cache had something, or it had to be fetched.

@@ -22,12 +22,11 @@ const SURELY_GONE: Duration = Duration::from_secs(90);
 /// The scrolls that are open. Cloning is cheap; clones share them.
 #[derive(Clone)]
 pub struct OpenScrolls {
-    limit: usize,
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
+    limit: usize,
     /// Scrolls that are being opened and have no id yet.
     reserved: usize,
     open: HashMap<IdDigest, Open>,
@@ -50,6 +49,7 @@ impl State {
 
     fn tell(&self) {
         telemetry::scrolls_open(self.reserved + self.open.len());
+        telemetry::scroll_contexts(self.contexts(), self.limit);
     }
 }
 
@@ -87,9 +87,13 @@ pub struct Due {
 impl OpenScrolls {
     /// At most `limit` contexts at the same time.
     pub fn new(limit: usize) -> Self {
-        Self {
+        let state = State {
             limit,
-            state: Arc::default(),
+            reserved: 0,
+            open: HashMap::new(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
         }
     }
 
@@ -100,7 +104,7 @@ impl OpenScrolls {
     /// There is no room.
     pub fn reserve(&self) -> Result<Reservation, Full> {
         let mut state = self.lock();
-        if state.contexts() >= self.limit {
+        if state.contexts() >= state.limit {
             let now = Instant::now();
             let next_free = state
                 .open
@@ -108,7 +112,7 @@ impl OpenScrolls {
                 .map(|open| open.deadline.saturating_duration_since(now))
                 .min();
             return Err(Full {
-                limit: self.limit,
+                limit: state.limit,
                 next_free: next_free.unwrap_or_default(),
             });
         }
