@@ -9,6 +9,7 @@ use super::*;
 use crate::auth::{KeySource, StaticTokens};
 
 mod containers;
+mod helm;
 mod kubernetes;
 mod names;
 mod systemd;

@@ -19,7 +19,7 @@ const POD_MONITOR: &str = include_str!("../../../deploy/kubernetes/examples/podm
 const SYNC: &str = include_str!("../../../deploy/kubernetes/examples/sync.yaml");
 const ROUTE: &str = include_str!("../../../deploy/kubernetes/examples/httproute.yaml");
 
-fn parsed(manifest: &str) -> Value {
+pub(super) fn parsed(manifest: &str) -> Value {
     serde_saphyr::from_str(manifest).unwrap()
 }
 
@@ -27,12 +27,12 @@ fn pod() -> Value {
     parsed(DEPLOYMENT)["spec"]["template"]["spec"].clone()
 }
 
-fn container(pod: &Value) -> &Value {
+pub(super) fn container(pod: &Value) -> &Value {
     assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
     &pod["containers"][0]
 }
 
-fn environment_of(container: &Value) -> Environment {
+pub(super) fn environment_of(container: &Value) -> Environment {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let variables = container["env"].as_array().unwrap().iter();
     variables
