@@ -35,6 +35,8 @@ use crate::telemetry;
 
 /// Carries the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Which trace a request is a part of.
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Longest id that is taken over from a client.
 const MAX_REQUEST_ID_LENGTH: usize = 128;
 /// What `hyper` may buffer of requests. Its own refusal of a larger head has no body, so ours comes first.
@@ -256,7 +258,8 @@ where
 {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
+    let trace_id = trace_id(request.headers());
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), trace_id);
     async {
         let method = request.method().clone();
         let path = telemetry::for_log(request.uri().path()).to_owned();
@@ -324,6 +327,27 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
+/// The trace that the request is a part of, if its client takes part in one (W3C Trace Context, section 3.2).
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(TRACE_PARENT).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let mut fields = value.to_str().ok()?.split('-');
+    let is_hex = |field: &&str, length: usize| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        field.len() == length && field.bytes().all(is_digit)
+    };
+    let version = fields.next().filter(|version| is_hex(version, 2))?;
+    let trace_id = fields.next().filter(|id| is_hex(id, 32))?;
+    let parent_id = fields.next().filter(|id| is_hex(id, 16))?;
+    fields.next().filter(|flags| is_hex(flags, 2))?;
+    // Later versions may have more fields, this one has not; and zeros are no ids.
+    let is_whole = version != "ff" && (version != "00" || fields.next().is_none());
+    let is_id = |id: &str| id.bytes().any(|byte| byte != b'0');
+    (is_whole && is_id(trace_id) && is_id(parent_id)).then_some(trace_id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,5 +364,39 @@ mod tests {
             assert_eq!(id(harmful).len(), 36, "{harmful:?}");
         }
         assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_trace_is_known_by_its_id() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRACE_PARENT, HeaderValue::from_static(value));
+            }
+            trace_id(&headers).map(str::to_owned)
+        };
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for value in [
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(of(&[value]).as_deref(), Some(trace), "{value}");
+        }
+        for value in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(of(&[value]), None, "{value}");
+        }
+        let whole = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(of(&[whole, whole]), None, "nobody knows which counts");
     }
 }

@@ -163,6 +163,9 @@ fn every_answer_has_a_request_id() {
     let own = service.request("GET", TARGET, &[("X-Request-Id", "trace-42")]);
     assert_eq!(own.header("x-request-id"), Some("trace-42"));
     service.wait_for_log("trace-42");
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    service.request("GET", TARGET, &[("traceparent", trace)]);
+    service.wait_for_log("trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"");
     let first = service.get("/").header("x-request-id").unwrap().to_owned();
     let second = service.get("/").header("x-request-id").unwrap().to_owned();
     assert_ne!(first, second);
