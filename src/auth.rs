@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
 
@@ -59,23 +60,23 @@ impl AuthError {
 
 /// Longest name of a client in logs and limits, in characters.
 const MAX_CLIENT_NAME: usize = 128;
+/// Bytes of the digest of a name that is printed in part.
+const DIGEST_BYTES: usize = 8;
 
 /// Who was let in, as the log and the limits per client name it: the name of a token, never the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     name: Arc<str>,
-    /// The name as the token has it: two long ones may look the same in the log, and are not the same client.
-    exact_name: Arc<str>,
     key_id: Option<Arc<str>>,
     access: Access,
 }
 
 impl Client {
-    /// A client of this name; what can't be printed in one line of a log, or is too long for it, is left out.
+    /// A client of this name. One that can't be printed in one line of a log, or is too long for it, is printed in part, with a
+    /// digest behind: rules and limits go by what is printed, and two names must not look the same.
     pub fn named(name: &str) -> Self {
         Self {
-            name: printable(name),
-            exact_name: name.into(),
+            name: distinct(name),
             key_id: None,
             access: Access::everything(),
         }
@@ -107,7 +108,7 @@ impl Client {
     /// The same client with what rules let it.
     pub fn under(self, rules: &AccessRules, claims: &Map<String, Value>) -> Self {
         Self {
-            access: rules.access_of(&self.exact_name, claims),
+            access: rules.access_of(&self.name, claims),
             ..self
         }
     }
@@ -121,6 +122,21 @@ impl Client {
 fn printable(text: &str) -> Arc<str> {
     let printable = text.chars().filter(|c| !c.is_control());
     printable.take(MAX_CLIENT_NAME).collect::<String>().into()
+}
+
+/// The same for what has to be told from others.
+fn distinct(text: &str) -> Arc<str> {
+    let printable = printable(text);
+    if *printable == *text {
+        return printable;
+    }
+    let digest = Sha256::digest(text);
+    let digest: String = (digest.iter().take(DIGEST_BYTES))
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let kept = MAX_CLIENT_NAME - digest.len() - 1;
+    let beginning: String = printable.chars().take(kept).collect();
+    format!("{beginning}#{digest}").into()
 }
 
 /// Lets clients in, or not. Cloning is cheap.
@@ -269,6 +285,35 @@ mod tests {
             AuthError::Insufficient("it lacks a scope")
                 .challenge()
                 .starts_with("Bearer error=\"insufficient_scope\"")
+        );
+    }
+
+    #[test]
+    fn two_names_never_look_the_same() {
+        let name = |text: &str| Client::named(text).name().to_owned();
+        assert_eq!(name("lake"), "lake");
+        let long = [
+            "x".repeat(128),
+            "x".repeat(129),
+            "x".repeat(130),
+            "lake\u{7f}".to_owned(),
+            "la\nke".to_owned(),
+        ];
+        let names: Vec<String> = long.iter().map(|long| name(long)).collect();
+        assert_eq!(names.first(), long.first());
+        for (index, one) in names.iter().enumerate() {
+            assert!(
+                one.chars().count() <= MAX_CLIENT_NAME && !one.chars().any(char::is_control),
+                "{one}"
+            );
+            assert!(
+                one != "lake" && !names.iter().skip(index + 1).any(|other| other == one),
+                "{one}"
+            );
+        }
+        assert!(
+            names.get(3).is_some_and(|name| name.starts_with("lake#")),
+            "{names:?}"
         );
     }
 }

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::auth::Client;
 use crate::catalog::definitions::Definitions;
-use crate::catalog::reports::{Found, ReportStore};
+use crate::catalog::reports::{Found, LoadError, ReportStore};
 use crate::scroll::signer::ScrollSigner;
 use crate::scroll::{ScrollLimits, Scrolls};
 
@@ -189,10 +189,8 @@ impl Exporter {
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
         let audit = request.audit.clone();
-        let permit = (self.0.admission)
-            .export(&audit)
-            .await
-            .inspect_err(|error| audit.refused(error))?;
+        let permit = self.admitted(&audit, &request.report_id).await;
+        let permit = permit.inspect_err(|error| audit.refused(error))?;
         let this = self.clone();
         in_own_task(&self.0.scrolls, async move {
             match this.export_report(request, permit).await {
@@ -257,7 +255,7 @@ impl Exporter {
         let Parts {
             pages, aggregated, ..
         } = &*self.0;
-        let _permit = self.0.admission.export(&request.audit).await?;
+        let _permit = self.admitted(&request.audit, &request.report_id).await?;
         let report_id = &request.report_id;
         let report = self.allowed(&request.audit, report_id).await?;
         self.check(&report)?;
@@ -283,6 +281,12 @@ impl Exporter {
         }
     }
 
+    /// The right to export. Who may not export a report of this id does not stand in line for it.
+    async fn admitted(&self, audit: &Audit, report_id: &str) -> Result<Permit, ExportError> {
+        audit.client().access().check_id(report_id)?;
+        self.0.admission.export(audit).await
+    }
+
     /// A report that the client may export.
     async fn allowed(
         &self,
@@ -306,9 +310,16 @@ impl ReportStore {
     pub(crate) async fn find(&self, client: &Client, id: &str) -> Result<Found, ExportError> {
         let access = client.access();
         access.check_id(id)?;
-        let found = self.get(id).await?;
-        access.check_report(id, found.collection_id.as_deref(), &found.report)?;
-        Ok(found)
+        match self.get(id).await {
+            Ok(found) => {
+                access.check_report(id, found.collection_id.as_deref(), &found.report)?;
+                Ok(found)
+            }
+            Err(error) => {
+                access.check_unread(id, matches!(*error, LoadError::NotFound(_)))?;
+                Err(error.into())
+            }
+        }
     }
 }
 

@@ -110,6 +110,9 @@ pub enum Forbidden {
         /// The rule.
         rule: String,
     },
+    /// Nobody knows what it covers.
+    #[error("this report can't be read, so that nobody can tell whether this client may see it")]
+    Unreadable,
     /// Nothing that the report covers.
     #[error("{rules}: this client may see no definition, or no tenant, of this report")]
     NothingOfIt {
@@ -128,6 +131,9 @@ pub enum Forbidden {
         /// The column.
         column: String,
     },
+    /// All columns of a table.
+    #[error("this client may see no column of this table")]
+    NoColumn,
     /// It asks for a column that it may not see.
     #[error("this client may not see the column {0}")]
     Column(String),
@@ -213,6 +219,25 @@ impl Access {
                 rule: rule.name.clone(),
             }),
         }
+    }
+
+    /// What can be told of a report that could not be read, because there is none or its document is damaged. Who could not
+    /// export it learns neither of it.
+    ///
+    /// # Errors
+    /// It would not be allowed, or nobody can tell.
+    pub fn check_unread(&self, id: &str, is_missing: bool) -> Result<(), Forbidden> {
+        self.check_any()?;
+        let refuses = |rule: &&Arc<Rule>| !rule.allows_report(id, None);
+        if let Some(rule) = self.rules().iter().find(refuses) {
+            return Err(Forbidden::OtherReports {
+                rule: rule.name.clone(),
+            });
+        }
+        if is_missing || self.restrictions.is_none() {
+            return Ok(());
+        }
+        Err(Forbidden::Unreadable)
     }
 
     /// Whether a report is allowed, or a part of what it covers.

@@ -100,10 +100,15 @@ impl FromStr for RequiredClaim {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self {
-                path: ClaimPath(name.to_owned()),
-                value: value.to_owned(),
-            }),
+            // `a != b` and `a = b` would name a claim that no token has.
+            Some((name, value))
+                if !name.ends_with(['!', ' ']) && !value.is_empty() && !value.starts_with(' ') =>
+            {
+                Ok(Self {
+                    path: name.parse()?,
+                    value: value.to_owned(),
+                })
+            }
             _ => Err("it must have the form NAME=VALUE"),
         }
     }
@@ -156,6 +161,9 @@ pub struct JwtVerifier {
     settings: JwtSettings,
 }
 
+/// Begins the name of a client that its subject names.
+const SUBJECT: &str = "subject ";
+
 /// Who the token was issued to. Without a claim that is configured for that: `client_id` (RFC 9068), `azp` (Keycloak and other
 /// OpenID providers), else the subject, with the client credentials grant often an opaque id.
 ///
@@ -166,16 +174,27 @@ fn client_of(
     claims: &Map<String, Value>,
     client_claim: Option<&ClaimPath>,
 ) -> Result<Client, AuthError> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let Some(path) = client_claim else {
-        let name = ["client_id", "azp", "sub"].into_iter().find_map(text);
-        return Ok(Client::named(name.unwrap_or("unnamed client")));
+    let subject = || {
+        claims
+            .get("sub")
+            .and_then(Value::as_str)
+            .filter(|subject| !subject.is_empty())
     };
-    match path.of(claims) {
+    let named = match client_claim {
+        Some(path) => path.of(claims),
+        None => ["client_id", "azp"]
+            .into_iter()
+            .find_map(|name| claims.get(name)),
+    };
+    match named {
+        Some(Value::String(name)) if name.starts_with(SUBJECT) => Err(AuthError::Rejected(
+            "its client is called like somebody whom a subject names",
+        )),
         Some(Value::String(name)) if !name.is_empty() => Ok(Client::named(name)),
-        None | Some(Value::Null) => match text("sub").filter(|subject| !subject.is_empty()) {
-            Some(subject) => Ok(Client::named(&format!("subject {subject}"))),
-            None => Err(AuthError::Rejected("it has no claim that names its client")),
+        None | Some(Value::Null) => match (subject(), client_claim) {
+            (Some(subject), _) => Ok(Client::named(&format!("{SUBJECT}{subject}"))),
+            (None, None) => Ok(Client::named("unnamed client")),
+            (None, Some(_)) => Err(AuthError::Rejected("it has no claim that names its client")),
         },
         Some(_) => Err(AuthError::Rejected(
             "its claim that names the client is no text",
@@ -402,7 +421,15 @@ mod tests {
         }
         let without = |value: Value| client_of(&claims(value), None).unwrap();
         assert_eq!(without(json!({"azp": "a", "sub": "s"})).name(), "a");
-        assert_eq!(without(json!({"sub": "s"})).name(), "s");
+        assert_eq!(without(json!({"sub": "s"})).name(), "subject s");
+        assert_eq!(without(json!({})).name(), "unnamed client");
+        for nameless in [
+            json!({"client_id": 5, "azp": "admin"}),
+            json!({"azp": "subject s"}),
+        ] {
+            let refused = client_of(&claims(nameless.clone()), None);
+            assert!(matches!(refused, Err(AuthError::Rejected(_))), "{nameless}");
+        }
         for wrong in ["", "$", "$.", "$['a']['b']", "$..a", "a[0]", "$.*"] {
             assert!(path(wrong).is_err(), "{wrong}");
         }

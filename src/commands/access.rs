@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use optimize::access::Patterns;
 use optimize::report::definition::StoredReport;
 use optimize::scope::DefinitionKind;
 use optimize_export::auth::access::Rule;
@@ -123,14 +124,23 @@ fn explain(client: &str, report_id: &str, access: &Access, found: &Found) -> (St
     (text, true)
 }
 
-/// Each definition that a report names, with what is left of it.
+/// Each definition that a report covers, with what is left of it.
 fn definitions(report: &StoredReport, access: &Access) -> Vec<String> {
-    let (kind, definitions) = match report {
+    let (kind, definitions, has_all_tenants) = match report {
         StoredReport::Process(data) if data.covers_all_definitions() => {
-            return vec!["all that the limits allow".to_owned()];
+            return vec!["all of the cluster that the rules allow".to_owned()];
         }
-        StoredReport::Process(data) => (DefinitionKind::Process, &data.definitions),
-        StoredReport::Decision(data) => (DefinitionKind::Decision, &data.definitions),
+        StoredReport::Process(data) => (
+            DefinitionKind::Process,
+            data.definitions.as_slice(),
+            data.instant_preview_report,
+        ),
+        // Only the first one counts.
+        StoredReport::Decision(data) => (
+            DefinitionKind::Decision,
+            data.definitions.get(..1).unwrap_or_default(),
+            false,
+        ),
         StoredReport::Combined => return Vec::new(),
     };
     let restrictions = access.restrictions();
@@ -138,6 +148,9 @@ fn definitions(report: &StoredReport, access: &Access) -> Vec<String> {
     let describe = |key: &str, tenants: &[Option<String>]| {
         if !restrictions.allow_definition(kind, key) {
             return format!("{key}: left out");
+        }
+        if has_all_tenants {
+            return format!("{key}: all tenants that the rules allow");
         }
         let (seen, left_out): (Vec<_>, Vec<_>) =
             (tenants.iter()).partition(|tenant| restrictions.allow_tenant(tenant.as_deref()));
@@ -161,18 +174,53 @@ fn definitions(report: &StoredReport, access: &Access) -> Vec<String> {
     keyed.collect()
 }
 
-/// What a rule takes away whatever the report is.
+/// Everything that a rule limits, as it was understood.
 fn limits(rule: &Rule) -> Vec<String> {
+    let listed = |what: &str, patterns: &Option<Patterns>| {
+        let patterns = patterns.as_ref()?.to_string();
+        let patterns = if patterns.is_empty() {
+            "none"
+        } else {
+            &patterns
+        };
+        Some(format!("{what} {patterns}"))
+    };
+    let tenants = rule.limits.tenants.as_ref().map(|tenants| {
+        let named = tenants.named.to_string();
+        let without = tenants
+            .none
+            .then(|| "instances without a tenant".to_owned());
+        let all: Vec<String> = (!named.is_empty())
+            .then_some(named)
+            .into_iter()
+            .chain(without)
+            .collect();
+        format!(
+            "tenants {}",
+            if all.is_empty() {
+                "none".to_owned()
+            } else {
+                all.join(", ")
+            }
+        )
+    });
     let left_out = rule.limits.left_out.to_string();
-    let mut limits = Vec::new();
-    if !left_out.is_empty() {
-        limits.push(format!("without the columns {left_out}"));
-    }
-    limits.extend(
-        rule.concurrent_exports
-            .map(|most| format!("{most} exports at the same time")),
-    );
-    limits
+    let left_out = (!left_out.is_empty()).then(|| format!("without the columns {left_out}"));
+    let most = rule
+        .concurrent_exports
+        .map(|most| format!("{most} exports at the same time, and {most} whole reports"));
+    [
+        listed("reports", &rule.reports),
+        listed("collections", &rule.collections),
+        listed("processes", &rule.limits.processes),
+        listed("decisions", &rule.limits.decisions),
+        tenants,
+        left_out,
+        most,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

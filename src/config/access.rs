@@ -79,7 +79,7 @@ pub struct AccessSettings {
     pub issuer: Option<String>,
 
     /// Claim of a provider's token that names its client in the log and in limits; dots lead into claims within others [also:
-    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM] [default: the first there is of client_id, azp and sub]
+    /// CAMUNDA_SECURITY_AUTHENTICATION_OIDC_CLIENTIDCLAIM] [default: the first there is of client_id and azp, else `subject` and sub]
     #[arg(
         long,
         env = "OPTIMIZE_EXPORT_CLIENT_CLAIM",

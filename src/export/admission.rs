@@ -63,16 +63,15 @@ impl Admission {
         let permit = self.exports.take(client, self.patience).await;
         permit.map_err(|exhausted| {
             let in_all = self.exports.in_all;
-            let per_client = self.exports.most_of(client);
             busy(match exhausted {
                 Exhausted::InAll => format!(
                     "this service already works on {in_all} exports ({})",
                     flags::MAX_CONCURRENT_EXPORTS
                 ),
-                Exhausted::PerClient => format!(
-                    "this service already works on {per_client} exports of this client ({}, or its access rules)",
-                    flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
-                ),
+                Exhausted::PerClient => {
+                    let of_client = limit_of(client, self.exports.per_client);
+                    format!("this service already works on as many exports of this client as it may have: {of_client}")
+                }
             })
         })
     }
@@ -82,13 +81,20 @@ impl Admission {
     /// # Errors
     /// As [`Admission::export`].
     pub async fn stream(&self, audit: &Audit) -> Result<Permit, ExportError> {
-        let permit = self.streams.take(audit.client(), self.patience).await;
-        permit.map_err(|_| {
+        let client = audit.client();
+        let permit = self.streams.take(client, self.patience).await;
+        permit.map_err(|exhausted| {
             let in_all = self.streams.in_all;
-            busy(format!(
-                "this service already streams {in_all} reports ({})",
-                flags::MAX_CONCURRENT_STREAMS
-            ))
+            busy(match exhausted {
+                Exhausted::InAll => format!(
+                    "this service already streams {in_all} reports ({})",
+                    flags::MAX_CONCURRENT_STREAMS
+                ),
+                Exhausted::PerClient => {
+                    let of_client = limit_of(client, self.streams.per_client);
+                    format!("this service already streams as many reports of this client as it may have: {of_client}")
+                }
+            })
         })
     }
 
@@ -96,6 +102,17 @@ impl Admission {
     /// are larger ones.
     pub fn has_few_exports(&self) -> bool {
         self.exports.under_way() <= FEW_EXPORTS
+    }
+}
+
+/// How many a client may have under way at the same time, and who says so.
+fn limit_of(client: &Client, per_client: usize) -> String {
+    match client.access().max_exports() {
+        Some(most) if most < per_client => format!("{most} (its access rules)"),
+        _ => format!(
+            "{per_client} ({})",
+            flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
+        ),
     }
 }
 
@@ -464,7 +481,14 @@ pub(super) mod tests {
             Some(Exhausted::PerClient),
             "no rule allows more than all have"
         );
-        drop((first, of_b));
-        take(&a).await.unwrap();
+        drop(of_b);
+        // In line it is passed over as long as it has one, though there are permits.
+        let waiting = permits.take(&a, 60 * SECOND);
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(take(&b).await.unwrap());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(first);
+        waiting.await.unwrap();
     }
 }

@@ -168,7 +168,11 @@ impl Selected {
                 .map_err(|unknown| ExportError::BadRequest(unknown.to_string()))?,
         };
         let is_left_out = |column: &Column| restrictions.leave_out(&column.name);
+        let had_columns = !indices.is_empty();
         indices.retain(|index| !all.columns.get(*index).is_some_and(is_left_out));
+        if had_columns && indices.is_empty() {
+            return Err(Forbidden::NoColumn.into());
+        }
         if indices.is_empty() {
             return Err(ExportError::BadRequest(
                 "columns fits no column of this table; its schema tells which there are".to_owned(),
@@ -230,7 +234,10 @@ impl Streams {
         request: StreamRequest,
     ) -> Result<(StreamHead, PageBody), ExportError> {
         let audit = request.audit.clone();
-        let permit = self.admission.stream(&audit).await;
+        let permit = match audit.client().access().check_id(&request.report_id) {
+            Ok(()) => self.admission.stream(&audit).await,
+            Err(forbidden) => Err(forbidden.into()),
+        };
         let permit = permit.inspect_err(|error| audit.refused(error))?;
         let this = self.clone();
         let open = async move {
@@ -245,6 +252,7 @@ impl Streams {
     /// # Errors
     /// As [`Streams::open`].
     pub async fn head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
+        (request.audit.client().access()).check_id(&request.report_id)?;
         let _permit = self.admission.export(&request.audit).await?;
         let client = request.audit.client();
         let found = self
@@ -298,6 +306,7 @@ impl Streams {
     /// # Errors
     /// As [`Streams::open`].
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
+        audit.client().access().check_id(report_id)?;
         let _permit = self.admission.export(audit).await?;
         let client = audit.client();
         let options = TableOptions::default();
@@ -306,7 +315,9 @@ impl Streams {
             return Err(no_bookmarks());
         };
         let scope = self.raw.scope_of(report, client.access()).await?;
-        let position = self.needed_position(report, &scope).await?;
+        let position = self
+            .needed_position(report, &scope, client.access())
+            .await?;
         Ok(self.long_bookmark_of(report_id, &position))
     }
 
@@ -351,6 +362,7 @@ impl Streams {
         report_id: &str,
         options: &TableOptions,
     ) -> Result<TableSchema, ExportError> {
+        audit.client().access().check_id(report_id)?;
         let _permit = self.admission.export(audit).await?;
         let client = audit.client();
         let access = client.access();

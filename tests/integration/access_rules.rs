@@ -4,9 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::indices::Index;
 
 use crate::support::documents::{
-    decision, decision_report, definition, instance, raw_report, report, selection, with,
+    decision, decision_definition, decision_report, definition, input, instance, output,
+    raw_report, report, selection, with,
 };
 use crate::support::http::Answer;
 use crate::support::service::command;
@@ -29,7 +31,7 @@ const RULES: &str = "rules:
   - {name: the sales collection, clients: sales, collections: c1}
   - {name: orders, clients: orders, processes: order}
   - {name: acme, clients: acme, tenants: [acme]}
-  - {name: no bank accounts, clients: masked, leave-out: ['variable:iban*', businessKey, 'input:c-in']}
+  - {name: no bank accounts, clients: masked, leave-out: ['variable:iban*', businessKey, 'input:c-in', 'output:c-out']}
 ";
 
 /// A file of rules and one of tokens: the token of each client is its name and `-0123456789abcdef`.
@@ -180,10 +182,29 @@ fn install() -> Optimize {
         ),
         in_collection,
     ));
-    let input = json!([{"id": "1", "clauseId": "c-in", "clauseName": "In", "type": "String", "value": "in-secret"}]);
+    optimize.store(
+        Index::DecisionDefinition,
+        [(
+            "rating:1",
+            decision_definition(
+                "rating",
+                "1",
+                None,
+                &[
+                    ("c-in", Some("In"), "String"),
+                    ("c-other", Some("Other"), "String"),
+                ],
+                &[("c-out", Some("Out"), "String")],
+            ),
+        )],
+    );
+    let values = json!({"inputs": [input("c-in", "String", json!("in-secret"))], "outputs": [output("c-out", "String", json!("out-secret"))]});
     optimize.store_decisions(
         "rating",
-        [decision("rating", "d-1", json!({"inputs": input}))],
+        [
+            decision("rating", "d-1", values),
+            decision("rating", "d-2", json!({"tenantId": "acme"})),
+        ],
     );
     optimize.store_report(decision_report("rated", "rating", json!({})));
     optimize
@@ -335,15 +356,22 @@ fn columns_that_are_left_out_are_nowhere() {
         }
     }
     let rated = json_of(&service, "masked", "rated").ok();
-    assert_eq!(rated["data"][0]["inputVariables"], json!({}));
-    for what in ["csv", "ndjson", "csv?table=inputs"] {
+    let row = &rated["data"][0];
+    let inputs: Vec<&String> = row["inputVariables"].as_object().unwrap().keys().collect();
+    assert_eq!(inputs, ["c-other"]);
+    assert_eq!(row["outputVariables"], json!({}));
+    for what in [
+        "csv",
+        "ndjson",
+        "csv?table=inputs",
+        "csv?table=outputs",
+        "schema",
+    ] {
         let answer = result(&service, "masked", "rated", what);
         assert_eq!(answer.status, 200, "{what}");
-        assert!(
-            !answer.text().contains("secret"),
-            "{what}: {}",
-            answer.text()
-        );
+        for secret in ["secret", "c-in", "c-out"] {
+            assert!(!answer.text().contains(secret), "{what}: {}", answer.text());
+        }
     }
     assert!(
         json_of(&service, "admin", "rated")
@@ -361,6 +389,198 @@ fn columns_that_are_left_out_are_nowhere() {
     assert!(
         detail.contains("data.groupBy") && detail.contains("variable:iban"),
         "{detail}"
+    );
+}
+
+#[test]
+fn nothing_is_told_of_definitions_that_may_not_be_seen() {
+    let optimize = install();
+    let files = Files::new(RULES);
+    let service = files.serve(&optimize, &[]);
+    // What only instances of `invoice` have.
+    let only = json!([{"id": "1", "name": "invoiceNumber", "type": "String", "value": ["7"], "version": 1}]);
+    let passed = json!([{"flowNodeInstanceId": "f", "flowNodeId": "bill", "flowNodeType": "userTask", "totalDurationInMs": 1}]);
+    optimize.store_instances(
+        "invoice",
+        [instance(
+            "invoice",
+            "v-3",
+            json!({"variables": only, "flowNodeInstances": passed}),
+        )],
+    );
+    for (key, version, tenant, node) in [
+        ("order", "1", None, "pack"),
+        ("invoice", "1", None, "bill"),
+        ("theirs", "1", Some("other"), "their node"),
+    ] {
+        let nodes = [(node, Some(node))];
+        optimize.store_process_definition(definition(key, version, tenant, &nodes));
+    }
+    for what in [
+        "schema",
+        "csv",
+        "ndjson",
+        "json?limit=10&paginationTimeout=60",
+    ] {
+        let of_admin = result(&service, "admin", "all-raw", what);
+        assert!(of_admin.text().contains("invoiceNumber"), "{what}");
+        let answer = result(&service, "orders", "all-raw", what);
+        for hidden in ["invoiceNumber", "bill"] {
+            assert!(!answer.text().contains(hidden), "{what}: {}", answer.text());
+        }
+    }
+
+    // Labels, flow nodes and messages of a report on several definitions, of which `acme` may see none but `order`.
+    let of = |key: &str, tenants: Value| {
+        with(
+            selection(key),
+            json!({"tenantIds": tenants, "displayName": format!("{key} label")}),
+        )
+    };
+    let definitions = json!([
+        of("order", json!(["acme"])),
+        of("invoice", json!([null])),
+        of("theirs", json!(["other"])),
+        with(
+            of("ghost", json!(["other"])),
+            json!({"versions": ["latest"]})
+        )
+    ]);
+    let by_process = json!({"definitions": definitions, "distributedBy": {"type": "process", "value": null}, "visualization": "table"});
+    optimize.store_report(count("by-process", by_process));
+    let by_node = json!({"definitions": definitions, "groupBy": {"type": "flowNodes", "value": null},
+        "view": {"entity": "flowNode", "properties": ["frequency"]}, "visualization": "table"});
+    optimize.store_report(count("by-node", by_node.clone()));
+    optimize.store_report(count(
+        "of-cluster",
+        with(
+            by_node,
+            json!({"definitions": [], "managementReport": true}),
+        ),
+    ));
+    for id in ["by-process", "by-node", "of-cluster"] {
+        let all = json_of(&service, "admin", id);
+        assert!(
+            all.text().contains("bill") || all.text().contains("invoice"),
+            "{id}: {}",
+            all.text()
+        );
+        let answer = json_of(&service, "acme", id);
+        assert_eq!(answer.status, 200, "{id}: {}", answer.text());
+        for hidden in ["invoice", "bill", "theirs", "their node", "ghost"] {
+            assert!(!answer.text().contains(hidden), "{id}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn a_definition_without_an_index_does_not_hide_those_that_are_left() {
+    let optimize = install();
+    let files = Files::new(RULES);
+    let service = files.serve(&optimize, &[]);
+    // `ghost` never ran, `invoice` may not be seen by `orders`.
+    for (id, keys) in [
+        ("with-ghost", ["order", "ghost"]),
+        ("with-invoice", ["order", "invoice"]),
+    ] {
+        let definitions = json!(keys.map(selection));
+        optimize.store_report(raw_report(id, "order", json!({"definitions": definitions})));
+        optimize.store_report(count(
+            &format!("{id}-n"),
+            json!({"definitions": definitions}),
+        ));
+        assert_eq!(ids(&service, "orders", id).unwrap(), ["o-1"], "{id}");
+        let csv = result(&service, "orders", id, "csv");
+        assert_eq!(
+            csv.header("optimize-export-total-records"),
+            Some("1"),
+            "{id}"
+        );
+        assert_eq!(
+            json_of(&service, "orders", &format!("{id}-n")).ok()["data"],
+            1.0,
+            "{id}"
+        );
+    }
+    // Decisions are counted under rules too.
+    let both = with(selection("rating"), json!({"tenantIds": [null, "acme"]}));
+    let counted = json!({"view": {"properties": ["frequency"]}, "visualization": "number", "definitions": [both]});
+    optimize.store_report(decision_report("rated-n", "rating", counted));
+    for (client, expected) in [("admin", 2.0), ("acme", 1.0)] {
+        assert_eq!(
+            json_of(&service, client, "rated-n").ok()["data"],
+            expected,
+            "{client}"
+        );
+    }
+}
+
+#[test]
+fn a_report_that_can_not_be_read_tells_nothing_to_who_might_not_see_it() {
+    let optimize = install();
+    let files = Files::new(RULES);
+    let service = files.serve(&optimize, &[]);
+    let broken = count(
+        "all-broken",
+        json!({"view": {"entity": "nonsense-secret", "properties": ["frequency"]}}),
+    );
+    optimize.store_report(with(broken, json!({"collectionId": "c2"})));
+    for client in ["admin", "by-id"] {
+        let (status, _, detail) = json_of(&service, client, "all-broken").error();
+        assert!(
+            status == 400 && detail.contains("nonsense-secret"),
+            "{client}: {detail}"
+        );
+    }
+    for client in ["sales", "orders", "acme", "nobody"] {
+        for what in ["json?limit=1&paginationTimeout=60", "csv", "schema"] {
+            let (status, _, detail) = result(&service, client, "all-broken", what).error();
+            assert!(
+                status == 403 && !detail.contains("nonsense"),
+                "{client} {what}: {detail}"
+            );
+        }
+    }
+    // Who may see a collection does not learn which reports there are elsewhere.
+    let missing = json_of(&service, "sales", "no-report").error();
+    let foreign = json_of(&service, "sales", "all-raw").error();
+    assert_eq!(missing, foreign);
+    assert_eq!(json_of(&service, "orders", "no-report").status, 404);
+}
+
+#[test]
+fn a_replica_continues_no_scroll_of_somebody_who_may_see_something_else() {
+    let optimize = install();
+    let files = Files::new(RULES);
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "a key that replicas share").unwrap();
+    let key = ["--scroll-key-file", key.path().to_str().unwrap()];
+    let (first, second) = (files.serve(&optimize, &key), files.serve(&optimize, &key));
+    let page = result(
+        &first,
+        "admin",
+        "all-raw",
+        "json?limit=2&paginationTimeout=60",
+    )
+    .ok();
+    let id = page["searchRequestId"].as_str().unwrap();
+    let next = format!("json?limit=2&paginationTimeout=60&searchRequestId={id}");
+    let (status, _, detail) = result(&second, "acme", "all-raw", &next).error();
+    assert_eq!(status, 400);
+    assert!(detail.contains("may see something else"), "{detail}");
+    let page = result(
+        &first,
+        "acme",
+        "all-raw",
+        "json?limit=1&paginationTimeout=60",
+    )
+    .ok();
+    let id = page["searchRequestId"].as_str().unwrap();
+    let next = format!("json?limit=1&paginationTimeout=60&searchRequestId={id}");
+    let page = result(&second, "acme", "all-raw", &next).ok();
+    assert_eq!(
+        page["data"][0]["processInstanceId"], "v-2",
+        "its own goes on there"
     );
 }
 
@@ -475,6 +695,13 @@ fn rules_that_change_in_the_middle_of_an_export_make_its_client_start_over() {
     assert!(detail.contains("may see something else"), "{detail}");
     let (by_admin, by_acme) = (bookmark("admin"), bookmark("acme"));
     assert_eq!(since("acme", &by_acme).status, 200);
+    let by_masked = bookmark("masked");
+    assert_eq!(since("masked", &by_masked).status, 200);
+    assert_eq!(
+        since("admin", &by_masked).status,
+        400,
+        "older rows have columns that it has not seen"
+    );
     assert_eq!(
         since("acme", &by_admin).status,
         400,
@@ -541,7 +768,7 @@ fn what_a_client_would_get_can_be_asked_for() {
     assert_eq!(code, 0);
     assert!(
         text.contains(
-            "without the columns businessKey, input:c-in, variable:iban* (rule no bank accounts)"
+            "without the columns businessKey, input:c-in, output:c-out, variable:iban* (rule no bank accounts)"
         ),
         "{text}"
     );

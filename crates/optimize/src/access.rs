@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scope::{DefinitionKind, Scope};
+use crate::scope::{DefinitionKind, DefinitionScope, Scope};
 
 pub mod columns;
 mod parts;
@@ -146,24 +146,24 @@ impl Restrictions {
 
     /// What is left of a scope: only definitions and tenants that may be seen. Its query says the same once more, for each
     /// instance, because a report may name no definition at all.
-    pub fn narrow(&self, mut scope: Scope) -> Scope {
+    pub fn narrow(&self, scope: Scope) -> Scope {
         if self.is_none() {
             return scope;
         }
         let kind = scope.kind;
-        let covers_all = scope.definitions.is_empty();
-        (scope.definitions).retain(|definition| self.allow_definition(kind, &definition.key));
-        for definition in &mut scope.definitions {
+        let is_left = |definition: &mut DefinitionScope| {
+            let had_tenants = !definition.tenant_ids.is_empty();
             (definition.tenant_ids).retain(|tenant| self.allow_tenant(tenant.as_deref()));
-        }
-        // A scope without definitions covers all of them.
-        scope.covers_nothing |= scope.definitions.is_empty() && !covers_all;
-        let clauses = self.0.iter().flat_map(|limits| limits.clauses(kind));
-        scope.limits = clauses.collect();
-        scope
+            let has_tenants = !definition.tenant_ids.is_empty();
+            // Names of its flow nodes would show, and its own.
+            self.allow_definition(kind, &definition.key) && (has_tenants || !had_tenants)
+        };
+        let limits = self.0.iter().flat_map(|limits| limits.clauses(kind));
+        scope.narrowed(is_left, limits.collect())
     }
 
-    /// Text that two restrictions have in common only if they are the same; `None` if everything may be seen.
+    /// Text that two restrictions have in common only if they are the same; `None` if everything may be seen. It is made of the
+    /// names of members too: another release may write it differently, and make clients start over.
     pub fn canonical(&self) -> Option<String> {
         (!self.is_none()).then(|| format!("{:?}", self.0))
     }

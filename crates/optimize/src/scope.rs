@@ -42,8 +42,13 @@ impl IndexNames {
 
     /// The alias of the instances of one definition.
     pub fn instances_of(&self, kind: DefinitionKind, key: &str) -> String {
-        self.alias(&format!("{}-{key}", kind.instance_index()))
+        instances_of(&self.all_instances(kind), key)
     }
+}
+
+/// The alias of the instances of one definition, by that over all of its kind.
+fn instances_of(all_instances: &str, key: &str) -> String {
+    format!("{all_instances}-{}", key.to_lowercase())
 }
 
 /// What is defined: processes or decisions.
@@ -249,10 +254,23 @@ impl Scope {
         kind: DefinitionKind,
         definitions: Vec<DefinitionScope>,
     ) -> Self {
-        let all_instances = names.all_instances(kind);
+        let mut scope = Self {
+            kind,
+            definitions,
+            indices: Vec::new(),
+            all_instances: names.all_instances(kind),
+            covers_nothing: false,
+            limits: Vec::new(),
+        };
+        scope.search_indices_of_definitions();
+        scope
+    }
+
+    /// Searches the indices of its definitions, and no other where they can be named.
+    fn search_indices_of_definitions(&mut self) {
         let mut indices: Vec<String> = Vec::new();
-        for definition in &definitions {
-            let index = names.instances_of(kind, &definition.key);
+        for definition in &self.definitions {
+            let index = instances_of(&self.all_instances, &definition.key);
             if !indices.contains(&index) {
                 indices.push(index);
             }
@@ -262,16 +280,28 @@ impl Scope {
             .map(|index| percent_encoded_length(index) + 1)
             .sum();
         if indices.is_empty() || bytes > MAX_INDEX_NAMES_BYTES {
-            indices = vec![all_instances.clone()];
+            indices = vec![self.all_instances.clone()];
         }
-        Self {
-            kind,
-            definitions,
-            indices,
-            all_instances,
-            covers_nothing: false,
-            limits: Vec::new(),
+        self.indices = indices;
+    }
+
+    /// The same with those definitions alone that `is_left` leaves, which may take tenants off them, and with instances alone
+    /// that match `limits` too. Where none is left of several, there is nothing: a scope without definitions covers all.
+    pub fn narrowed(
+        mut self,
+        is_left: impl FnMut(&mut DefinitionScope) -> bool,
+        limits: Vec<Value>,
+    ) -> Self {
+        let covers_all = self.definitions.is_empty();
+        let before = self.definitions.len();
+        self.definitions.retain_mut(is_left);
+        self.covers_nothing |= self.definitions.is_empty() && !covers_all;
+        if self.definitions.len() < before && self.indices != [self.all_instances.as_str()] {
+            // Whether one of several indices is missing decides on what is asked next.
+            self.search_indices_of_definitions();
         }
+        self.limits = limits;
+        self
     }
 
     /// The scope of a report of a system dashboard: all definitions of the cluster; without any, every instance.

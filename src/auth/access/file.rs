@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
+use optimize::access::columns::{DURATION_PREFIX, INPUT_PREFIX, OUTPUT_PREFIX, VARIABLE_PREFIX};
 use optimize::access::{Limits, Patterns, Tenants};
-use serde::Deserialize;
+use optimize::table::rows::RawTable;
+use serde::{Deserialize, Deserializer};
 
 use super::Rule;
 use crate::auth::jwt::RequiredClaim;
@@ -33,35 +36,48 @@ struct StoredRule {
     clients: OneOrMore<String>,
     #[serde(default)]
     claims: OneOrMore<String>,
+    #[serde(default, deserialize_with = "present")]
     reports: Option<OneOrMore<String>>,
+    #[serde(default, deserialize_with = "present")]
     collections: Option<OneOrMore<String>>,
+    #[serde(default, deserialize_with = "present")]
     processes: Option<OneOrMore<String>>,
+    #[serde(default, deserialize_with = "present")]
     decisions: Option<OneOrMore<String>>,
-    /// Null stands for instances without a tenant.
-    tenants: Option<Vec<Option<String>>>,
+    /// Null within the list stands for instances without a tenant.
+    #[serde(default, deserialize_with = "present")]
+    tenants: Option<OneOrMore<String, Option<String>>>,
     #[serde(default)]
     leave_out: OneOrMore<String>,
+    #[serde(default, deserialize_with = "present")]
     concurrent_exports: Option<usize>,
+}
+
+/// A limit whose value is null, as that of a list whose items are all commented out is, must not be taken for none.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A list, or one text in its place.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a text or a list of texts")]
-enum OneOrMore<T> {
+enum OneOrMore<T, Item = T> {
     One(T),
-    More(Vec<T>),
+    More(Vec<Item>),
 }
 
-impl<T> Default for OneOrMore<T> {
+impl<T, Item> Default for OneOrMore<T, Item> {
     fn default() -> Self {
         Self::More(Vec::new())
     }
 }
 
-impl<T> OneOrMore<T> {
-    fn into_vec(self) -> Vec<T> {
+impl<T: Into<Item>, Item> OneOrMore<T, Item> {
+    fn into_vec(self) -> Vec<Item> {
         match self {
-            Self::One(one) => vec![one],
+            Self::One(one) => vec![one.into()],
             Self::More(more) => more,
         }
     }
@@ -83,10 +99,20 @@ impl StoredRule {
         if self.concurrent_exports == Some(0) {
             return Err("`concurrent-exports` has to be 1 at least".to_owned());
         }
-        let tenants = self.tenants.map(|tenants| Tenants {
-            none: tenants.iter().any(Option::is_none),
-            named: Patterns::new(tenants.into_iter().flatten()),
+        let tenants = self.tenants.map(|tenants| {
+            let tenants = tenants.into_vec();
+            Tenants {
+                none: tenants.iter().any(Option::is_none),
+                named: Patterns::new(tenants.into_iter().flatten()),
+            }
         });
+        let left_out = self.leave_out.into_vec();
+        if let Some(name) = left_out.iter().find(|name| !may_be_a_column(name)) {
+            return Err(format!(
+                "`leave-out`: no table has a column {name:?}; one of a variable is variable:NAME, one of a decision input:ID or \
+                 output:ID, and an asterisk stands at the end"
+            ));
+        }
         Ok(Rule {
             name: self.name,
             clients: Patterns::new(clients),
@@ -97,11 +123,40 @@ impl StoredRule {
                 processes: self.processes.map(patterns),
                 decisions: self.decisions.map(patterns),
                 tenants,
-                left_out: patterns(self.leave_out),
+                left_out: Patterns::new(left_out),
             },
             concurrent_exports: self.concurrent_exports,
         })
     }
+}
+
+/// Whether some table may have a column of this name, or some that a pattern fits: what is misspelled would be left out of none.
+fn may_be_a_column(pattern: &str) -> bool {
+    let tables = [
+        RawTable::ProcessInstances(Arc::default()),
+        RawTable::FlowNodes,
+        RawTable::Variables,
+        RawTable::Incidents,
+        RawTable::DecisionInstances(Arc::default()),
+        RawTable::Inputs,
+        RawTable::Outputs,
+    ];
+    let fixed = tables.iter().flat_map(|table| table.schema().columns);
+    let pattern_of_one = Patterns::new([pattern]);
+    let begins_so =
+        |prefix: &&str| pattern.starts_with(*prefix) || pattern_of_one.match_text(prefix);
+    // What depends on the instances.
+    [
+        VARIABLE_PREFIX,
+        INPUT_PREFIX,
+        OUTPUT_PREFIX,
+        DURATION_PREFIX,
+    ]
+    .iter()
+    .any(begins_so)
+        || fixed
+            .into_iter()
+            .any(|column| pattern_of_one.match_text(&column.name))
 }
 
 /// Reads a file of rules.
@@ -124,9 +179,10 @@ fn parse(text: &str) -> Result<Vec<Rule>, String> {
     let mut rules = Vec::new();
     for (number, stored) in (1..).zip(stored.rules) {
         let name = stored.name.clone();
-        if name.trim().is_empty() || name.chars().any(char::is_control) {
+        // A comma stands between the names of several.
+        if name.trim().is_empty() || name.contains(',') || name.chars().any(char::is_control) {
             return Err(format!(
-                "rule {number} has no name that a line of the log could show"
+                "rule {number} has no name that a line of the log could show; it can't be empty or have commas"
             ));
         }
         let rule = stored.into_rule();
@@ -208,6 +264,31 @@ mod tests {
                 "rule 1 has no name",
             ),
             ("rules:\n  - clients: b\n".to_owned(), "name"),
+            (rule("    clients: b\n    tenants: null\n"), ""),
+            (rule("    clients: b\n    tenants:\n    # - acme\n"), ""),
+            (rule("    clients: b\n    processes: ~\n"), ""),
+            (rule("    clients: b\n    reports:\n"), ""),
+            (rule("    clients: b\n    concurrent-exports:\n"), ""),
+            (
+                rule("    clients: b\n    leave-out: variables\n"),
+                "no table has a column \"variables\"",
+            ),
+            (
+                rule("    clients: b\n    leave-out: ['*iban']\n"),
+                "an asterisk stands at the end",
+            ),
+            (
+                rule("    clients: b\n    claims: 'groups != data'\n"),
+                "NAME=VALUE",
+            ),
+            (
+                rule("    clients: b\n    claims: 'groups = data'\n"),
+                "NAME=VALUE",
+            ),
+            (
+                "rules:\n  - name: a, b\n    clients: b\n".to_owned(),
+                "commas",
+            ),
             ("{}".to_owned(), "rules"),
             (String::new(), ""),
         ] {
@@ -215,5 +296,32 @@ mod tests {
             assert!(problem.contains(expected), "{text}: {problem}");
         }
         assert_eq!(parse("rules: []").unwrap(), []);
+        for column in [
+            "*",
+            "variable:*",
+            "vari*",
+            "input:In_1",
+            "output:*",
+            "dur:approve",
+            "count:incidents",
+            "assignee",
+            "businessKey",
+            "ruleId",
+            "start*",
+        ] {
+            parse(&rule(&format!(
+                "    clients: b\n    leave-out: '{column}'\n"
+            )))
+            .unwrap();
+        }
+        let tenants = parse(&rule("    clients: b\n    tenants: acme\n")).unwrap();
+        let tenants = tenants
+            .first()
+            .and_then(|rule| rule.limits.tenants.clone())
+            .unwrap();
+        assert_eq!(
+            (tenants.named, tenants.none),
+            (Patterns::new(["acme"]), false)
+        );
     }
 }

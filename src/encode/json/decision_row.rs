@@ -11,34 +11,49 @@ use super::text::{self, write_date};
 pub fn write(row: &DecisionRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
-    for (begin, value) in [
-        ("\"decisionDefinitionKey\":", row.decision_definition_key),
-        ("\"decisionDefinitionId\":", row.decision_definition_id),
-        ("\"decisionInstanceId\":", row.decision_instance_id),
-        ("\"processInstanceId\":", row.process_instance_id),
+    for (column, begin, value) in [
+        (
+            "decisionDefinitionKey",
+            "\"decisionDefinitionKey\":",
+            row.decision_definition_key,
+        ),
+        (
+            "decisionDefinitionId",
+            "\"decisionDefinitionId\":",
+            row.decision_definition_id,
+        ),
+        (
+            "decisionInstanceId",
+            "\"decisionInstanceId\":",
+            row.decision_instance_id,
+        ),
+        (
+            "processInstanceId",
+            "\"processInstanceId\":",
+            row.process_instance_id,
+        ),
     ] {
-        if members.begin(begin, out) {
+        if members.begin(column, begin, out) {
             text::write(value, out);
         }
     }
-    if members.begin("\"evaluationDateTime\":", out) {
+    if members.begin("evaluationDateTime", "\"evaluationDateTime\":", out) {
         write_date(&row.evaluation_date_time, out);
     }
-    for (begin, value) in [
-        ("\"engineName\":", row.engine_name),
-        ("\"tenantId\":", row.tenant_id),
+    for (column, begin, value) in [
+        ("engineName", "\"engineName\":", row.engine_name),
+        ("tenantId", "\"tenantId\":", row.tenant_id),
     ] {
-        if members.begin(begin, out) {
+        if members.begin(column, begin, out) {
             text::write(value, out);
         }
     }
-    for (begin, value) in [
+    for (begin, clauses) in [
         ("\"inputVariables\":", &row.inputs),
         ("\"outputVariables\":", &row.outputs),
     ] {
-        if members.begin(begin, out) {
-            clauses::write(value, out);
-        }
+        members.begin_always(begin, out);
+        clauses::write(clauses, out);
     }
     out.raw("}");
 }

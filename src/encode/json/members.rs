@@ -3,42 +3,37 @@
 use optimize::access::Restrictions;
 use optimize::json::JsonText;
 
-/// Writes the names of members. A member is left out where a table's column of the same name is.
+/// Writes the names of members. A member is left out where the column of a table is that shows the same.
 pub struct Members<'r> {
     /// None where nothing is left out, as mostly.
     restrictions: Option<&'r Restrictions>,
-    /// What tables have before the name.
-    prefix: &'static str,
     is_first: bool,
 }
 
 impl<'r> Members<'r> {
-    /// Of an object that has none yet, which tables have as columns of their own.
+    /// Of an object that has none yet.
     pub fn new(restrictions: &'r Restrictions) -> Self {
-        Self::with_prefix("", restrictions)
-    }
-
-    /// Of an object whose members tables have as columns with this prefix.
-    pub fn with_prefix(prefix: &'static str, restrictions: &'r Restrictions) -> Self {
         Self {
             restrictions: restrictions.leave_out_something().then_some(restrictions),
-            prefix,
             is_first: true,
         }
     }
 
-    /// Begins a member; `begin` is its text up to its value, such as `"businessKey":`. False where it is left out.
-    pub fn begin(&mut self, begin: &str, out: &mut JsonText) -> bool {
-        let name = || begin.trim_end_matches(':').trim_matches('"');
-        if (self.restrictions)
-            .is_some_and(|restrictions| restrictions.leave_out_named(self.prefix, name()))
-        {
+    /// Begins a member; `begin` is its text up to its value, such as `"businessKey":`, and `column` what tables call it. False where
+    /// it is left out.
+    pub fn begin(&mut self, column: &str, begin: &str, out: &mut JsonText) -> bool {
+        if (self.restrictions).is_some_and(|restrictions| restrictions.leave_out(column)) {
             return false;
         }
+        self.begin_always(begin, out);
+        true
+    }
+
+    /// Begins a member that no table has as a column: what is in it is left out by columns of its own.
+    pub fn begin_always(&mut self, begin: &str, out: &mut JsonText) {
         if !std::mem::take(&mut self.is_first) {
             out.raw(",");
         }
         out.raw(begin);
-        true
     }
 }

@@ -8,107 +8,142 @@ use super::members::Members;
 use super::text::{self, write_date};
 use super::variables;
 
+/// Columns of a table of flow nodes.
+const FLOW_NODE_ID: &str = "flowNodeId";
+const FLOW_NODE_NAME: &str = "flowNodeName";
+
 /// Writes one object.
 pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
-    for (begin, value) in [
-        ("\"processDefinitionKey\":", row.process_definition_key),
-        ("\"processDefinitionId\":", row.process_definition_id),
-        ("\"processInstanceId\":", row.process_instance_id),
+    for (column, begin, value) in [
+        (
+            "processDefinitionKey",
+            "\"processDefinitionKey\":",
+            row.process_definition_key,
+        ),
+        (
+            "processDefinitionId",
+            "\"processDefinitionId\":",
+            row.process_definition_id,
+        ),
+        (
+            "processInstanceId",
+            "\"processInstanceId\":",
+            row.process_instance_id,
+        ),
     ] {
-        if members.begin(begin, out) {
+        if members.begin(column, begin, out) {
             text::write(value, out);
         }
     }
-    if members.begin("\"counts\":", out) {
-        write_counts(row, out);
-    }
-    if members.begin("\"flowNodeDurations\":", out) {
-        write_flow_node_durations(row, out);
-    }
-    if members.begin("\"businessKey\":", out) {
+    members.begin_always("\"counts\":", out);
+    write_counts(row, out);
+    members.begin_always("\"flowNodeDurations\":", out);
+    write_flow_node_durations(row, out);
+    if members.begin("businessKey", "\"businessKey\":", out) {
         text::write(row.business_key, out);
     }
-    for (begin, date) in [
-        ("\"startDate\":", &row.start_date),
-        ("\"endDate\":", &row.end_date),
+    for (column, begin, date) in [
+        ("startDate", "\"startDate\":", &row.start_date),
+        ("endDate", "\"endDate\":", &row.end_date),
     ] {
-        if members.begin(begin, out) {
+        if members.begin(column, begin, out) {
             write_date(date, out);
         }
     }
-    if members.begin("\"duration\":", out) {
+    if members.begin("duration", "\"duration\":", out) {
         out.optional_integer(row.duration);
     }
-    if members.begin("\"engineName\":", out) {
+    if members.begin("engineName", "\"engineName\":", out) {
         match row.engine_name {
             Some(name) => text::write(name, out),
             None => out.raw("null"),
         }
     }
-    if members.begin("\"tenantId\":", out) {
+    if members.begin("tenantId", "\"tenantId\":", out) {
         text::write(row.tenant_id, out);
     }
-    if members.begin("\"variables\":", out) {
-        variables::write(&row.variables, out);
-    }
-    if members.begin("\"flowNodeInstances\":", out) {
-        write_flow_node_instances(row, out);
-    }
+    members.begin_always("\"variables\":", out);
+    variables::write(&row.variables, out);
+    members.begin_always("\"flowNodeInstances\":", out);
+    write_flow_node_instances(row, out);
     out.raw("}");
 }
 
 fn write_counts(row: &ProcessRow<'_>, out: &mut JsonText) {
-    let mut members = Members::with_prefix("count:", row.restrictions);
+    let mut members = Members::new(row.restrictions);
     out.raw("{");
-    for (begin, count) in [
-        ("\"incidents\":", row.counts.incidents),
-        ("\"openIncidents\":", row.counts.open_incidents),
-        ("\"userTasks\":", row.counts.user_tasks),
+    for (column, begin, count) in [
+        ("count:incidents", "\"incidents\":", row.counts.incidents),
+        (
+            "openIncidents",
+            "\"openIncidents\":",
+            row.counts.open_incidents,
+        ),
+        ("count:userTasks", "\"userTasks\":", row.counts.user_tasks),
     ] {
-        if members.begin(begin, out) {
+        if members.begin(column, begin, out) {
             out.unsigned(u64::try_from(count).unwrap_or(u64::MAX));
         }
     }
     out.raw("}");
 }
 
+/// Tables have these durations as columns of instances, and what they are made of in a table of flow nodes.
 fn write_flow_node_durations(row: &ProcessRow<'_>, out: &mut JsonText) {
+    let restrictions = row.restrictions;
     let mut first = true;
     out.raw("{");
     for duration in row.flow_node_durations() {
         let id = duration.id.as_deref().unwrap_or_default();
-        if row.restrictions.leave_out_named(DURATION_PREFIX, id) {
+        if restrictions.leave_out(FLOW_NODE_ID) || restrictions.leave_out_named(DURATION_PREFIX, id)
+        {
             continue;
         }
         out.separator(&mut first);
         text::write(duration.id, out);
-        out.raw(":{\"name\":");
-        out.optional_string(duration.name);
-        out.raw(",\"value\":");
-        out.integer(duration.value);
+        out.raw(":{");
+        let mut members = Members::new(restrictions);
+        if members.begin(FLOW_NODE_NAME, "\"name\":", out) {
+            out.optional_string(duration.name);
+        }
+        if members.begin("duration", "\"value\":", out) {
+            out.integer(duration.value);
+        }
         out.raw("}");
     }
     out.raw("}");
 }
 
+/// What a table of flow nodes has as columns.
 fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
     let mut first = true;
     out.raw("[");
     for passage in row.flow_node_instances() {
         out.separator(&mut first);
-        out.raw("{\"id\":");
-        text::write(passage.id, out);
-        out.raw(",\"name\":");
-        match passage.name {
-            Some(name) => out.string(name),
-            None => text::write(passage.flow_node_id, out),
+        out.raw("{");
+        let mut members = Members::new(row.restrictions);
+        if members.begin("flowNodeInstanceId", "\"id\":", out) {
+            text::write(passage.id, out);
         }
-        out.raw(",\"startDate\":");
-        write_date(&passage.start_date, out);
-        out.raw(",\"endDate\":");
-        write_date(&passage.end_date, out);
+        // The id stands in for a name.
+        let is_id = passage.name.is_none();
+        let is_left_out = is_id && row.restrictions.leave_out(FLOW_NODE_ID);
+        if !is_left_out && members.begin(FLOW_NODE_NAME, "\"name\":", out) {
+            match passage.name {
+                Some(name) => out.string(name),
+                None => text::write(passage.flow_node_id, out),
+            }
+        }
+        for (column, begin, date) in [
+            ("startDate", "\"startDate\":", &passage.start_date),
+            ("endDate", "\"endDate\":", &passage.end_date),
+        ] {
+            if members.begin(column, begin, out) {
+                write_date(date, out);
+            }
+        }
         out.raw("}");
     }
     out.raw("]");
@@ -212,16 +247,41 @@ mod tests {
                 "dur:start",
                 "startDate",
                 "endDate",
-                "flowNodeInstances",
                 "variable:iban"
             ]),
             concat!(
                 r#"{"processInstanceId":"i1","counts":{"openIncidents":0,"userTasks":0},"#,
                 r#""flowNodeDurations":{"check":{"name":"Check \"order\"","value":6}},"duration":null,"engineName":null,"#,
-                r#""tenantId":null,"variables":{"b":"x"}}"#
+                r#""tenantId":null,"variables":{"b":"x"},"#,
+                r#""flowNodeInstances":[{"id":null,"name":"Order received"},{"id":null,"name":"Check \"order\""}]}"#,
             )
         );
-        assert_eq!(without(&["*"]), "{}");
+        let flow_nodes = |columns: &[&str]| {
+            let row: serde_json::Value = serde_json::from_str(&without(columns)).unwrap();
+            (
+                row["flowNodeDurations"].to_string(),
+                row["flowNodeInstances"][0].to_string(),
+            )
+        };
+        assert_eq!(
+            flow_nodes(&["flowNodeId"]),
+            (
+                "{}".to_owned(),
+                r#"{"endDate":null,"id":null,"name":"Order received","startDate":null}"#.to_owned()
+            )
+        );
+        assert_eq!(
+            flow_nodes(&["flowNodeName", "flowNodeInstanceId", "duration", "endDate"]),
+            (
+                r#"{"check":{},"start":{}}"#.to_owned(),
+                r#"{"startDate":null}"#.to_owned()
+            )
+        );
+        // The names that every row has are taken out where they are found (`Columns::without_left_out`).
+        assert_eq!(
+            without(&["*"]),
+            r#"{"counts":{},"flowNodeDurations":{},"variables":{"b":""},"flowNodeInstances":[{},{}]}"#
+        );
     }
 
     #[test]

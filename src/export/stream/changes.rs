@@ -15,6 +15,7 @@ use optimize::table::changes::{self, Answer, Bookmark, ChangedShards, Index, Mar
 use serde_json::{Value, json};
 
 use super::Streams;
+use crate::auth::Access;
 use crate::export::ExportError;
 use crate::export::query::ask_scope;
 use crate::export::raw_report::RawReport;
@@ -147,6 +148,7 @@ impl Streams {
         &self,
         report: RawReport<'_>,
         scope: &Scope,
+        access: &Access,
     ) -> Result<Option<Position>, ElasticsearchError> {
         let elasticsearch = &self.raw.elasticsearch;
         let position = |names: Vec<String>| async move {
@@ -182,7 +184,7 @@ impl Streams {
             indices,
             marks,
             copies,
-            rows: self.decides_rows(report, scope),
+            rows: self.decides_rows(report, scope, access),
         }))
     }
 
@@ -191,10 +193,11 @@ impl Streams {
         &self,
         report: RawReport<'_>,
         scope: &Scope,
+        access: &Access,
     ) -> Result<Position, ExportError> {
-        match self.position_of(report, scope).await {
+        match self.position_of(report, scope, access).await {
             Ok(Some(position)) => Ok(position),
-            Ok(None) => Ok(self.position_of_nothing(report, scope)),
+            Ok(None) => Ok(self.position_of_nothing(report, scope, access)),
             Err(error) if error.refusal() == Some(Refusal::AccessDenied) => {
                 tracing::warn!(%error, "a bookmark is asked for and can't be taken");
                 Err(ExportError::Bookmark(
@@ -208,7 +211,12 @@ impl Streams {
     }
 
     /// That of a report that has no instances, and no index for them.
-    fn position_of_nothing(&self, report: RawReport<'_>, scope: &Scope) -> Position {
+    fn position_of_nothing(
+        &self,
+        report: RawReport<'_>,
+        scope: &Scope,
+        access: &Access,
+    ) -> Position {
         Position {
             indices: Vec::new(),
             marks: Marks::default(),
@@ -216,7 +224,7 @@ impl Streams {
                 token: String::new(),
                 choice: Choice::TokenOfAll,
             },
-            rows: self.decides_rows(report, scope),
+            rows: self.decides_rows(report, scope, access),
         }
     }
 
@@ -225,9 +233,10 @@ impl Streams {
         &self,
         report: RawReport<'_>,
         scope: &Scope,
+        access: &Access,
     ) -> Option<Position> {
-        match self.position_of(report, scope).await {
-            Ok(None) => Some(self.position_of_nothing(report, scope)),
+        match self.position_of(report, scope, access).await {
+            Ok(None) => Some(self.position_of_nothing(report, scope, access)),
             Ok(position) => position,
             Err(error) if error.refusal() == Some(Refusal::AccessDenied) => {
                 tracing::debug!(%error, "there are no bookmarks without the privilege view_index_metadata");
@@ -241,10 +250,15 @@ impl Streams {
     }
 
     /// Everything stored that decides which rows a report has: its definitions, versions and tenants, settled, and its
-    /// filters. Its query at some fixed time has all of it.
-    fn decides_rows(&self, report: RawReport<'_>, scope: &Scope) -> String {
+    /// filters. Its query at some fixed time has all of it. And everything that may be seen of them: whoever sees more columns than
+    /// before needs the older rows once more.
+    fn decides_rows(&self, report: RawReport<'_>, scope: &Scope, access: &Access) -> String {
         let any_time = jiff::Timestamp::from_millisecond(ANY_TIME).unwrap_or_default();
-        self.raw.query_of(report, scope, any_time).to_string()
+        let query = self.raw.query_of(report, scope, any_time).to_string();
+        match access.fingerprint() {
+            None => query,
+            Some(fingerprint) => format!("{query}\n{fingerprint}"),
+        }
     }
 
     /// The bookmark of a position, as a client gets it; `None` where it is too long for a header.
@@ -283,6 +297,7 @@ impl Streams {
         report_id: &str,
         report: RawReport<'_>,
         scope: &Scope,
+        access: &Access,
     ) -> Result<Bookmark, ExportError> {
         let wrong = |reason: &str| {
             ExportError::Bookmark(format!(
@@ -301,9 +316,10 @@ impl Streams {
         if bookmark.report != changes::digest(report_id) {
             return Err(wrong("is the bookmark of another report"));
         }
-        if bookmark.rows != changes::digest(&self.decides_rows(report, scope)) {
+        if bookmark.rows != changes::digest(&self.decides_rows(report, scope, access)) {
             return Err(wrong(
-                "is older than a change of the report: its definitions, the versions or tenants that it covers, or its filters",
+                "is older than a change of the report: its definitions, the versions or tenants that it covers, its filters, or what \
+                 this client may see of it",
             ));
         }
         let grown = match report {

@@ -147,13 +147,13 @@ impl Streams {
         let query = self.raw.query_of(report, &scope, now);
         let (position, parts) = match &request.options.since {
             None => {
-                let position = self.position_if_possible(report, &scope).await;
+                let position = self.position_if_possible(report, &scope, access).await;
                 let whole = position.as_ref().map_or(Part::WHOLE, Position::whole);
                 (position, vec![whole])
             }
             Some(since) => {
-                let before = self.read_bookmark(since, report_id, report, &scope)?;
-                let position = self.needed_position(report, &scope).await?;
+                let before = self.read_bookmark(since, report_id, report, &scope, access)?;
+                let position = self.needed_position(report, &scope, access).await?;
                 let parts = position.parts_since(&before, self.raw.settings.change_overlap);
                 (Some(position), parts)
             }

@@ -6,8 +6,8 @@
 use super::columns::{INPUT_PREFIX as INPUT, OUTPUT_PREFIX as OUTPUT, VARIABLE_PREFIX as VARIABLE};
 use crate::report::definition::{
     DecisionFilter, DecisionGroupBy, DecisionReportData, DistributedBy, GroupBy, IdentityField,
-    ProcessFilterKind, ProcessReportData, Sorting, StoredReport, VariableFilter, VariableReference,
-    ViewProperty,
+    ProcessFilterKind, ProcessReportData, Sorting, StoredReport, UserTaskDurationTime,
+    VariableFilter, VariableReference, ViewEntity, ViewProperty,
 };
 
 /// How the sorting of a decision report calls a column of an input, and that of an output.
@@ -45,26 +45,22 @@ pub fn parts(report: &StoredReport) -> Vec<Part> {
 
 fn of_process_report(data: &ProcessReportData) -> Vec<Part> {
     let mut parts = Vec::new();
+    let mut add = |place: &str, columns: Vec<String>| {
+        parts.extend(columns.into_iter().map(|column| part(place, column)));
+    };
     for property in &data.view.properties {
-        if let ViewProperty::Variable(variable) = property {
-            parts.push(named("data.view.properties", VARIABLE, &variable.name));
-        }
+        add("data.view.properties", measured_columns(property, data));
     }
-    parts.extend(
-        data.group_by
-            .as_ref()
-            .and_then(group_column)
-            .map(|column| part("data.groupBy", column)),
-    );
-    let distributed_by = data.distributed_by.as_ref();
-    let distribution = distributed_by.and_then(distribution_column);
-    parts.extend(distribution.map(|column| part("data.distributedBy", column)));
+    if let Some(group) = &data.group_by {
+        add("data.groupBy", group_columns(group));
+    }
+    if let Some(distribution) = &data.distributed_by {
+        add("data.distributedBy", distribution_columns(distribution));
+    }
     for (number, filter) in data.filters.iter().enumerate() {
-        let place = format!("data.filter[{number}]");
-        parts.extend(
-            filter_columns(&filter.kind)
-                .into_iter()
-                .map(|column| part(&place, column)),
+        add(
+            &format!("data.filter[{number}]"),
+            filter_columns(&filter.kind),
         );
     }
     parts.extend(sorting_column(data.configuration.sorting.as_ref()));
@@ -75,20 +71,53 @@ fn of_variable(variable: &VariableReference) -> String {
     format!("{VARIABLE}{}", variable.name)
 }
 
-fn group_column(group: &GroupBy) -> Option<String> {
-    Some(match group {
-        GroupBy::Variable(variable) => of_variable(variable),
-        GroupBy::Assignee => "assignee".to_owned(),
-        GroupBy::CandidateGroup => "candidateGroups".to_owned(),
-        GroupBy::StartDate(_) => "startDate".to_owned(),
-        GroupBy::EndDate(_) => "endDate".to_owned(),
-        GroupBy::Duration => "duration".to_owned(),
-        GroupBy::ProcessDefinitionKey => "processDefinitionKey".to_owned(),
-        GroupBy::ProcessDefinitionVersion => "processDefinitionVersion".to_owned(),
-        GroupBy::None | GroupBy::FlowNodes | GroupBy::UserTasks | GroupBy::RunningDate(_) => {
-            return None;
+fn columns<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+fn measured_columns(property: &ViewProperty, data: &ProcessReportData) -> Vec<String> {
+    match property {
+        ViewProperty::Variable(variable) => vec![of_variable(variable)],
+        ViewProperty::Duration => {
+            let is_of_tasks = data.view.entity == Some(ViewEntity::UserTask);
+            let times = &data.configuration.user_task_duration_times;
+            let of_tasks = times.iter().map(|time| match time {
+                UserTaskDurationTime::Idle => "idleDuration".to_owned(),
+                UserTaskDurationTime::Work => "workDuration".to_owned(),
+                UserTaskDurationTime::Total => "duration".to_owned(),
+            });
+            if is_of_tasks {
+                of_tasks.collect()
+            } else {
+                columns(["duration"])
+            }
         }
-    })
+        ViewProperty::Frequency
+        | ViewProperty::Percentage
+        | ViewProperty::RawData
+        | ViewProperty::AutomationRate
+        | ViewProperty::InputTokens
+        | ViewProperty::OutputTokens
+        | ViewProperty::TotalTokens
+        | ViewProperty::ToolCalls
+        | ViewProperty::Unknown(_) => Vec::new(),
+    }
+}
+
+fn group_columns(group: &GroupBy) -> Vec<String> {
+    match group {
+        GroupBy::Variable(variable) => vec![of_variable(variable)],
+        GroupBy::Assignee => vec![identity_column(IdentityField::Assignee)],
+        GroupBy::CandidateGroup => vec![identity_column(IdentityField::CandidateGroup)],
+        GroupBy::StartDate(_) => columns(["startDate"]),
+        GroupBy::EndDate(_) => columns(["endDate"]),
+        GroupBy::RunningDate(_) => columns(["startDate", "endDate"]),
+        GroupBy::Duration => columns(["duration"]),
+        GroupBy::FlowNodes | GroupBy::UserTasks => columns(["flowNodeId"]),
+        GroupBy::ProcessDefinitionKey => columns(["processDefinitionKey"]),
+        GroupBy::ProcessDefinitionVersion => columns(["processDefinitionVersion"]),
+        GroupBy::None => Vec::new(),
+    }
 }
 
 fn identity_column(field: IdentityField) -> String {
@@ -99,18 +128,17 @@ fn identity_column(field: IdentityField) -> String {
     column.to_owned()
 }
 
-fn distribution_column(distribution: &DistributedBy) -> Option<String> {
-    Some(match distribution {
-        DistributedBy::Variable(variable) => of_variable(variable),
-        DistributedBy::Assignee => identity_column(IdentityField::Assignee),
-        DistributedBy::CandidateGroup => identity_column(IdentityField::CandidateGroup),
-        DistributedBy::StartDate(_) => "startDate".to_owned(),
-        DistributedBy::EndDate(_) => "endDate".to_owned(),
-        DistributedBy::None
-        | DistributedBy::UserTask
-        | DistributedBy::FlowNode
-        | DistributedBy::Process => return None,
-    })
+fn distribution_columns(distribution: &DistributedBy) -> Vec<String> {
+    match distribution {
+        DistributedBy::Variable(variable) => vec![of_variable(variable)],
+        DistributedBy::Assignee => vec![identity_column(IdentityField::Assignee)],
+        DistributedBy::CandidateGroup => vec![identity_column(IdentityField::CandidateGroup)],
+        DistributedBy::StartDate(_) => columns(["startDate"]),
+        DistributedBy::EndDate(_) => columns(["endDate"]),
+        DistributedBy::UserTask | DistributedBy::FlowNode => columns(["flowNodeId"]),
+        DistributedBy::Process => columns(["processDefinitionKey"]),
+        DistributedBy::None => Vec::new(),
+    }
 }
 
 /// Dates and durations narrow nearly every report, and are in the rows of none because of that.
@@ -144,8 +172,15 @@ fn sorting_column(sorting: Option<&Sorting>) -> Option<Part> {
     if let Some(id) = by.strip_prefix(SORTED_OUTPUT) {
         return Some(named(place, OUTPUT, id));
     }
-    let is_default = matches!(by, "startDate" | "evaluationDateTime");
-    (!is_default).then(|| part(place, by))
+    let column = match by {
+        "startDate" | "evaluationDateTime" => return None,
+        // What the column is made of.
+        "dataSource.name" | "engine" => "engineName",
+        // A field within a field has its values.
+        field if !field.starts_with(VARIABLE) => field.split('.').next().unwrap_or(field),
+        variable => variable,
+    };
+    Some(part(place, column))
 }
 
 fn of_decision_report(data: &DecisionReportData) -> Vec<Part> {
@@ -154,7 +189,8 @@ fn of_decision_report(data: &DecisionReportData) -> Vec<Part> {
         DecisionGroupBy::InputVariable(clause) => Some(format!("{INPUT}{}", clause.id)),
         DecisionGroupBy::OutputVariable(clause) => Some(format!("{OUTPUT}{}", clause.id)),
         DecisionGroupBy::EvaluationDateTime(_) => Some("evaluationDateTime".to_owned()),
-        DecisionGroupBy::None | DecisionGroupBy::MatchedRule => None,
+        DecisionGroupBy::MatchedRule => Some("ruleId".to_owned()),
+        DecisionGroupBy::None => None,
     });
     parts.extend(group.map(|column| part("data.groupBy", column)));
     for (number, filter) in data.filters.iter().enumerate() {

@@ -71,6 +71,32 @@ fn definitions_and_tenants_that_may_not_be_seen_are_taken_out_and_kept_out_by_th
 }
 
 #[test]
+fn what_has_no_tenant_left_is_taken_out_with_its_names_and_its_index() {
+    let restrictions = Restrictions::all_of([Limits {
+        tenants: Some(Tenants {
+            named: Patterns::new(["acme"]),
+            none: false,
+        }),
+        ..Limits::default()
+    }]);
+    let narrowed = restrictions.narrow(scope(
+        DefinitionKind::Process,
+        vec![
+            definition("order", &[Some("acme")]),
+            definition("shared", &[None]),
+            definition("theirs", &[Some("other")]),
+        ],
+    ));
+    let keys: Vec<&str> = narrowed
+        .definitions
+        .iter()
+        .map(|left| left.key.as_str())
+        .collect();
+    assert_eq!(keys, ["order"]);
+    assert_eq!(narrowed.indices, ["optimize-process-instance-order"]);
+}
+
+#[test]
 fn a_report_without_definitions_is_limited_by_its_query_alone() {
     let all = Scope::of_all_definitions(&IndexNames::new("optimize"), Vec::new());
     let narrowed = Restrictions::all_of([processes(&["order"])]).narrow(all);
@@ -173,6 +199,29 @@ fn every_part_of_a_decision_report_that_looks_into_a_column_is_found() {
             ("data.configuration.sorting", "input:c3"),
         ],
     );
+    let filter = json!({"type": "inputVariable", "data": {"name": "c2", "type": "String", "data": {"operator": "in", "values": ["x"]}}});
+    check(
+        json!({"reportType": "decision", "data": {"view": {"properties": ["frequency"]},
+            "groupBy": {"type": "outputVariable", "value": clause}, "filter": [filter],
+            "configuration": {"sorting": {"by": "outputVariable:c3", "order": "asc"}}}}),
+        &[
+            ("data.groupBy", "output:c1"),
+            ("data.filter[0]", "input:c2"),
+            ("data.configuration.sorting", "output:c3"),
+        ],
+    );
+    for (group, column) in [
+        (json!({"type": "matchedRule"}), "ruleId"),
+        (
+            json!({"type": "evaluationDateTime", "value": {"unit": "day"}}),
+            "evaluationDateTime",
+        ),
+    ] {
+        check(
+            json!({"reportType": "decision", "data": {"view": {"properties": ["frequency"]}, "groupBy": group}}),
+            &[("data.groupBy", column)],
+        );
+    }
 }
 
 fn any_patterns() -> impl Strategy<Value = Patterns> {
