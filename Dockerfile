@@ -10,22 +10,24 @@ FROM rust:1.95.0-slim-bookworm AS manifests
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates/cluster/Cargo.toml crates/cluster/
+COPY crates/launch/Cargo.toml crates/launch/
 COPY crates/optimize/Cargo.toml crates/optimize/
 COPY crates/testkit/Cargo.toml crates/testkit/
 COPY crates/utf16/Cargo.toml crates/utf16/
 COPY xtask/Cargo.toml xtask/
 # With empty programs the dependencies become layers of their own, which are built again only when the manifests change.
-RUN mkdir src crates/cluster/src crates/optimize/src crates/testkit/src crates/utf16/src xtask/src benches \
+RUN mkdir src crates/cluster/src crates/launch/src crates/optimize/src crates/testkit/src crates/utf16/src xtask/src benches \
     && echo 'fn main() {}' | tee src/main.rs xtask/src/main.rs benches/page.rs benches/request.rs benches/tables.rs \
-    && touch src/lib.rs crates/cluster/src/lib.rs crates/optimize/src/lib.rs crates/testkit/src/lib.rs crates/utf16/src/lib.rs xtask/src/lib.rs
+    && touch src/lib.rs crates/cluster/src/lib.rs crates/launch/src/lib.rs crates/optimize/src/lib.rs crates/testkit/src/lib.rs crates/utf16/src/lib.rs xtask/src/lib.rs
 
 FROM manifests AS build-sample-data
 RUN cargo build --release --locked --package xtask
 COPY es-mappings es-mappings
+COPY crates/launch crates/launch
 COPY crates/testkit crates/testkit
 COPY xtask xtask
 # Cargo compares times, and copied files keep theirs, which may be older than the empty program.
-RUN touch crates/testkit/src/lib.rs xtask/src/lib.rs xtask/src/main.rs \
+RUN touch crates/launch/src/lib.rs crates/testkit/src/lib.rs xtask/src/lib.rs xtask/src/main.rs \
     && cargo build --release --locked --package xtask
 # `ldd` knows the libraries and the loader; glibc reads /etc/hosts first only when it is told to.
 RUN mkdir -p /image/etc \

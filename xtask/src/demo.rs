@@ -5,26 +5,22 @@ mod show;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use console::style;
 use testkit::elasticsearch::{self, Elasticsearch, Origin};
+use testkit::interrupt;
 use testkit::own_sample::OwnSample;
 use testkit::sample::Sample;
 use testkit::service::{self, Profile, Service, Start};
-
-/// Whether somebody has pressed Ctrl-C, or asked in another way for an end.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Shows the main job. Afterwards everything stays until Ctrl-C, or is stopped at once when `exit` is set.
 ///
 /// Any surprise on the way is an error, so `exit` makes a test of it.
 pub fn run(exit: bool) -> anyhow::Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
-        .context("can't listen for Ctrl-C")?;
+    interrupt::listen()?;
 
     heading("The database");
     let elasticsearch = elasticsearch::for_this_process()?;
@@ -128,11 +124,11 @@ impl Demo {
 
     fn wait_for_the_end(&self) -> anyhow::Result<()> {
         println!("\n{}", style("Running until you press Ctrl-C.").bold());
-        while !INTERRUPTED.load(Ordering::Relaxed) {
+        while !interrupt::has_come() {
             if !self.service.is_running() {
                 // A Ctrl-C reaches the service as well, and it may be the faster one.
                 thread::sleep(Duration::from_millis(200));
-                if !INTERRUPTED.load(Ordering::Relaxed) {
+                if !interrupt::has_come() {
                     bail!(
                         "the service has ended by itself\n{}",
                         self.service.last_log_lines()
@@ -156,7 +152,7 @@ impl Demo {
 
 /// Says no when somebody has pressed Ctrl-C.
 fn go_on() -> anyhow::Result<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) {
+    if interrupt::has_come() {
         bail!("interrupted");
     }
     Ok(())

@@ -11,7 +11,6 @@ use clap::{Args, Parser, Subcommand};
 use testkit::client::{self, Client};
 use testkit::elasticsearch::{self, Elasticsearch, Heap, Status, Version};
 use testkit::indices::Installation;
-use testkit::nested;
 use testkit::sample::{self, InstanceSize, Sample};
 use xtask::bench;
 use xtask::chain;
@@ -294,7 +293,7 @@ fn run_with(
 ) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("there is no command")?;
     let mut command = process::Command::new(program);
-    nested::forget_own_package(&mut command);
+    launch::forget_own_package(&mut command);
     let status = command
         .args(arguments)
         .env(elasticsearch::URL_VARIABLE, &elasticsearch.url)

@@ -7,13 +7,13 @@
 //! * [`proxy`]: a proxy that injects faults;
 //! * [`service`]: the service, built and started as a user would;
 //! * [`client`] and [`progress`]: requests that wait for their answer, and how far something has come;
-//! * [`nested`]: commands that may call cargo again.
+//! * [`interrupt`]: whether somebody has pressed Ctrl-C.
 
 pub mod certificates;
 pub mod client;
 pub mod elasticsearch;
 pub mod indices;
-pub mod nested;
+pub mod interrupt;
 pub mod own_sample;
 pub mod progress;
 pub mod proxy;

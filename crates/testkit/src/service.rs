@@ -13,10 +13,12 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::nested;
 
 /// The token of demo and benchmark. It protects nothing but sample data on loopback.
 pub const TOKEN: &str = "demo-token";
+
+/// Its program.
+const PROGRAM: &str = "optimize-export";
 
 /// How long the service may take to be ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -250,14 +252,13 @@ fn log_in(folder: &Path) -> PathBuf {
 
 /// Builds the service and returns the path of its binary.
 pub fn build(profile: Profile) -> anyhow::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    nested::forget_own_package(&mut command);
+    let mut command = launch::cargo();
+    match profile {
+        Profile::Debug => command.args(launch::build_arguments(PROGRAM)),
+        Profile::Release => command.args(["build", "--workspace", "--bin", PROGRAM, "--release"]),
+    };
     let output = command
-        .args(["build", "--workspace", "--bin", "optimize-export"])
         .args(["--message-format", "json-render-diagnostics"])
-        .args((profile == Profile::Release).then_some("--release"))
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -268,6 +269,7 @@ pub fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(PROGRAM))
         .filter_map(|message| {
             message
                 .get("executable")

@@ -232,6 +232,10 @@ fn targets_that_the_manifests_name_are_in_the_layer_of_the_dependencies() {
             include_str!("../../../crates/cluster/Cargo.toml"),
         ),
         (
+            "crates/launch/",
+            include_str!("../../../crates/launch/Cargo.toml"),
+        ),
+        (
             "crates/optimize/",
             include_str!("../../../crates/optimize/Cargo.toml"),
         ),
