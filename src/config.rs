@@ -32,7 +32,9 @@ mod default_in_help;
 mod elasticsearch;
 mod file;
 mod limits;
+mod lists;
 mod log;
+mod nearest;
 mod optimize_names;
 mod secrets;
 mod service;
@@ -145,9 +147,18 @@ pub enum ConfigError {
     File(String),
     /// An environment variable of ours that is no setting.
     #[error(
-        "the environment variable {0} is no setting of this service; see --help for those there are"
+        "the environment variable {name} is no setting of this service; {}",
+        meant.as_ref().map_or_else(
+            || "see --help for those there are".to_owned(),
+            |meant| format!("did you mean {meant}?")
+        )
     )]
-    UnknownVariable(String),
+    UnknownVariable {
+        /// The variable.
+        name: String,
+        /// The one that may have been meant.
+        meant: Option<String>,
+    },
     /// A setting's value is impossible, or contradicts another.
     #[error("{setting}: {problem}")]
     Setting {

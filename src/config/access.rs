@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::default_in_help::DefaultInHelp;
+use super::lists::one_or_several;
 use super::secrets::{only_one_source, secret};
 use super::{ConfigError, Environment, check_url, wrong};
 use crate::auth::jwt::{ClaimPath, RequiredClaim};
@@ -251,23 +252,4 @@ impl AccessSettings {
 fn provider_url(setting: &'static str, url: Url) -> Result<Url, ConfigError> {
     check_url(setting, &url)?;
     Ok(url)
-}
-
-/// A key of the file that had one value before it could have several.
-fn one_or_several<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrSeveral {
-        One(String),
-        Several(Vec<String>),
-    }
-    Ok(
-        Option::<OneOrSeveral>::deserialize(deserializer)?.map(|value| match value {
-            OneOrSeveral::One(value) => vec![value],
-            OneOrSeveral::Several(values) => values,
-        }),
-    )
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::default_in_help::DefaultInHelp;
+use super::lists::one_or_several;
 use super::optimize_names::{self, Database};
 use super::secrets::secret;
 use super::{ConfigError, Environment, at_least_one, check_url, seconds, wrong};
@@ -41,7 +42,11 @@ pub struct ElasticsearchSettings {
         help_heading = "Elasticsearch",
         default_is = DEFAULT_ELASTICSEARCH_URL
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub elasticsearch_url: Option<Vec<Url>>,
 
     /// User name at Elasticsearch [also: CAMUNDA_OPTIMIZE_ELASTICSEARCH_SECURITY_USERNAME]
@@ -84,7 +89,11 @@ pub struct ElasticsearchSettings {
         value_delimiter = ',',
         help_heading = "Elasticsearch"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub elasticsearch_ca_file: Option<Vec<PathBuf>>,
 
     /// PEM files of certificates that servers may have, trusted as they are [also:
@@ -96,7 +105,11 @@ pub struct ElasticsearchSettings {
         value_delimiter = ',',
         help_heading = "Elasticsearch"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub elasticsearch_server_certificate_file: Option<Vec<PathBuf>>,
 
     /// PEM file with the certificate that the service shows when Elasticsearch asks for one

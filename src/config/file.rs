@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, Visitor};
 
+use super::nearest::nearest;
 use super::variables::KEYS;
 use super::{ConfigError, Settings};
 
@@ -58,10 +59,14 @@ impl<'de> Deserialize<'de> for Key {
 
             fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
                 if KEYS.contains(&name) {
-                    Ok(Key)
-                } else {
-                    Err(E::unknown_field(name, &KEYS))
+                    return Ok(Key);
                 }
+                Err(match nearest(name, KEYS.iter().copied()) {
+                    Some(meant) => E::custom(format_args!(
+                        "unknown field `{name}`, did you mean `{meant}`?"
+                    )),
+                    None => E::unknown_field(name, &KEYS),
+                })
             }
         }
         deserializer.deserialize_identifier(Known)

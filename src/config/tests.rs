@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::auth::{KeySource, StaticTokens};
+use clap::CommandFactory;
+use containers::Flags;
 
 mod containers;
 mod helm;
@@ -236,17 +238,39 @@ fn a_file_that_is_none_or_says_a_thing_twice_is_refused() {
 fn what_is_unknown_is_named() {
     let message = problem(Settings::default(), &[("OPTIMIZE_EXPORT_LISTENN", "x")]);
     assert!(message.contains("OPTIMIZE_EXPORT_LISTENN"), "{message}");
-    let file = file("index-prefixx: a\n");
-    let message = Config::load(Settings::default(), Some(file.path()), &Environment::new())
-        .unwrap_err()
-        .to_string();
     assert!(
-        message.contains("unknown field `index-prefixx`"),
+        message.ends_with("; did you mean OPTIMIZE_EXPORT_LISTEN?"),
         "{message}"
     );
-    // The place is told, and what there is, in all parts.
+    let message = problem(Settings::default(), &[("OPTIMIZE_EXPORT_SCROL_KEY", "x")]);
+    assert!(message.contains("OPTIMIZE_EXPORT_SCROLL_KEY?"), "{message}");
+    let message = problem(Settings::default(), &[("OPTIMIZE_EXPORT_XYZ", "x")]);
+    assert!(message.contains("see --help"), "{message}");
+
+    let message_of = |text: &str| {
+        Config::load(
+            Settings::default(),
+            Some(file(text).path()),
+            &Environment::new(),
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    // The place is told, and what there is: the one that was meant, or those of all parts.
+    for (key, meant) in [
+        ("index-prefixx", "index-prefix"),
+        ("elasticsearch_url", "elasticsearch-url"),
+        ("accesstoken-file", "access-token-file"),
+    ] {
+        let message = message_of(&format!("{key}: a\n"));
+        let expected = format!("unknown field `{key}`, did you mean `{meant}`? at line 1");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let message = message_of("xyz: a\n");
     assert!(
-        message.contains("one of listen, ") && message.contains(", log at line 1"),
+        message.contains("unknown field `xyz`")
+            && message.contains("one of listen, ")
+            && message.contains(", log at line 1"),
         "{message}"
     );
     let missing = Config::load(
@@ -263,6 +287,88 @@ fn what_is_unknown_is_named() {
 }
 
 #[test]
+fn a_setting_with_several_values_may_have_one_in_the_file() {
+    let lists: Vec<_> = (Flags::command().get_arguments())
+        .filter(|flag| flag.get_value_delimiter().is_some())
+        .filter_map(|flag| flag.get_long().map(ToOwned::to_owned))
+        .collect();
+    assert!(lists.len() > 3, "{lists:?}");
+    let settings = |text: &str| {
+        let settings = file::read(file(text).path());
+        serde_json::to_value(settings.unwrap_or_else(|error| panic!("{text}: {error}"))).unwrap()
+    };
+    for key in lists {
+        let expected = serde_json::json!({&key: ["http://a/", "http://b/"]});
+        for several in [
+            "http://a/,http://b/",
+            "http://a/, http://b/",
+            "[http://a/, http://b/]",
+            "\n  - http://a/\n  - http://b/",
+        ] {
+            assert_eq!(settings(&format!("{key}: {several}\n")), expected);
+        }
+        let expected = serde_json::json!({&key: ["http://a/"]});
+        assert_eq!(settings(&format!("{key}: http://a/\n")), expected);
+        assert_eq!(settings(&format!("{key}: [http://a/]\n")), expected);
+        assert_eq!(settings(&format!("{key}:\n")), serde_json::json!({}));
+    }
+    let wrong = file::read(file("elasticsearch-url: localhost\n").path()).unwrap_err();
+    assert!(wrong.to_string().contains("line 1"), "{wrong}");
+}
+
+#[test]
+fn the_example_of_a_file_has_all_settings_and_none_else() {
+    const EXAMPLE: &str = include_str!("../../optimize-export.example.yaml");
+    // As it is, it says nothing but where the cluster is.
+    let config = Config::load(
+        Settings::default(),
+        Some(file(EXAMPLE).path()),
+        &Environment::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        config.elasticsearch.urls[0].as_str(),
+        "http://elasticsearch:9200/"
+    );
+    // With all that is commented out, it is a file too.
+    let whole: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let settings = file::read(file(&whole).path()).unwrap();
+    let Value::Object(settings) = serde_json::to_value(settings).unwrap() else {
+        panic!("settings are an object");
+    };
+    for key in variables::KEYS.iter() {
+        assert!(settings.contains_key(*key), "the example lacks {key}");
+    }
+    // Each default that it shows is the one in force.
+    let defaults = Flags::command();
+    for (key, value) in &settings {
+        let flag = (defaults.get_arguments()).find(|flag| flag.get_long() == Some(key));
+        let help = flag.unwrap().get_help().unwrap().to_string();
+        let Some((_, default)) = help.rsplit_once("[default: ") else {
+            continue;
+        };
+        let default = default.trim_end_matches(']');
+        let shown = match value {
+            Value::Array(values) => values[0].as_str().unwrap().trim_end_matches('/').to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        // Where nothing is in force, a value shows what one looks like.
+        let has_no_default = default.contains(' ') || ["none", "any"].contains(&default);
+        assert!(
+            has_no_default || key == "elasticsearch-url" || shown == default,
+            "{key}: {shown}, and not {default}"
+        );
+    }
+}
+
+#[test]
 fn keys_of_a_file_are_read_as_what_their_settings_are() {
     let file = file("index-prefix: 2024\ncontext-path: 0x10\ncache-ttl: 7\n");
     let load = |path| Config::load(Settings::default(), Some(path), &Environment::new());
@@ -273,8 +379,10 @@ fn keys_of_a_file_are_read_as_what_their_settings_are() {
 }
 
 #[test]
-fn variables_of_kubernetes_are_left_alone() {
+fn variables_of_kubernetes_and_of_the_tools_are_left_alone() {
     let environment = [
+        ("OPTIMIZE_EXPORT_CACHE", "/var/cache/servers"),
+        ("OPTIMIZE_EXPORT_TEST_HEAP", "2g"),
         ("OPTIMIZE_EXPORT_SERVICE_HOST", "10.0.0.1"),
         ("OPTIMIZE_EXPORT_PORT", "tcp://10.0.0.1:8095"),
     ];

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use clap::{Arg, Command, CommandFactory, Parser};
 
+use super::nearest::nearest;
 use super::{ConfigError, Environment, Settings};
 
 /// Only here to ask clap for names.
@@ -42,6 +43,10 @@ pub const CLIENT_VARIABLES: [&str; 10] = [
     "OPTIMIZE_EXPORT_OAUTH_AUDIENCE",
     "OPTIMIZE_EXPORT_OAUTH_SCOPE",
 ];
+/// The variable of `cargo xtask` for its folder of servers. A developer's environment has it for every program.
+const XTASK_VARIABLE: &str = "CACHE";
+/// Begins the names of variables that say how tests run.
+const TEST_PREFIX: &str = "TEST_";
 /// Kubernetes puts these into every container of a namespace with a service called `optimize-export`.
 const KUBERNETES_VARIABLES: [&str; 2] = ["SERVICE_", "PORT"];
 
@@ -59,6 +64,8 @@ pub fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
             || CLIENT_VARIABLES.contains(&name.as_str())
             || rest == "CONFIG"
             || SECRET_VARIABLES.contains(&rest)
+            || rest == XTASK_VARIABLE
+            || rest.starts_with(TEST_PREFIX)
             || KUBERNETES_VARIABLES
                 .iter()
                 .any(|prefix| rest.starts_with(prefix))
@@ -67,7 +74,16 @@ pub fn check_variables(environment: &Environment) -> Result<(), ConfigError> {
         .keys()
         .filter_map(|name| Some((name, name.strip_prefix(OWN_PREFIX)?)));
     match own.find(|(name, rest)| !is_known(name, rest)) {
-        Some((name, _)) => Err(ConfigError::UnknownVariable(name.clone())),
+        Some((name, rest)) => Err(ConfigError::UnknownVariable {
+            name: name.clone(),
+            meant: nearest(
+                rest,
+                (known.iter().chain(&CLIENT_VARIABLES))
+                    .filter_map(|name| name.strip_prefix(OWN_PREFIX))
+                    .chain(SECRET_VARIABLES),
+            )
+            .map(|meant| format!("{OWN_PREFIX}{meant}")),
+        }),
         None => Ok(()),
     }
 }
