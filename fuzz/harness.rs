@@ -109,7 +109,7 @@ pub fn headers(bytes: &[u8]) {
         rules: AccessRules::default(),
     };
     let refused = now(nobody.check(&headers)).expect_err("there is no token to be right");
-    answer_has_a_body(&error_body::unauthorized(refused));
+    answer_has_a_body(&error_body::unauthorized(&refused));
 }
 
 /// A stored report, up to its queries. What stands behind a line `---` is an answer to them.

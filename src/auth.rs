@@ -19,7 +19,7 @@ pub use jwt::{JwtSettings, JwtVerifier, KeySource};
 pub use static_tokens::{NamedToken, StaticTokens};
 
 /// Why a client is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// It presents nothing, or something that is no bearer token.
     #[error("no bearer token was presented; send the header `Authorization: Bearer <token>`")]
@@ -36,6 +36,12 @@ pub enum AuthError {
     /// The token is one of the provider's, but not for this use or this time.
     #[error("the bearer token is not valid: {0}")]
     Rejected(&'static str),
+    /// The token is one of the provider's, but for others. Which audience is expected is no secret: whoever has such a token is known to
+    /// the provider, and asks it for one with the right audience next.
+    #[error(
+        "the bearer token is not valid: it is for another audience than the one that is expected, {0}"
+    )]
+    OtherAudience(String),
     /// The token is valid, but does not give this right.
     #[error("the bearer token does not give the right to export: {0}")]
     Insufficient(&'static str),
@@ -47,14 +53,23 @@ pub enum AuthError {
 impl AuthError {
     /// The value of the `WWW-Authenticate` header: a request without any token gets no error code (RFC 6750, section
     /// 3.1).
-    pub fn challenge(self) -> String {
+    pub fn challenge(&self) -> String {
         let code = match self {
             Self::NoToken => return "Bearer".to_owned(),
             Self::SeveralTokens => "invalid_request",
             Self::Insufficient(_) => "insufficient_scope",
-            Self::Malformed | Self::Invalid | Self::Rejected(_) | Self::NoKeys => "invalid_token",
+            Self::Malformed
+            | Self::Invalid
+            | Self::Rejected(_)
+            | Self::OtherAudience(_)
+            | Self::NoKeys => "invalid_token",
         };
-        format!("Bearer error=\"{code}\", error_description=\"{self}\"")
+        // What a description can't have (RFC 6750, section 3), as audiences may.
+        let description = self.to_string().replace(
+            |c: char| !matches!(c, ' '..='~') || matches!(c, '"' | '\\'),
+            "?",
+        );
+        format!("Bearer error=\"{code}\", error_description=\"{description}\"")
     }
 }
 
@@ -280,6 +295,11 @@ mod tests {
         assert_eq!(
             AuthError::Invalid.challenge(),
             "Bearer error=\"invalid_token\", error_description=\"the bearer token is not valid\""
+        );
+        assert_eq!(
+            AuthError::OtherAudience("optimize or \"ö\\\"".to_owned()).challenge(),
+            "Bearer error=\"invalid_token\", error_description=\"the bearer token is not valid: \
+             it is for another audience than the one that is expected, optimize or ????\""
         );
         assert!(
             AuthError::Insufficient("it lacks a scope")

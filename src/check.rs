@@ -7,7 +7,7 @@ use cluster::{Credentials, Elasticsearch, ElasticsearchError, Refusal};
 use optimize::scope::{DefinitionKind, IndexNames};
 use serde_json::Value;
 
-use crate::auth::{NamedToken, access};
+use crate::auth::{JwtSettings, JwtVerifier, NamedToken, access};
 use crate::config::Config;
 use crate::flags;
 
@@ -112,7 +112,12 @@ impl fmt::Display for Findings {
 /// Looks at the configuration and at the cluster.
 pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
     let mut findings = Findings::default();
-    check_access(config, &mut findings);
+    match &config.jwt {
+        Some(settings) => check_provider(settings, &mut findings).await,
+        None => check_tokens(config, &mut findings),
+    }
+    check_access_rules(config, &mut findings);
+    check_scroll_key(config, &mut findings);
     let names = IndexNames::new(&config.export.index_prefix);
     let server = check_server(config, elasticsearch, &mut findings).await;
     let goes_on = match server {
@@ -147,21 +152,46 @@ pub async fn check(config: &Config, elasticsearch: &Elasticsearch) -> Findings {
     findings
 }
 
-fn check_access(config: &Config, findings: &mut Findings) {
+/// Whether tokens of the provider could be verified. The service fetches keys with the first token only, and again until it has some.
+async fn check_provider(settings: &JwtSettings, findings: &mut Findings) {
+    let published = match JwtVerifier::new(settings.clone()) {
+        Ok(verifier) => verifier.published_keys().await,
+        Err(error) => {
+            findings.add("tokens", Verdict::Bad, error.to_string());
+            return;
+        }
+    };
+    let audience = settings.audiences.join(" or ");
+    let (verdict, detail) = match published {
+        Ok(keys) if keys.usable > 0 => (
+            Verdict::Good,
+            format!(
+                "those of a provider are accepted that are for the audience {audience}; {} of its keys at {} can verify them",
+                keys.usable, keys.address
+            ),
+        ),
+        Ok(keys) => (
+            Verdict::Bad,
+            format!("there is no key at {} that can verify one", keys.address),
+        ),
+        Err(error) => (
+            Verdict::Bad,
+            format!(
+                "the keys of the provider can't be fetched ({}, {}): {error}",
+                flags::JWK_SET_URI,
+                flags::ISSUER
+            ),
+        ),
+    };
+    findings.add("tokens", verdict, detail);
+}
+
+fn check_tokens(config: &Config, findings: &mut Findings) {
     let unusable = config
         .access_tokens
         .iter()
         .any(|token| !token.can_be_sent());
     match config.access_tokens.len() {
-        _ if config.jwt.is_some() => findings.add(
-            "tokens",
-            Verdict::Good,
-            format!(
-                "those of the provider at {} or {} are accepted, its keys are fetched with the first one",
-                flags::JWK_SET_URI,
-                flags::ISSUER
-            ),
-        ),
         0 => findings.add(
             "access token",
             Verdict::Bad,
@@ -178,12 +208,12 @@ fn check_access(config: &Config, findings: &mut Findings) {
         1 => findings.add("access token", Verdict::Good, "configured"),
         tokens => findings.add("access tokens", Verdict::Good, format!("{tokens} configured")),
     }
-    if config.jwt.is_none() {
-        for weakness in config.access_tokens.iter().filter_map(NamedToken::weakness) {
-            findings.add("access token", Verdict::Note, weakness);
-        }
+    for weakness in config.access_tokens.iter().filter_map(NamedToken::weakness) {
+        findings.add("access token", Verdict::Note, weakness);
     }
-    check_access_rules(config, findings);
+}
+
+fn check_scroll_key(config: &Config, findings: &mut Findings) {
     match &config.scroll_key {
         None => findings.add(
             "scroll key",

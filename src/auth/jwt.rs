@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::key_set::{KeySet, Lookup};
 use super::{AuthError, Client};
 
-pub use super::key_set::KeySource;
+pub use super::key_set::{KeySource, KeysError, PublishedKeys};
 
 /// Algorithms that a token may be signed with.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -214,6 +214,14 @@ impl JwtVerifier {
         })
     }
 
+    /// Fetches the provider's keys, to see whether they can be had.
+    ///
+    /// # Errors
+    /// They can't.
+    pub async fn published_keys(&self) -> Result<PublishedKeys, KeysError> {
+        self.keys.published(&ALGORITHMS).await
+    }
+
     /// Checks signature, validity in time, audience, issuer and rights of a token, and tells whose it is and what it claims.
     ///
     /// # Errors
@@ -253,7 +261,7 @@ impl JwtVerifier {
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
                 Err(error) => {
                     self.tell(error.kind(), token);
-                    problem = explain(error.kind());
+                    problem = self.explain(error.kind());
                 }
             }
         }
@@ -294,8 +302,29 @@ impl JwtVerifier {
         validation
     }
 
+    fn explain(&self, error: &ErrorKind) -> AuthError {
+        match error {
+            ErrorKind::ExpiredSignature => AuthError::Rejected("it has expired"),
+            ErrorKind::ImmatureSignature => AuthError::Rejected("it is not valid yet"),
+            ErrorKind::InvalidAudience => {
+                AuthError::OtherAudience(self.settings.audiences.join(" or "))
+            }
+            ErrorKind::InvalidIssuer => AuthError::Rejected("it is of another issuer"),
+            ErrorKind::MissingRequiredClaim(name) => AuthError::Rejected(match name.as_str() {
+                "exp" => "it lacks a claim that is required, exp",
+                "aud" => "it lacks a claim that is required, aud",
+                "iss" => "it lacks a claim that is required, iss",
+                _ => "it lacks a claim that is required",
+            }),
+            ErrorKind::InvalidClaimFormat(_) => {
+                AuthError::Rejected("one of its claims is malformed")
+            }
+            _ => AuthError::Invalid,
+        }
+    }
+
     /// Says in the log what was expected of a token and what it has instead. Its signature is good by then, so these are the
-    /// provider's own words; whoever presents it learns less, since the expectations are ours.
+    /// provider's own words.
     fn tell(&self, error: &ErrorKind, token: &str) {
         let Ok(claims) = insecure_decode_claims::<Map<String, Value>>(token) else {
             return;
@@ -330,23 +359,6 @@ fn for_log(claim: &Value) -> String {
         other => other.to_string(),
     };
     super::printable(&text).to_string()
-}
-
-fn explain(error: &ErrorKind) -> AuthError {
-    match error {
-        ErrorKind::ExpiredSignature => AuthError::Rejected("it has expired"),
-        ErrorKind::ImmatureSignature => AuthError::Rejected("it is not valid yet"),
-        ErrorKind::InvalidAudience => AuthError::Rejected("it is for another audience"),
-        ErrorKind::InvalidIssuer => AuthError::Rejected("it is of another issuer"),
-        ErrorKind::MissingRequiredClaim(name) => AuthError::Rejected(match name.as_str() {
-            "exp" => "it lacks a claim that is required, exp",
-            "aud" => "it lacks a claim that is required, aud",
-            "iss" => "it lacks a claim that is required, iss",
-            _ => "it lacks a claim that is required",
-        }),
-        ErrorKind::InvalidClaimFormat(_) => AuthError::Rejected("one of its claims is malformed"),
-        _ => AuthError::Invalid,
-    }
 }
 
 #[cfg(test)]

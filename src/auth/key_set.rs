@@ -10,7 +10,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use cluster::tls::http_client;
+use cluster::tls::{chain, http_client};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -84,10 +84,25 @@ struct Known {
     address: Option<Url>,
 }
 
+/// What a provider publishes now.
+#[derive(Debug)]
+pub struct PublishedKeys {
+    /// Where.
+    pub address: Url,
+    /// How many keys can verify a token.
+    pub usable: usize,
+}
+
+/// Why the keys can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct KeysError(#[from] FetchError);
+
 /// Why the keys could not be fetched; for the log.
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
-    #[error(transparent)]
+    // Its causes say more than it: that a name is not known, or a certificate not trusted.
+    #[error("{}", chain(.0))]
     Http(#[from] reqwest::Error),
     #[error("the provider answered with status {0}; redirects are not followed")]
     Status(u16),
@@ -181,8 +196,7 @@ impl KeySet {
             return;
         }
         *last_fetch = Some(Instant::now());
-        let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch()).await;
-        match fetched.unwrap_or(Err(FetchError::Late)) {
+        match self.fetch_in_time().await {
             Ok((keys, address)) => {
                 tracing::debug!(keys = keys.len(), %address, "fetched the keys of the token provider");
                 let known = Known {
@@ -196,6 +210,28 @@ impl KeySet {
                 tracing::error!(%error, "the keys of the token provider can't be fetched")
             }
         }
+    }
+
+    /// Fetches the keys, without a use for them but to know that they are there. They need not be of all `algorithms`.
+    pub(super) async fn published(
+        &self,
+        algorithms: &[Algorithm],
+    ) -> Result<PublishedKeys, KeysError> {
+        let (keys, address) = self.fetch_in_time().await?;
+        let is_usable = |key: &&Jwk| {
+            let key = std::slice::from_ref(*key);
+            let mut algorithms = algorithms.iter();
+            algorithms.any(|algorithm| !matching(key, None, *algorithm).is_empty())
+        };
+        Ok(PublishedKeys {
+            usable: keys.iter().filter(is_usable).count(),
+            address,
+        })
+    }
+
+    async fn fetch_in_time(&self) -> Result<(Vec<Jwk>, Url), FetchError> {
+        let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch()).await;
+        fetched.unwrap_or(Err(FetchError::Late))
     }
 
     /// The keys, and where they are.

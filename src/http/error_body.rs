@@ -162,8 +162,8 @@ pub fn respond(code: ErrorCode, detail: &str) -> Response {
 }
 
 /// The response to a client that is not let in.
-pub fn unauthorized(error: AuthError) -> Response {
-    if error == AuthError::NoKeys {
+pub fn unauthorized(error: &AuthError) -> Response {
+    if *error == AuthError::NoKeys {
         let response = respond(ErrorCode::TokenProvider, &error.to_string());
         return retry_later(response, RETRY_AFTER_OUTAGE);
     }

@@ -298,7 +298,7 @@ async fn answer_rejection(rejection: Rejection) -> Result<Response, Infallible> 
     Ok(if let Some(NotAuthorized(error)) = rejection.find() {
         // Here and not where tokens are checked: each route that a request might be for asks there.
         tracing::info!("a request is not let in: {error}");
-        error_body::unauthorized(*error)
+        error_body::unauthorized(error)
     } else if rejection.find::<MethodNotAllowed>().is_some() {
         error_body::method_not_allowed("GET")
     } else {

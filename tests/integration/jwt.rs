@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::support::documents::{instances, raw_report};
 use crate::support::gate::{Gate, answer};
-use crate::support::service::command;
+use crate::support::service::{command, free_address};
 use crate::support::{Optimize, Service, TOKEN};
 
 /// What the key server does with a request.
@@ -404,6 +404,66 @@ fn hostile_tokens_are_not() {
 }
 
 #[test]
+fn check_fetches_the_keys() {
+    let optimize = Optimize::install();
+    let signer = Signer::elliptic("ec");
+    let server = KeyServer::start(publish(&[&signer, &signer]));
+    let url = format!("http://{}/keys", server.address);
+    let check = |flags: &[&str]| {
+        let output = command(&["check", "--elasticsearch-url", &optimize.url])
+            .args(["--index-prefix", &optimize.prefix])
+            .args(flags)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let by_address = ["--jwk-set-uri", &url, "--audience", "orders,billing"];
+    let (_, found) = check(&by_address);
+    let tokens = |found: &str| {
+        let mut lines = found.lines();
+        lines
+            .find(|line| line.contains("tokens "))
+            .unwrap()
+            .to_owned()
+    };
+    let line = tokens(&found);
+    assert!(line.starts_with("ok "), "{line}");
+    assert!(
+        line.contains("for the audience orders or billing; 2 of its keys at http://"),
+        "{line}"
+    );
+    for (behaviour, expected) in [
+        (Behaviour::Status(503), "answered with status 503"),
+        (Behaviour::Garbage, "no key set"),
+        (Behaviour::Publish(json!({"keys": []})), "no key at http://"),
+    ] {
+        server.set(behaviour);
+        let (code, found) = check(&by_address);
+        let line = tokens(&found);
+        assert_eq!(code, Some(1), "{found}");
+        assert!(
+            line.starts_with("FAIL") && line.contains(expected),
+            "{line}"
+        );
+    }
+    // Nobody is there at all.
+    let nowhere = format!("http://{}/keys", free_address());
+    let (code, found) = check(&["--jwk-set-uri", &nowhere]);
+    let line = tokens(&found);
+    assert_eq!(code, Some(1), "{found}");
+    assert!(
+        line.starts_with("FAIL") && line.contains("can't be fetched") && line.contains("refused"),
+        "{line}"
+    );
+    // The issuer's document leads to them.
+    server.publish_at(&server.issuer(""), "/moved", &[&signer]);
+    let (_, found) = check(&["--issuer", &server.issuer("")]);
+    let line = tokens(&found);
+    assert!(line.starts_with("ok ") && line.contains("/moved"), "{line}");
+}
+
+#[test]
 fn keys_are_rotated_without_a_failed_request() {
     let optimize = Optimize::install();
     let (old, new) = (
@@ -626,7 +686,11 @@ fn the_names_of_camunda_8_10_make_a_service_of_its_tokens() {
     service.wait_for_log("client=\"lake\" key=\"ec\"");
     // The newer name replaces the older one.
     for aud in [json!("optimize"), json!(["x", "y"]), json!([])] {
-        assert_refused(&service, &token(json!({"aud": aud})), "another audience");
+        assert_refused(
+            &service,
+            &token(json!({"aud": aud})),
+            "another audience than the one that is expected, optimize-api or other-api",
+        );
     }
     service.wait_for_log(r#"aud="optimize" expected="optimize-api, other-api""#);
     service.wait_for_log(
