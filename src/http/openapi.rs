@@ -4,9 +4,12 @@
 //! A test compares the document with real answers, so that the two can't drift apart unnoticed.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use utoipa::openapi::schema::{
     AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type,
 };
@@ -17,12 +20,13 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::Config;
 use warp::filters::BoxedFilter;
 use warp::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, VARY,
 };
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
+use super::compression;
 use super::error_body::ErrorBody;
 
 /// The page needs nothing but what this service sends; its scripts set styles on elements.
@@ -59,14 +63,22 @@ pub(super) fn routes(context_path: &[String], is_on: bool) -> BoxedFilter<(Respo
         .and(warp::path::full())
         .and(warp::path::tail())
         .and(warp::get())
-        .map(move |full: warp::path::FullPath, tail: warp::path::Tail| {
-            page(full.as_str(), tail.as_str(), &config)
-        });
+        .and(warp::header::headers_cloned())
+        .map(
+            move |full: warp::path::FullPath, tail: warp::path::Tail, headers: HeaderMap| {
+                page(full.as_str(), tail.as_str(), &headers, &config)
+            },
+        );
     on.untuple_one().and(json.or(page).unify()).boxed()
 }
 
 /// A file of the page.
-fn page(full_path: &str, file: &str, config: &Arc<Config<'static>>) -> Response {
+fn page(
+    full_path: &str,
+    file: &str,
+    request: &HeaderMap,
+    config: &Arc<Config<'static>>,
+) -> Response {
     // Its files refer to each other relative to the folder.
     if file.is_empty() && !full_path.ends_with('/') {
         let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
@@ -75,7 +87,8 @@ fn page(full_path: &str, file: &str, config: &Arc<Config<'static>>) -> Response 
         }
         return response;
     }
-    let Ok(Some(file)) = utoipa_swagger_ui::serve(file, Arc::clone(config)) else {
+    let name = file;
+    let Ok(Some(file)) = utoipa_swagger_ui::serve(name, Arc::clone(config)) else {
         return super::error_body::nothing_here();
     };
     // Files that are stored as they are sent are never copied.
@@ -83,13 +96,19 @@ fn page(full_path: &str, file: &str, config: &Arc<Config<'static>>) -> Response 
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
     };
+    let is_compressed = file.gzpipped && compression::is_accepted(request);
+    let bytes = if file.gzpipped && !is_compressed {
+        unpacked(name, bytes)
+    } else {
+        bytes
+    };
     let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::try_from(file.content_type) {
         headers.insert(CONTENT_TYPE, content_type);
     }
-    if file.gzpipped {
-        // They are stored compressed, and every browser takes them so.
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if is_compressed {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
@@ -98,6 +117,25 @@ fn page(full_path: &str, file: &str, config: &Arc<Config<'static>>) -> Response 
         HeaderValue::from_static(PAGE_POLICY),
     );
     response
+}
+
+/// A file of the page as it was before it was compressed, for clients that don't ask for gzip. Each is unpacked once, so that such
+/// clients can't keep the service busy.
+fn unpacked(name: &str, bytes: Bytes) -> Bytes {
+    static UNPACKED: Mutex<BTreeMap<String, Bytes>> = Mutex::new(BTreeMap::new());
+    let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(plain) = unpacked.get(name) {
+        return plain.clone();
+    }
+    let mut plain = Vec::new();
+    if let Err(error) = GzDecoder::new(&*bytes).read_to_end(&mut plain) {
+        // They are part of the program.
+        tracing::error!(%error, "a file of the page can't be unpacked");
+        return Bytes::new();
+    }
+    let plain = Bytes::from(plain);
+    unpacked.insert(name.to_owned(), plain.clone());
+    plain
 }
 
 /// The document for a service whose paths begin with `base`.

@@ -261,6 +261,15 @@ fn the_page_is_there_for_everybody_unless_it_is_switched_off() {
         (200, Some("text/html"))
     );
     assert!(page.header("content-security-policy").is_some());
+    assert_eq!(page.header("content-encoding"), None, "nobody asked for it");
+    assert!(page.text().contains("<html"), "{}", page.text());
+    let bundle = "/optimize/api/docs/swagger-ui-bundle.js";
+    let plain = service.request("GET", bundle, &[]);
+    let compressed = service.request("GET", bundle, &[("accept-encoding", "gzip")]);
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(compressed.header("content-encoding"), Some("gzip"));
+    assert_eq!(compressed.header("vary"), Some("accept-encoding"));
+    assert!(plain.body.len() > 2 * compressed.body.len());
     let start = service.request("GET", "/optimize/api/docs/swagger-initializer.js", &[]);
     assert!(
         start.text().contains("/optimize/api/openapi.json"),
