@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use cluster::Elasticsearch;
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use optimize::scope::IndexNames;
 use optimize_export::catalog::report_list::ReportList;
 use optimize_export::config::{Config, Environment, Settings};
@@ -29,6 +29,9 @@ pub struct Configured {
     #[command(flatten)]
     settings: Settings,
 }
+
+/// What `--help` says of a command that does not show all settings.
+const OTHER_SETTINGS_HELP: &str = "The other settings of `serve` are understood too, so that all commands can share a file, and make no difference here.";
 
 impl Configured {
     /// Puts flags, environment and file together.
@@ -98,4 +101,110 @@ fn table(header: &[&str]) -> Table {
         ContentArrangement::Disabled
     });
     table
+}
+
+/// Makes each column of a filled table as wide as its longest word, so that lines are broken between words only. Where the terminal
+/// has no room for that, columns are left out, of those that are `expendable` the first ones first; their headers are given back.
+fn keep_words(table: &mut Table, expendable: &[&str]) -> Vec<String> {
+    let mut columns: Vec<(String, u16)> = Vec::new();
+    for row in table.header().into_iter().chain(table.row_iter()) {
+        for (column, cell) in row.cell_iter().enumerate() {
+            let content = cell.content();
+            let longest = content.split_whitespace().map(|word| word.chars().count());
+            let longest = u16::try_from(longest.max().unwrap_or(0)).unwrap_or(u16::MAX);
+            match columns.get_mut(column) {
+                Some((_, width)) => *width = longest.max(*width),
+                None => columns.push((content, longest)),
+            }
+        }
+    }
+    for (column, (_, width)) in table.column_iter_mut().zip(&mut columns) {
+        *width = width.saturating_add(column.padding_width());
+    }
+    let room = table.width().map_or(usize::MAX, usize::from);
+    let needed = |left_out: &[String]| {
+        let shown = columns.iter().filter(|(name, _)| !left_out.contains(name));
+        shown.map(|(_, width)| usize::from(*width)).sum::<usize>()
+    };
+    let mut left_out: Vec<String> = Vec::new();
+    for name in expendable {
+        if needed(&left_out) <= room {
+            break;
+        }
+        left_out.push((*name).to_owned());
+    }
+    for (column, (name, width)) in table.column_iter_mut().zip(&columns) {
+        column.set_constraint(if left_out.contains(name) {
+            ColumnConstraint::Hidden
+        } else {
+            ColumnConstraint::LowerBoundary(Width::Fixed(*width))
+        });
+    }
+    left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_table_are_whole_however_narrow_the_terminal() {
+        let rows = [
+            [
+                "raw-all-processes-sorted-by-duration",
+                "All processes, sorted by their durations",
+                "processInstance-percentage",
+                "no: combinations of numbers",
+            ],
+            [
+                "85b1c3b0-6d2f-4f5e-9a54-0f6e6f7f2a11",
+                "Bestellungen",
+                "rawData",
+                "yes",
+            ],
+        ];
+        for (width, expected) in [
+            (60, vec!["VIEW", "NAME"]),
+            (80, vec!["VIEW"]),
+            (100, vec![]),
+            (200, vec![]),
+        ] {
+            let mut table = table(&["ID", "NAME", "VIEW", "EXPORT"]);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
+            table.add_rows(rows);
+            let left_out = keep_words(&mut table, &["VIEW", "NAME"]);
+            assert_eq!(left_out, expected, "{width}");
+            let printed = table.trim_fmt();
+            let lines: Vec<&str> = printed.lines().collect();
+            assert!(
+                lines.iter().all(|line| line.len() <= usize::from(width)),
+                "{width}: {printed}"
+            );
+            let printed: Vec<&str> = printed.split_whitespace().collect();
+            for [id, name, view, export] in rows {
+                for (column, text) in [
+                    ("ID", id),
+                    ("NAME", name),
+                    ("VIEW", view),
+                    ("EXPORT", export),
+                ] {
+                    let is_shown = !left_out.iter().any(|name| name == column);
+                    for word in text.split(' ') {
+                        assert!(!is_shown || printed.contains(&word), "{width}: {word}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_goes_to_no_terminal_has_all_columns() {
+        let mut table = table(&["ID", "NAME"]);
+        table
+            .force_no_tty()
+            .add_row(["x".repeat(500), "n".to_owned()]);
+        assert!(keep_words(&mut table, &["NAME"]).is_empty());
+    }
 }

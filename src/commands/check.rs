@@ -7,14 +7,14 @@ use comfy_table::{Attribute, Cell, Color, Table};
 use optimize_export::check::{self, Findings, Verdict};
 use optimize_export::config::Config;
 
-use super::{connect, runtime, table};
+use super::{connect, keep_words, printed, runtime, table};
 
 /// Prints what was found: as a table on a terminal, as plain lines anywhere else.
 pub fn run(config: Config) -> Result<ExitCode, String> {
     let elasticsearch = connect(&config)?;
     let findings = runtime()?.block_on(check::check(&config, &elasticsearch));
     let mut out = io::stdout();
-    let printed = if out.is_terminal() {
+    let result = if out.is_terminal() {
         writeln!(
             out,
             "{}\n\n{}",
@@ -24,7 +24,7 @@ pub fn run(config: Config) -> Result<ExitCode, String> {
     } else {
         writeln!(out, "{findings}")
     };
-    printed.map_err(|error| format!("the findings can't be printed: {error}"))?;
+    printed(result).map_err(|error| format!("the findings can't be printed: {error}"))?;
     Ok(if findings.can_work() {
         ExitCode::SUCCESS
     } else {
@@ -43,5 +43,6 @@ fn as_table(findings: &Findings) -> Table {
         };
         table.add_row([mark, Cell::new(finding.subject), Cell::new(&finding.detail)]);
     }
+    keep_words(&mut table, &[]);
     table
 }

@@ -1,5 +1,6 @@
 //! `completions` and `man`: what a shell and `man` want to know about the command line.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ pub struct Completions {
 /// Flags of `man`.
 #[derive(clap::Args)]
 pub struct Man {
-    /// Folder for the pages, one per command
+    /// Folder for the pages, one per command; it is made if it is not there
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
@@ -37,7 +38,8 @@ pub fn print_completions(arguments: Completions, mut command: Command) -> Result
 
 /// Writes the pages of `command` and its own commands.
 pub fn write_man_pages(arguments: Man, command: Command) -> Result<ExitCode, String> {
-    clap_mangen::generate_to(command, &arguments.folder)
+    fs::create_dir_all(&arguments.folder)
+        .and_then(|()| clap_mangen::generate_to(command, &arguments.folder))
         .map_err(|error| format!("{}: {error}", arguments.folder.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -29,36 +29,36 @@ use progress::ProgressLine;
 /// Time for an export to write what it holds after it was asked to end.
 const END_GRACE: Duration = Duration::from_secs(2);
 
-/// What `--help` says below the flags.
+/// What `--help` says below the flags; a paragraph is one line of it, which clap breaks where the terminal ends.
 const AFTER_HELP: &str = "\
 Exit codes:
   0  complete
   1  failed: a file, a setting or an answer that this command can't work with
   2  wrong usage of the command line
-  3  interrupted, or the service was not available in spite of all retries: run the same command again, with --resume
+  3  interrupted, or the service was not available in spite of all retries: run the same command again, with --resume \
      where it can go on
   4  refused by the service for good (status 400, 401, 404, …); the message says why
 
 Formats:
-  The name of the file tells the format: .json .jsonl .ndjson .csv .parquet .arrows, with .gz or .zst behind the text ones
-  for a compressed file. json, jsonl and ndjson are read page by page. csv, parquet and arrow, and jsonl and ndjson with
-  --table, --columns or --order, are tables: one request for all rows. `optimize-export schema` shows a report's tables and
+  The name of the file tells the format: .json .jsonl .ndjson .csv .parquet .arrows, with .gz or .zst behind the text ones \
+  for a compressed file. json, jsonl and ndjson are read page by page. csv, parquet and arrow, and jsonl and ndjson with \
+  --table, --columns or --order, are tables: one request for all rows. `optimize-export schema` shows a report's tables and \
   columns.
 
 Resuming:
-  json, jsonl and ndjson can be resumed, unless they are compressed or have --table, --columns or --order. Everything else
+  json, jsonl and ndjson can be resumed, unless they are compressed or have --table, --columns or --order. Everything else \
   is written to a hidden file in the same folder, which gets its name when all of it is there.
-  After an interruption of any kind (Ctrl-C, SIGTERM, a crash) run the same command again with --resume. It cuts off a last
-  line that was not written to its end, reads the report from its beginning and adds the rows whose instances the file does
-  not have. Of each instance in the file it remembers 16 bytes. What it can't see: an instance that changed or was deleted
+  After an interruption of any kind (Ctrl-C, SIGTERM, a crash) run the same command again with --resume. It cuts off a last \
+  line that was not written to its end, reads the report from its beginning and adds the rows whose instances the file does \
+  not have. Of each instance in the file it remembers 16 bytes. What it can't see: an instance that changed or was deleted \
   since its row was written keeps that row. On a complete file it adds the rows of new instances.
 
 Only what changed:
-  With --since every format is one request for all rows, and cannot be resumed. The first run, without a file, exports the whole
-  report and keeps a bookmark in the file. Each further run exports the instances that were created or updated since, some of
-  them once more: of each key the last row counts. The bookmark is written when the output is whole on the disk, so that a run
-  which was killed at any moment is repeated. What was deleted can't be seen; export everything now and then. --table left has
-  the keys of instances that changed and don't match the report's filters any more; it needs a file of its own, made by a run
+  With --since every format is one request for all rows, and cannot be resumed. The first run, without a file, exports the whole \
+  report and keeps a bookmark in the file. Each further run exports the instances that were created or updated since, some of \
+  them once more: of each key the last row counts. The bookmark is written when the output is whole on the disk, so that a run \
+  which was killed at any moment is repeated. What was deleted can't be seen; export everything now and then. --table left has \
+  the keys of instances that changed and don't match the report's filters any more; it needs a file of its own, made by a run \
   without it (copy the file of the first run).
   Where the service answers with bookmarkError and says to start over, delete the file and run the same command again.
 

@@ -1,5 +1,6 @@
 //! `healthcheck`: asks a running service whether it is ready.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use cluster::tls::http_client;
 use optimize_export::config::DEFAULT_MANAGEMENT_LISTEN;
 
-use super::runtime;
+use super::{printed, runtime};
 
 /// Flags of `healthcheck`.
 #[derive(clap::Args)]
@@ -41,7 +42,8 @@ pub fn run(Healthcheck { address }: Healthcheck) -> Result<ExitCode, String> {
         response.text().await.map(|text| (is_ready, text))
     });
     let (is_ready, text) = answer.map_err(|error| format!("{address} does not answer: {error}"))?;
-    println!("{text}");
+    printed(writeln!(io::stdout(), "{text}"))
+        .map_err(|error| format!("the answer can't be printed: {error}"))?;
     Ok(if is_ready {
         ExitCode::SUCCESS
     } else {

@@ -3,15 +3,20 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::Arg;
 use cluster::ElasticsearchError;
-use comfy_table::{Cell, Color, ColumnConstraint};
+use comfy_table::{Cell, Color};
 use optimize::listing::ListedReport;
 use optimize_export::catalog::report_list::ReportList;
 
-use super::{Configured, connect, printable, printed, report_list, runtime, table};
+use super::{
+    Configured, OTHER_SETTINGS_HELP, connect, keep_words, printable, printed, report_list, runtime,
+    table,
+};
 
 /// Flags of `reports`.
 #[derive(clap::Args)]
+#[command(mut_args = shown_for_lists, after_long_help = OTHER_SETTINGS_HELP)]
 pub struct Reports {
     /// How they are printed
     #[arg(long, value_name = "FORMAT", default_value = "table")]
@@ -19,6 +24,9 @@ pub struct Reports {
     #[command(flatten)]
     configured: Configured,
 }
+
+/// What a narrow terminal does without, the first of them first.
+const EXPENDABLE_COLUMNS: [&str; 5] = ["DISTRIBUTED BY", "COLLECTION", "GROUP BY", "VIEW", "TYPE"];
 
 /// How reports are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +37,15 @@ enum Format {
     Jsonl,
     /// One JSON array
     Json,
+}
+
+/// Hides what makes no difference to a list, in `--help` and the man page.
+fn shown_for_lists(flag: Arg) -> Arg {
+    let is_needed = match flag.get_help_heading() {
+        None | Some("Elasticsearch") => true,
+        Some(_) => flag.get_id() == "assignee_analytics",
+    };
+    flag.hide(!is_needed)
 }
 
 /// Prints all reports of the installation.
@@ -88,12 +105,16 @@ async fn print_table(list: &ReportList) -> Result<(), ListError> {
         ]);
     })
     .await?;
-    // An id is there to be copied, and must not be broken into two lines.
-    if let Some(ids) = table.column_mut(0) {
-        ids.set_constraint(ColumnConstraint::ContentWidth);
-    }
+    let left_out = keep_words(&mut table, &EXPENDABLE_COLUMNS);
     let mut out = io::stdout();
     writeln!(out, "{}", table.trim_fmt())?;
+    if !left_out.is_empty() {
+        writeln!(
+            out,
+            "\nThis terminal has no room for {}; --format jsonl has everything.",
+            left_out.join(", ")
+        )?;
+    }
     out.flush()?;
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use comfy_table::{Cell, ColumnConstraint};
+use comfy_table::Cell;
 use optimize_export::client::table::{TableSchema, schema_json};
 use optimize_export::config;
 
 use super::connection::{Connection, exit_code};
 use super::export::TableFlags;
-use super::{environment, printable, printed, table};
+use super::{environment, keep_words, printable, printed, table};
 
 /// Flags of `schema`.
 #[derive(clap::Args)]
@@ -84,10 +84,7 @@ fn for_people(schema: &TableSchema) -> String {
             Cell::new(printable(&column.source)),
         ]);
     }
-    // A name is there to be copied, and must not be broken into two lines.
-    if let Some(names) = columns.column_mut(0) {
-        names.set_constraint(ColumnConstraint::ContentWidth);
-    }
+    keep_words(&mut columns, &[]);
     let mut text = String::new();
     for (what, value) in [
         ("Report", name.to_owned()),

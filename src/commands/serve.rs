@@ -1,6 +1,6 @@
 //! `serve`: the service itself.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -91,7 +91,11 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
     tracing::info!(%address, management = %management_address, "started");
     let scheme = if tls.is_some() { "https" } else { "http" };
-    println!("optimize-export listens on {scheme}://{address}");
+    // It serves as well when nobody reads the line.
+    let _ = writeln!(
+        io::stdout(),
+        "optimize-export listens on {scheme}://{address}"
+    );
     server::serve(listener, tls, limits, routes::routes(api), stop).await;
     exporter.drain(TIME_TO_CLEAR).await;
     drop(stop_management);

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Arg;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use optimize::table::schema::Table;
 use optimize_export::auth::Access;
@@ -30,9 +31,9 @@ const TEMPLATE: &str = "{spinner:.cyan} {prefix}  {bytes}  {bytes_per_sec}";
 /// How often the line is drawn while nothing arrives.
 const TICK: Duration = Duration::from_millis(200);
 
-/// What `--help` says below the flags.
+/// What `--help` says below the flags; a paragraph is one line of it, which clap breaks where the terminal ends.
 const AFTER_HELP: &str = "\
-TARGET is a folder, s3://bucket/path, gs://bucket/path or az://container/path; what a cloud asks for comes from its own
+TARGET is a folder, s3://bucket/path, gs://bucket/path or az://container/path; what a cloud asks for comes from its own \
 environment variables (AWS_…, GOOGLE_…, AZURE_…).
 
 Files:
@@ -40,7 +41,7 @@ Files:
   TARGET/<report>/<table>/run=<time>/_manifest.json   what the run has; without it the run does not exist
   TARGET/<report>/_state.json                         what the next run begins with
 
-The first run reads everything, later ones what has changed since. A run starts over by itself where that can't be told,
+The first run reads everything, later ones what has changed since. A run starts over by itself where that can't be told, \
 because the report was changed for instance; its manifest says why. A table in which nothing has changed has no run.
 
 Exit codes:
@@ -49,11 +50,24 @@ Exit codes:
   2  wrong usage of the command line
   3  interrupted, the cluster was not available, or another run writes the same report: run the same command again
   4  a report is refused for good; the message says why
-Reports that can be written are written, whatever becomes of the others.";
+
+Reports that can be written are written, whatever becomes of the others.
+
+The other settings of `serve` are understood too, so that all commands can share a file, and make no difference here.";
+
+/// Hides what is for clients of the service alone, in `--help` and the man page.
+fn shown_for_lakes(flag: Arg) -> Arg {
+    let is_needed = match flag.get_help_heading() {
+        Some("Service") => flag.get_id() == "log" || flag.get_id() == "log_format",
+        Some("Access") => flag.get_id() == "scroll_key_file",
+        _ => true,
+    };
+    flag.hide(!is_needed)
+}
 
 /// Flags of `sync`.
 #[derive(clap::Args)]
-#[command(after_long_help = AFTER_HELP)]
+#[command(mut_args = shown_for_lakes, after_long_help = AFTER_HELP)]
 pub struct SyncArguments {
     /// Where the lake is
     target: String,

@@ -92,6 +92,69 @@ fn help_prints_every_setting() {
     }
 }
 
+/// The flags that a help text or a man page shows.
+fn flags_in(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| line.trim().strip_prefix("--"))
+        .filter_map(|line| line.split([' ', '[']).next())
+        .collect()
+}
+
+#[test]
+fn help_of_a_command_shows_what_matters_to_it() {
+    let help = |command| text(&run(&[command, "--help"], &[]).stdout);
+    let reports = help("reports");
+    let mut of_reports = flags_in(&reports);
+    of_reports.retain(|flag| !flag.starts_with("elasticsearch-"));
+    of_reports.sort_unstable();
+    assert_eq!(
+        of_reports,
+        ["assignee-analytics", "config", "format", "index-prefix"]
+    );
+    assert!(reports.contains("--elasticsearch-url"), "{reports}");
+    let sync = help("sync");
+    let of_sync = flags_in(&sync);
+    for flag in ["index-prefix", "max-batch-memory", "scroll-key-file", "log"] {
+        assert!(of_sync.contains(&flag), "{flag}");
+    }
+    for flag in ["listen", "tls-key-file", "access-token-file", "issuer"] {
+        assert!(!of_sync.contains(&flag), "{flag}");
+    }
+    // What is hidden is understood: all commands may share a file or an environment.
+    let output = run(
+        &["reports", "--listen", "127.0.0.1:0", "--max-limit", "0"],
+        &[],
+    );
+    let message = text(&output.stderr);
+    assert!(message.contains("--max-limit"), "{message}");
+}
+
+#[test]
+fn paragraphs_of_help_are_broken_once() {
+    for command in ["export", "sync"] {
+        let output = crate::support::service::command(&[command, "--help"])
+            .env("COLUMNS", "80")
+            .output()
+            .unwrap();
+        let help = text(&output.stdout);
+        let (_, after) = help.split_once("xit codes:").unwrap();
+        let lines: Vec<&str> = after.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+        // A line that ends early ends a paragraph, or the next word had no room.
+        for pair in lines.windows(2) {
+            let &[line, next] = pair else { unreachable!() };
+            let next_word = next.split_whitespace().next().unwrap_or_default();
+            let had_room = line.chars().count() + 1 + next_word.chars().count() <= 80;
+            let ends = line.ends_with(['.', ':']) || line.is_empty() || next.trim().is_empty();
+            let is_item = next.trim().starts_with(|c: char| c.is_ascii_digit());
+            assert!(!had_room || ends || is_item, "{line:?} / {next:?}");
+        }
+    }
+}
+
 #[test]
 fn check_says_what_it_found() {
     let optimize = Optimize::install();

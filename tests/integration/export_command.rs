@@ -586,10 +586,15 @@ fn shells_and_man_know_the_commands() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let output = command(&["man", folder.path().to_str().unwrap()])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let page = fs::read_to_string(folder.path().join("optimize-export-export.1")).unwrap();
-    assert!(page.contains("\\-\\-resume"), "{page}");
+    let pages = folder.path().join("share/man1");
+    for _ in 0..2 {
+        let output = command(&["man", pages.to_str().unwrap()]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let page = |command| fs::read_to_string(pages.join(format!("optimize-export-{command}.1")));
+    let export = page("export").unwrap();
+    assert!(export.contains("\\-\\-resume"), "{export}");
+    assert!(export.contains("OPTIMIZE_EXPORT_PAGE_SIZE"), "{export}");
+    let serve = page("serve").unwrap();
+    assert!(serve.contains("OPTIMIZE_EXPORT_INDEX_PREFIX"), "{serve}");
 }

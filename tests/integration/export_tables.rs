@@ -373,6 +373,11 @@ fn a_list_of_reports_may_be_read_in_part() {
         list.args(["--index-prefix", &optimize.prefix, "--format", format]);
         assert_ends_quietly(&mut list);
     }
+    let mut check = command(&["check", "--elasticsearch-url", &optimize.url]);
+    check
+        .args(["--index-prefix", &optimize.prefix])
+        .env("OPTIMIZE_EXPORT_ACCESS_TOKEN", "token");
+    assert_ends_quietly(&mut check);
 }
 
 #[test]
