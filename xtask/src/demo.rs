@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use console::style;
-use testkit::elasticsearch::{self, Elasticsearch, Origin};
+use testkit::elasticsearch::{self, Elasticsearch, Origin, Status, Version};
 use testkit::interrupt;
 use testkit::own_sample::OwnSample;
 use testkit::sample::Sample;
@@ -23,6 +23,9 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
     interrupt::listen()?;
 
     heading("The database");
+    if let Status::WouldStart(version) = elasticsearch::status(Version::wanted()?)? {
+        println!("{}", elasticsearch::start_takes(version));
+    }
     let elasticsearch = elasticsearch::for_this_process()?;
     println!(
         "{} {}, {}",
@@ -34,7 +37,7 @@ pub fn run(exit: bool) -> anyhow::Result<()> {
     );
 
     let demo = Demo::prepare(elasticsearch)?;
-    demo.show()?;
+    demo.show(exit)?;
     if !exit {
         demo.wait_for_the_end()?;
     }
@@ -97,17 +100,20 @@ impl Demo {
         })
     }
 
-    fn show(&self) -> anyhow::Result<()> {
+    fn show(&self, exit: bool) -> anyhow::Result<()> {
         let client = self.service.client();
-        let steps: [(&str, show::Step); 7] = [
+        let mut steps: Vec<(&str, show::Step)> = vec![
             ("Stored reports", show::stored_reports),
             ("A raw data report, page by page", show::pages),
             ("A report with one number", show::number),
             ("A grouped report", show::groups),
             ("A report on decisions", show::decisions),
             ("A whole report as one file", show::file),
-            ("Try it yourself", show::commands),
         ];
+        // Nobody can try anything at what stops in a moment.
+        if !exit {
+            steps.push(("Try it yourself", show::commands));
+        }
         for (title, step) in steps {
             go_on()?;
             heading(title);
@@ -117,6 +123,7 @@ impl Demo {
                 service: &self.service,
                 installation: &self.sample.0,
                 files: self.files.path(),
+                goes_on: !exit,
             })?;
         }
         Ok(())

@@ -203,7 +203,9 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
 fn run_server(command: ServerCommand) -> anyhow::Result<()> {
     match command {
         ServerCommand::Start { version, heap } => {
-            let found = elasticsearch::start(version.get()?, heap.get()?)?;
+            let version = version.get()?;
+            announce(version)?;
+            let found = elasticsearch::start(version, heap.get()?)?;
             println!(
                 "{} {} answers at {}",
                 found.product, found.version, found.url
@@ -220,6 +222,7 @@ fn run_server(command: ServerCommand) -> anyhow::Result<()> {
             command,
         } => {
             let version = version.get()?;
+            announce(version)?;
             let found = elasticsearch::of_version_for_this_process(version, heap.get()?)?;
             eprintln!("{}", described(found));
             let result = run_with(found, version, &command);
@@ -234,6 +237,14 @@ fn run_server(command: ServerCommand) -> anyhow::Result<()> {
                 );
             }
         },
+    }
+    Ok(())
+}
+
+/// Says what the next seconds are for, if there is no server yet.
+fn announce(version: Version) -> Result<(), elasticsearch::Error> {
+    if let Status::WouldStart(version) = elasticsearch::status(version)? {
+        eprintln!("{}", elasticsearch::start_takes(version));
     }
     Ok(())
 }

@@ -176,6 +176,11 @@ impl Error {
     }
 }
 
+/// What to tell somebody who waits for the start of a server.
+pub fn start_takes(version: Version) -> String {
+    format!("{version} starts, which takes half a minute; what is not there yet is fetched first")
+}
+
 /// Finds or starts one server for the calling process; every call in one process returns the same one.
 ///
 /// The version is [`Version::wanted`], the heap [`Heap::wanted`]. A server started here is stopped when the process ends, however it ends,

@@ -33,6 +33,8 @@ pub(super) struct Context<'a> {
     pub installation: &'a Installation,
     /// A folder for files.
     pub files: &'a Path,
+    /// Whether everything is there for somebody to try afterwards.
+    pub goes_on: bool,
 }
 
 /// One step.
@@ -311,12 +313,15 @@ pub(super) fn file(context: &Context<'_>) -> anyhow::Result<()> {
         metadata.num_rows()
     );
     println!(
-        "{} {stored} rows, {} columns with types\n",
+        "{} {stored} rows, {} columns with types",
         style("✓").green(),
         metadata.schema_descr().num_columns()
     );
+    if !context.goes_on {
+        return Ok(());
+    }
     println!(
-        "{}",
+        "\n{}",
         style("# open it with one of these, while the demo runs").dim()
     );
     let path = path.display();
