@@ -166,6 +166,28 @@ fn whatever_selects_the_pods_has_their_label() {
 }
 
 #[test]
+fn the_rule_for_a_provider_of_tokens_fits_into_the_policy() {
+    let rules = |manifest: &str| {
+        let policy = parsed(manifest);
+        policy["spec"]["egress"].as_array().unwrap().clone()
+    };
+    let with_rule: Vec<&str> = NETWORK_POLICY
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rule| rule.starts_with("   "))
+                .unwrap_or(line)
+        })
+        .collect();
+    let (before, after) = (rules(NETWORK_POLICY), rules(&with_rule.join("\n")));
+    assert_eq!(after.len(), before.len() + 1);
+    let rule = after.last().unwrap();
+    assert_eq!(rule["ports"][0]["port"], 8080);
+    // Both in one item: pods of that name in that namespace, and not either.
+    assert_eq!(rule["to"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_pod_can_do_nothing_that_the_service_does_not_need() {
     let pod = pod();
     let container = container(&pod);
