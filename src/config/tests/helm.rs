@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::kubernetes::{container, environment_of, parsed};
 use super::*;
+use crate::auth::access;
 
 const CHART: &str = include_str!("../../../deploy/helm/optimize-export/Chart.yaml");
 
@@ -80,7 +81,8 @@ fn secrets(pod: &Value) -> BTreeMap<String, (String, String)> {
     }
     let variables = environment_of(container).into_iter();
     variables
-        .filter(|(name, _)| name.ends_with("_FILE"))
+        // Rules are no secret.
+        .filter(|(name, _)| name.ends_with("_FILE") && name != "OPTIMIZE_EXPORT_ACCESS_RULES_FILE")
         .map(|(name, path)| (name, files.remove(&path).unwrap()))
         .collect()
 }
@@ -198,6 +200,33 @@ fn the_service_knows_every_setting_that_the_chart_renders() {
             }
         }
         assert!(pods >= 2, "{case}: the service, and what checks it");
+    }
+}
+
+#[test]
+fn the_service_reads_the_rules_that_the_chart_renders() {
+    let rules = one("elasticsearch", "ConfigMap");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, rules["data"]["access-rules.yaml"].as_str().unwrap()).unwrap();
+    let rules = access::read(file.path()).unwrap();
+    let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["sales lake", "everything"]);
+    let tenants = rules[0].limits.tenants.as_ref().unwrap();
+    assert!(tenants.none, "the null of the list is still one");
+
+    // Every pod that is told of the file has it.
+    for (kind, object) in rendered("elasticsearch") {
+        let Some(pod) = pod_of(&object) else { continue };
+        let path = environment_of(container(pod)).remove("OPTIMIZE_EXPORT_ACCESS_RULES_FILE");
+        let mounts = container(pod)["volumeMounts"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let is_there = mounts.iter().any(|mount| mount["name"] == "access-rules");
+        assert_eq!(path.is_some(), is_there, "{kind}");
+        if let Some(path) = path {
+            assert_eq!(path, "/etc/optimize-export/access-rules.yaml");
+        }
     }
 }
 

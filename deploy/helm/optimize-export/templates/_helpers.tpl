@@ -94,7 +94,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/*
 Files of secrets, under names that are ours, whatever the keys in the secrets are: a folder, not single files by subPath, which would never change.
-`.files` are those of a pod; with `.tls` it has the certificate too. Nothing at all comes out when a pod has no volume.
+`.files` are those of a pod; with `.tls` it has the certificate too, with `.rules` the access rules. Nothing at all comes out when a pod has no volume.
 */}}
 {{- define "optimize-export.volumeMounts" -}}
 {{- if .files }}
@@ -105,6 +105,11 @@ Files of secrets, under names that are ours, whatever the keys in the secrets ar
 {{- if .tls }}
 - name: tls
   mountPath: /run/secrets/optimize-export-tls
+  readOnly: true
+{{- end }}
+{{- if .rules }}
+- name: access-rules
+  mountPath: /etc/optimize-export
   readOnly: true
 {{- end }}
 {{- with .root.Values.extraVolumeMounts }}
@@ -131,6 +136,11 @@ Files of secrets, under names that are ours, whatever the keys in the secrets ar
   secret:
     secretName: {{ .root.Values.tls.secret.existingSecret }}
     defaultMode: 0440
+{{- end }}
+{{- if .rules }}
+- name: access-rules
+  configMap:
+    name: {{ include "optimize-export.fullname" .root }}-access-rules
 {{- end }}
 {{- with .root.Values.extraVolumes }}
 {{ toYaml . }}
@@ -191,6 +201,10 @@ Files of secrets, under names that are ours, whatever the keys in the secrets ar
 - name: OPTIMIZE_EXPORT_CLIENT_CLAIM
   value: {{ . | quote }}
 {{- end }}
+{{- end }}
+{{- if .Values.accessRules }}
+- name: OPTIMIZE_EXPORT_ACCESS_RULES_FILE
+  value: /etc/optimize-export/access-rules.yaml
 {{- end }}
 {{- if .Values.scrollKey.secret.existingSecret }}
 - name: OPTIMIZE_EXPORT_SCROLL_KEY_FILE
