@@ -7,6 +7,7 @@ pub mod heads;
 pub mod health;
 pub mod measured;
 pub mod openapi;
+mod page;
 pub mod parameters;
 pub mod readiness;
 pub mod reports;

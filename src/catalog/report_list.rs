@@ -41,6 +41,15 @@ impl Hit {
         StoredReport::parse(self._source.as_ref()?.get()).ok()
     }
 
+    /// Whether somebody may export it. A report that can't be read is nobody's where there are rules.
+    fn is_allowed(&self, access: &Access, collection_id: Option<&str>) -> bool {
+        !access.has_rules()
+            || (self.report()).is_some_and(|report| {
+                let checked = access.check_report(&self._id, collection_id, &report);
+                checked.is_ok()
+            })
+    }
+
     /// One document at a time is read into a tree of values.
     fn source(&self) -> Value {
         let source = self._source.as_ref().map(|source| source.get());
@@ -70,30 +79,21 @@ impl ReportList {
         &self,
         mut take: impl FnMut(ListedReport),
     ) -> Result<(), ElasticsearchError> {
-        for kind in ReportKind::ALL.iter().copied() {
-            let indices = [self.names.alias(kind.index())];
-            let mut after = Vec::new();
-            loop {
-                let body = json!({
-                    "_source": {"excludes": [DIAGRAM]},
-                    "query": {"match_all": {}},
-                });
-                let hits = self.page(&indices, body, PAGE, &after).await?;
-                for hit in &hits {
-                    take(ListedReport::read(
-                        &hit._id,
-                        &hit.source(),
-                        kind,
-                        self.assignee_analytics,
-                    ));
-                }
-                match next(hits, PAGE) {
-                    Some(last) => after = last,
-                    None => break,
-                }
-            }
+        let mut pages = self.pages(Access::everything());
+        while let Some(reports) = pages.next().await? {
+            reports.into_iter().for_each(&mut take);
         }
         Ok(())
+    }
+
+    /// The reports that somebody may export, in the order of [`ReportList::for_each`].
+    pub fn pages(&self, access: Access) -> Pages {
+        Pages {
+            list: self.clone(),
+            access,
+            kinds: ReportKind::ALL,
+            after: Vec::new(),
+        }
     }
 
     /// The ids of the reports in a collection that somebody may export, of all three kinds, by id.
@@ -114,13 +114,7 @@ impl ReportList {
         } else {
             (json!(false), ID_PAGE)
         };
-        let is_allowed = |hit: &Hit| {
-            !access.has_rules()
-                || hit.report().is_some_and(|report| {
-                    let checked = access.check_report(&hit._id, Some(collection_id), &report);
-                    checked.is_ok()
-                })
-        };
+        let is_allowed = |hit: &Hit| hit.is_allowed(access, Some(collection_id));
         let indices: Vec<String> = ReportKind::ALL
             .iter()
             .map(|kind| self.names.alias(kind.index()))
@@ -166,6 +160,50 @@ impl ReportList {
         }
         let answer: Found<Hit> = self.elasticsearch.search(indices, &body).await?;
         Ok(answer.into_hits())
+    }
+}
+
+/// A list that is read page by page, so that it is never held as a whole.
+pub struct Pages {
+    list: ReportList,
+    access: Access,
+    /// Those that are still to be read.
+    kinds: &'static [ReportKind],
+    /// The last report of the page before.
+    after: Vec<Value>,
+}
+
+impl Pages {
+    /// The next reports, which may be none of those that are there; `None` behind the last ones.
+    ///
+    /// # Errors
+    /// Elasticsearch does not answer, or has no such index.
+    pub async fn next(&mut self) -> Result<Option<Vec<ListedReport>>, ElasticsearchError> {
+        let Some((kind, others)) = self.kinds.split_first() else {
+            return Ok(None);
+        };
+        let indices = [self.list.names.alias(kind.index())];
+        let body = json!({
+            "_source": {"excludes": [DIAGRAM]},
+            "query": {"match_all": {}},
+        });
+        let hits = self.list.page(&indices, body, PAGE, &self.after).await?;
+        let mut reports = Vec::new();
+        for hit in &hits {
+            let source = hit.source();
+            let report = ListedReport::read(&hit._id, &source, *kind, self.list.assignee_analytics);
+            if hit.is_allowed(&self.access, report.collection_id.as_deref()) {
+                reports.push(report);
+            }
+        }
+        match next(hits, PAGE) {
+            Some(last) => self.after = last,
+            None => {
+                self.kinds = others;
+                self.after.clear();
+            }
+        }
+        Ok(Some(reports))
     }
 }
 

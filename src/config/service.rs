@@ -65,7 +65,7 @@ pub struct ServiceSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key_file: Option<PathBuf>,
 
-    /// Serve the OpenAPI document at /api/openapi.json, and a page to try it at /api/docs
+    /// Serve a page for people at /, the OpenAPI document at /api/openapi.json, and a page to try it at /api/docs
     #[arg(long, env = "OPTIMIZE_EXPORT_API_DOCS", value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", help_heading = "Service", default_is = DEFAULT_API_DOCS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_docs: Option<bool>,

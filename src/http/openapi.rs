@@ -45,13 +45,6 @@ pub(super) fn routes(context_path: &[String], is_on: bool) -> BoxedFilter<(Respo
             .persist_authorization(false)
             .use_base_layout(),
     );
-    let on = warp::any().and_then(move || async move {
-        if is_on {
-            Ok(())
-        } else {
-            Err(warp::reject::not_found())
-        }
-    });
     let json = warp::path!("openapi.json").and(warp::get()).map(move || {
         let mut response = Response::new(document.clone().into());
         let headers = response.headers_mut();
@@ -69,7 +62,9 @@ pub(super) fn routes(context_path: &[String], is_on: bool) -> BoxedFilter<(Respo
                 page(full.as_str(), tail.as_str(), &headers, &config)
             },
         );
-    on.untuple_one().and(json.or(page).unify()).boxed()
+    super::routes::switched(is_on)
+        .and(json.or(page).unify())
+        .boxed()
 }
 
 /// A file of the page.
@@ -164,6 +159,7 @@ pub fn document(base: &str) -> utoipa::openapi::OpenApi {
         export_table,
         table_schema,
         bookmark,
+        reports,
         reports_of_collection,
         readiness
     ),
@@ -495,6 +491,35 @@ enum TableColumnType {
     List,
 }
 
+/// List the reports that can be exported
+///
+/// All stored reports that this token may export, also those that can't be exported as they are, with the reason: reports on
+/// processes, on decisions, then combined ones, each by id. Optimize doesn't have it. A list that ends properly is complete.
+#[utoipa::path(
+    get,
+    path = "/api/public/export/reports",
+    operation_id = "listReports",
+    tag = "export",
+    security(("bearerToken" = [])),
+    responses(
+        (status = 200, description = "The reports", body = Vec<ReportEntry>, content_type = "application/json",
+            headers(
+                ("X-Request-Id" = String, description = "Id of this request, which the log of the service has too"),
+                ("Cache-Control" = String, description = "Always no-store"),
+            )),
+        (status = 401, response = Unauthorized),
+        (status = 403, response = Forbidden),
+        (status = 405, response = MethodNotAllowed),
+        (status = 414, response = UriTooLong),
+        (status = 429, response = TooManyRequests),
+        (status = 431, response = HeadTooLarge),
+        (status = 500, response = ServerError),
+        (status = 503, response = ServiceUnavailable),
+    ),
+)]
+#[expect(dead_code, reason = "it only describes the route")]
+fn reports() {}
+
 /// List the reports of a collection
 #[utoipa::path(
     get,
@@ -544,6 +569,47 @@ fn readiness() {}
 struct ReportId {
     /// Its id
     id: String,
+}
+
+/// A report, and what it asks for
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it only describes an entry")]
+struct ReportEntry {
+    /// Its id
+    id: String,
+    /// Its name; of a system report the key of a translation
+    #[schema(required)]
+    name: Option<String>,
+    /// What it is about
+    r#type: ReportType,
+    /// The collection that it is in; none for a private report
+    #[schema(required)]
+    collection_id: Option<String>,
+    /// Entity and properties of its view, such as `flowNode-duration`
+    #[schema(required)]
+    view: Option<String>,
+    /// The type of its grouping
+    #[schema(required)]
+    group_by: Option<String>,
+    /// The type of its distribution
+    #[schema(required)]
+    distributed_by: Option<String>,
+    /// Whether it can be exported
+    is_exportable: bool,
+    /// Why not
+    #[schema(required)]
+    problem: Option<String>,
+}
+
+/// What a report is about
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it only describes a value")]
+enum ReportType {
+    Process,
+    Decision,
+    Combined,
 }
 
 /// One response that carries an error body.

@@ -17,6 +17,7 @@ use super::compression::{self, Gzip};
 use super::error_body;
 use super::measured::{self, Route};
 use super::openapi;
+use super::page;
 use super::parameters::{ParameterRules, Parameters};
 use super::readiness::Readiness;
 use super::reports;
@@ -43,7 +44,7 @@ pub struct Api {
     pub parameters: ParameterRules,
     /// Path segments in front of `api`.
     pub context_path: Vec<String>,
-    /// Whether the interface is described to whoever asks.
+    /// Whether there are the page for people and the description of the interface.
     pub docs: bool,
 }
 
@@ -59,6 +60,9 @@ pub fn routes(
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let base = context_path(&api.context_path).and(warp::path("api"));
     let docs = openapi::routes(&api.context_path, api.docs);
+    let page = context_path(&api.context_path)
+        .and(page::routes(api.docs))
+        .map(|response| with_route(response, "page"));
     let api = Arc::new(api);
     let readyz = base
         .clone()
@@ -72,6 +76,14 @@ pub fn routes(
             authorized(Arc::clone(&api)),
         ))
         .map(|response| with_route(response, "reports"));
+    let report_list = base
+        .clone()
+        .and(warp::path("public"))
+        .and(reports::list(
+            api.reports.clone(),
+            authorized(Arc::clone(&api)),
+        ))
+        .map(|response| with_route(response, "report-list"));
     let public = base
         .clone()
         .and(warp::path("public"))
@@ -90,7 +102,11 @@ pub fn routes(
         .map(|response| with_route(response, "export"));
     base.and(docs)
         .map(|response| with_route(response, "docs"))
+        .or(page)
+        .unify()
         .or(report_ids)
+        .unify()
+        .or(report_list)
         .unify()
         .or(readyz)
         .unify()
@@ -98,6 +114,18 @@ pub fn routes(
         .unify()
         .recover(answer_rejection)
         .unify()
+}
+
+/// Lets requests pass if a part of the service is switched on; otherwise that part isn't there.
+pub(super) fn switched(is_on: bool) -> BoxedFilter<()> {
+    let check = move || async move {
+        if is_on {
+            Ok(())
+        } else {
+            Err(warp::reject::not_found())
+        }
+    };
+    warp::any().and_then(check).untuple_one().boxed()
 }
 
 /// Tells the metrics which route answered.
@@ -265,7 +293,7 @@ async fn export(
     }
 }
 
-fn as_gzip(mut response: Response) -> Response {
+pub(super) fn as_gzip(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     response

@@ -316,6 +316,35 @@ fn each_kind_of_rule_lets_some_in_and_keeps_others_out() {
     assert!(ids_of("by-id").is_empty());
     assert_eq!(rows("masked", "all-raw"), Ok(all));
     assert_eq!(listed("nobody").status, 403);
+    let all_of = |client: &str| get(&service, client, "/api/public/export/reports");
+    for (client, expected) in [
+        (
+            "admin",
+            vec!["all-count", "all-raw", "billed", "by-iban", "sold", "rated"],
+        ),
+        ("by-id", vec!["all-count", "all-raw"]),
+        ("sales", vec!["billed", "by-iban", "sold"]),
+        ("orders", vec!["all-count", "all-raw", "by-iban", "sold"]),
+        ("acme", vec!["all-count", "all-raw", "by-iban"]),
+        (
+            "masked",
+            vec!["all-count", "all-raw", "billed", "sold", "rated"],
+        ),
+    ] {
+        let list = all_of(client).ok();
+        let reports = list.as_array().unwrap().iter();
+        let ids: Vec<&str> = reports.map(|one| one["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, expected, "{client}");
+        // What is listed is what is given.
+        for id in ids {
+            assert_eq!(json_of(&service, client, id).status, 200, "{client} {id}");
+        }
+    }
+    let (status, _, detail) = all_of("nobody").error();
+    assert_eq!(
+        (status, detail.as_str()),
+        (403, "no access rule names this client")
+    );
 
     // The log says by which rule.
     service.wait_for_log("rules=\"orders\"");

@@ -31,6 +31,7 @@ mod observability;
 mod odd_data;
 mod odd_texts;
 mod openapi;
+mod page;
 mod paging;
 mod parameters;
 mod plans;

@@ -1,5 +1,7 @@
 //! The interface's description against real answers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::documents::{
@@ -72,6 +74,7 @@ impl Description {
 }
 
 const REPORTS: &str = "/api/public/report";
+const LIST: &str = "/api/public/export/reports";
 const BOOKMARK: &str = "/api/public/export/report/{reportId}/result/bookmark";
 const TABLE: &str = "/api/public/export/report/{reportId}/result/{format}";
 const EXPORT: &str = "/api/public/export/report/{reportId}/result/json";
@@ -206,6 +209,17 @@ fn answers_are_as_described() {
         "/api/readyz",
         service.request("GET", "/api/readyz", &[]).status,
     );
+    let list = service.get(LIST);
+    description.check(LIST, &list);
+    let described = &description.0["components"]["schemas"]["ReportEntry"]["properties"];
+    let names = |object: &Value| -> BTreeSet<String> {
+        let members = object.as_object().unwrap().keys();
+        members.cloned().collect()
+    };
+    assert_eq!(names(&list.ok()[0]), names(described));
+    description.check(LIST, &service.request("GET", LIST, &[]));
+    let posted = service.request("POST", LIST, &[("Authorization", &authorization)]);
+    description.check(LIST, &posted);
     // Just above the bound, so that nothing is on its way when the answer comes.
     let long = "y".repeat(65_536);
     for (path, headers, status) in [
@@ -220,6 +234,7 @@ fn answers_are_as_described() {
         assert_eq!(answer.status, status);
         description.check(EXPORT, &answer);
         description.check(REPORTS, &answer);
+        description.check(LIST, &answer);
     }
     let full = optimize.serve_with(&["--max-open-scrolls", "1"]);
     full.first_page("raw", 1).ok();
@@ -233,6 +248,7 @@ fn answers_are_as_described() {
     let answer = cut_off.get("/api/public/report?collectionId=c");
     assert_eq!(answer.status, 503);
     description.check(REPORTS, &answer);
+    description.check(LIST, &cut_off.get(LIST));
     description.response(
         "/api/readyz",
         cut_off.request("GET", "/api/readyz", &[]).status,
