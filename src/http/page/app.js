@@ -100,6 +100,7 @@ function inWords(error) {
   if (error instanceof Problem) {
     return error.message;
   }
+  // A mistake of this page, which its developers look for there.
   console.error(error);
   return `This page failed: ${error.message}`;
 }
@@ -323,6 +324,9 @@ function nothingIsChosen() {
   document.title = "Reports to export";
   byId("report-name").textContent = "No report is chosen";
   byId("choose").hidden = false;
+  if (downloading === null) {
+    byId("progress").textContent = "";
+  }
   for (const id of ["facts", "problem", "preview", "preview-note", "column-list", "lines"]) {
     byId(id).replaceChildren();
   }
@@ -351,12 +355,17 @@ async function show(report) {
   );
   byId("report-name").focus();
   if (!report.isExportable) {
-    byId("problem").textContent = `It can't be exported: ${report.problem}`;
-    byId("problem").hidden = false;
+    showProblem(`It can't be exported: ${report.problem}`);
     tell("");
     return;
   }
   await showTable(report, null, signal);
+}
+
+/** Says what stands in the way of a report, where it is read later too. */
+function showProblem(text) {
+  byId("problem").textContent = text;
+  byId("problem").hidden = text === "";
 }
 
 /** Ends what was shown before. */
@@ -369,6 +378,7 @@ function beginToShow() {
 /** Shows a table of a report; `null` is its first one. */
 async function showTable(report, table, signal) {
   tell(`Asking for ${nameOf(report)} …`);
+  showProblem("");
   byId("preview").replaceChildren();
   byId("preview-note").textContent = "";
   byId("column-list").replaceChildren();
@@ -390,8 +400,8 @@ async function showTable(report, table, signal) {
   } catch (error) {
     // Whoever has chosen another report sees that one.
     if (!signal.aborted) {
+      showProblem(inWords(error));
       tellOf(error);
-      byId("preview-note").textContent = error instanceof Problem ? error.message : "";
     }
   } finally {
     if (!signal.aborted) {
@@ -642,7 +652,7 @@ async function download(path, name) {
       // Another download may have begun since.
       progress.textContent = downloading === own ? `${name}: cancelled` : progress.textContent;
     } else {
-      progress.textContent = `${name}: no file. ${error instanceof Problem ? error.message : ""}`;
+      progress.textContent = `${name}: no file. ${inWords(error)}`;
       tellOf(error);
     }
   } finally {
