@@ -109,7 +109,7 @@ fn unknown_paths_and_wrong_methods() {
     let optimize = Optimize::install();
     let service = optimize.serve();
     for target in [
-        "/",
+        "/nothing",
         "/api",
         "/health/live",
         "/api/public",
