@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::Arg;
 use optimize::access::Patterns;
 use optimize::report::definition::StoredReport;
 use optimize::scope::DefinitionKind;
@@ -14,10 +15,20 @@ use optimize_export::config::Config;
 use optimize_export::flags;
 use serde_json::{Map, Value};
 
-use super::{Configured, connect, index_names, printable, printed, runtime};
+use super::{Configured, OTHER_SETTINGS_HELP, connect, index_names, printable, printed, runtime};
+
+/// Hides what makes no difference to it, in `--help` and the man page.
+fn shown_for_rules(flag: Arg) -> Arg {
+    let is_needed = match flag.get_help_heading() {
+        None | Some("Elasticsearch") => true,
+        Some(_) => flag.get_id() == "access_rules_file",
+    };
+    flag.hide(!is_needed)
+}
 
 /// Flags of `access`.
 #[derive(clap::Args)]
+#[command(mut_args = shown_for_rules, after_long_help = OTHER_SETTINGS_HELP)]
 pub struct AccessArguments {
     /// Name of the client, as the log of the service calls it
     client: String,

@@ -112,6 +112,14 @@ fn help_of_a_command_shows_what_matters_to_it() {
         ["assignee-analytics", "config", "format", "index-prefix"]
     );
     assert!(reports.contains("--elasticsearch-url"), "{reports}");
+    let access = help("access");
+    let mut of_access = flags_in(&access);
+    of_access.retain(|flag| !flag.starts_with("elasticsearch-"));
+    of_access.sort_unstable();
+    assert_eq!(
+        of_access,
+        ["access-rules-file", "claim", "config", "index-prefix"]
+    );
     let sync = help("sync");
     let of_sync = flags_in(&sync);
     for flag in ["index-prefix", "max-batch-memory", "scroll-key-file", "log"] {
