@@ -1,5 +1,6 @@
 //! Rules for what clients may export, on all that can be asked for.
 
+use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,19 +11,12 @@ use crate::support::documents::{
     decision, decision_definition, decision_report, definition, input, instance, output,
     raw_report, report, selection, with,
 };
-use crate::support::http::Answer;
+use crate::support::http::{self, Answer};
 use crate::support::service::command;
 use crate::support::{Optimize, Service};
 
-const CLIENTS: [&str; 8] = [
-    "admin",
-    "by-id",
-    "sales",
-    "orders",
-    "acme",
-    "masked",
-    "rules-only",
-    "nobody",
+const CLIENTS: [&str; 9] = [
+    "admin", "by-id", "sales", "orders", "deciders", "acme", "masked", "single", "nobody",
 ];
 
 const RULES: &str = "rules:
@@ -30,6 +24,8 @@ const RULES: &str = "rules:
   - {name: one report, clients: by-id, reports: 'all*'}
   - {name: the sales collection, clients: sales, collections: c1}
   - {name: orders, clients: orders, processes: order}
+  - {name: ratings, clients: deciders, decisions: 'rat*'}
+  - {name: one at a time, clients: single, concurrent-exports: 1}
   - {name: acme, clients: acme, tenants: [acme]}
   - {name: no bank accounts, clients: masked, leave-out: ['variable:iban*', businessKey, 'input:c-in', 'output:c-out']}
 ";
@@ -257,6 +253,22 @@ fn each_kind_of_rule_lets_some_in_and_keeps_others_out() {
         "it may see processes"
     );
 
+    let decided = json_of(&service, "deciders", "rated").ok();
+    assert_eq!(decided["data"][0]["decisionInstanceId"], "d-1");
+    assert_eq!(
+        json_of(&service, "deciders", "all-raw").status,
+        403,
+        "it may see decisions"
+    );
+    assert_eq!(
+        result(&service, "deciders", "rated", "csv")
+            .text()
+            .lines()
+            .count(),
+        2
+    );
+    assert_eq!(result(&service, "orders", "rated", "csv").status, 403);
+
     // What aggregates.
     for (client, expected) in [
         ("admin", 5.0),
@@ -350,6 +362,34 @@ fn each_kind_of_rule_lets_some_in_and_keeps_others_out() {
     service.wait_for_log("rules=\"orders\"");
     service.wait_for_log("not allowed by the access rules");
     service.wait_for_log("rules=\"everything, no bank accounts\"");
+}
+
+#[test]
+fn a_client_has_no_more_exports_at_once_than_its_rule_allows() {
+    let optimize = install();
+    let wide = "x".repeat(20_000);
+    let wide =
+        (0..400).map(|n| instance("wide", &format!("w-{n:03}"), json!({"businessKey": wide})));
+    optimize.store_instances("wide", wide);
+    optimize.store_report(raw_report("wide", "wide", json!({})));
+    let files = Files::new(RULES);
+    let service = files.serve(&optimize, &["--queue-timeout", "1"]);
+    let path = "/api/public/export/report/wide/result/json?limit=400&paginationTimeout=60";
+    let slow = |client: &str| {
+        let mut stream = http::connect(service.address);
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n\r\n",
+            token(client)
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.read_exact(&mut [0; 100]).unwrap();
+        stream
+    };
+    let (_of_single, _of_admin) = (slow("single"), slow("admin"));
+    let (status, code, detail) = json_of(&service, "single", "sold").error();
+    assert_eq!((status, code.as_str()), (429, "tooManyRequestsError"));
+    assert!(detail.contains("1 (its access rules)"), "{detail}");
+    assert_eq!(json_of(&service, "admin", "sold").status, 200);
 }
 
 #[test]
