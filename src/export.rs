@@ -189,7 +189,7 @@ impl Exporter {
     /// The request, the report or Elasticsearch stands in the way; see [`ExportError`].
     pub async fn export(&self, request: ExportRequest) -> Result<Export, ExportError> {
         let audit = request.audit.clone();
-        let permit = self.admitted(&audit, &request.report_id).await;
+        let permit = (self.0.admission).export(&audit, &request.report_id).await;
         let permit = permit.inspect_err(|error| audit.refused(error))?;
         let this = self.clone();
         in_own_task(&self.0.scrolls, async move {
@@ -255,8 +255,8 @@ impl Exporter {
         let Parts {
             pages, aggregated, ..
         } = &*self.0;
-        let _permit = self.admitted(&request.audit, &request.report_id).await?;
         let report_id = &request.report_id;
+        let _permit = (self.0.admission).export(&request.audit, report_id).await?;
         let report = self.allowed(&request.audit, report_id).await?;
         self.check(&report)?;
         if let Some(raw) = RawReport::of(&report) {
@@ -279,12 +279,6 @@ impl Exporter {
                 evaluated.await.map(|_| ())
             }
         }
-    }
-
-    /// The right to export. Who may not export a report of this id does not stand in line for it.
-    async fn admitted(&self, audit: &Audit, report_id: &str) -> Result<Permit, ExportError> {
-        audit.client().access().check_id(report_id)?;
-        self.0.admission.export(audit).await
     }
 
     /// A report that the client may export.

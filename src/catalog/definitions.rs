@@ -11,6 +11,7 @@ use std::time::Duration;
 use cluster::{Elasticsearch, ElasticsearchError, Found, Refusal};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
+use optimize::access::Restrictions;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::definitions::searches::{self, Keys, ProcessDefinitionKey, VersionsFound};
 use optimize::definitions::{
@@ -311,7 +312,7 @@ pub enum ScopeError {
 }
 
 impl Definitions {
-    /// What a process report covers; system reports name their definitions only when they are evaluated
+    /// What a process report covers, as far as somebody may see it; system reports name their definitions only when they are evaluated
     /// (crates/optimize/docs/reports.md, "Reports of Optimize's own dashboards").
     ///
     /// Where the cluster has no definition, a management report covers nothing, and the others everything, because only of
@@ -320,6 +321,14 @@ impl Definitions {
     /// # Errors
     /// A definition has no key, or Elasticsearch does not answer.
     pub async fn scope_of_process_report(
+        &self,
+        data: &ProcessReportData,
+        restrictions: &Restrictions,
+    ) -> Result<Scope, ScopeError> {
+        Ok(restrictions.narrow(self.whole_scope_of_process_report(data).await?))
+    }
+
+    async fn whole_scope_of_process_report(
         &self,
         data: &ProcessReportData,
     ) -> Result<Scope, ScopeError> {

@@ -54,12 +54,13 @@ impl Admission {
         }
     }
 
-    /// Lets an export begin, at once or when it is its turn.
+    /// Lets an export begin, at once or when it is its turn. Who may not export a report of this id does not stand in line for it.
     ///
     /// # Errors
-    /// It was not, in the time that requests wait in line.
-    pub async fn export(&self, audit: &Audit) -> Result<Permit, ExportError> {
+    /// The client may not, or it was not its turn in the time that requests wait in line.
+    pub async fn export(&self, audit: &Audit, report_id: &str) -> Result<Permit, ExportError> {
         let client = audit.client();
+        client.access().check_id(report_id)?;
         let permit = self.exports.take(client, self.patience).await;
         permit.map_err(|exhausted| {
             let in_all = self.exports.in_all;
@@ -69,7 +70,7 @@ impl Admission {
                     flags::MAX_CONCURRENT_EXPORTS
                 ),
                 Exhausted::PerClient => {
-                    let of_client = limit_of(client, self.exports.per_client);
+                    let of_client = self.exports.limit_of(client);
                     format!("this service already works on as many exports of this client as it may have: {of_client}")
                 }
             })
@@ -80,8 +81,9 @@ impl Admission {
     ///
     /// # Errors
     /// As [`Admission::export`].
-    pub async fn stream(&self, audit: &Audit) -> Result<Permit, ExportError> {
+    pub async fn stream(&self, audit: &Audit, report_id: &str) -> Result<Permit, ExportError> {
         let client = audit.client();
+        client.access().check_id(report_id)?;
         let permit = self.streams.take(client, self.patience).await;
         permit.map_err(|exhausted| {
             let in_all = self.streams.in_all;
@@ -91,7 +93,7 @@ impl Admission {
                     flags::MAX_CONCURRENT_STREAMS
                 ),
                 Exhausted::PerClient => {
-                    let of_client = limit_of(client, self.streams.per_client);
+                    let of_client = self.streams.limit_of(client);
                     format!("this service already streams as many reports of this client as it may have: {of_client}")
                 }
             })
@@ -102,17 +104,6 @@ impl Admission {
     /// are larger ones.
     pub fn has_few_exports(&self) -> bool {
         self.exports.under_way() <= FEW_EXPORTS
-    }
-}
-
-/// How many a client may have under way at the same time, and who says so.
-fn limit_of(client: &Client, per_client: usize) -> String {
-    match client.access().max_exports() {
-        Some(most) if most < per_client => format!("{most} (its access rules)"),
-        _ => format!(
-            "{per_client} ({})",
-            flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
-        ),
     }
 }
 
@@ -259,6 +250,17 @@ impl Permits {
     fn most_of(&self, client: &Client) -> usize {
         let of_rules = client.access().max_exports();
         of_rules.map_or(self.per_client, |most| most.min(self.per_client))
+    }
+
+    /// The same, with who says so.
+    fn limit_of(&self, client: &Client) -> String {
+        let most = self.most_of(client);
+        let by = if most < self.per_client {
+            "its access rules"
+        } else {
+            flags::MAX_CONCURRENT_EXPORTS_PER_CLIENT
+        };
+        format!("{most} ({by})")
     }
 
     /// How many exports are under way.

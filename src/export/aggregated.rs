@@ -58,8 +58,10 @@ impl Aggregated {
     ) -> Result<Evaluated, ExportError> {
         let filter = process_filter_context(&self.settings, data, asked.now);
         let plan = Plan::of(data, &filter)?;
-        let scope = self.definitions.scope_of_process_report(data).await?;
-        let scope = asked.access.restrictions().narrow(scope);
+        let restrictions = asked.access.restrictions();
+        let scope = (self.definitions)
+            .scope_of_process_report(data, restrictions)
+            .await?;
         let models = self.models(&plan, &scope).await?;
         let evaluation = ProcessEvaluation {
             plan: &plan,
@@ -123,8 +125,10 @@ impl Aggregated {
         data: &DecisionReportData,
     ) -> Result<Evaluated, ExportError> {
         let filter = decision_filter_context(&self.settings, asked.now);
-        let scope = self.definitions.scope_of_decision_report(data).await?;
-        let scope = asked.access.restrictions().narrow(scope);
+        let restrictions = asked.access.restrictions();
+        let scope = (self.definitions)
+            .scope_of_decision_report(data, restrictions)
+            .await?;
         let plan = DecisionPlan::new(DecisionContext {
             report: data,
             scope: &scope,

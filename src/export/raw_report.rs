@@ -80,11 +80,19 @@ impl RawReports {
         report: RawReport<'_>,
         access: &Access,
     ) -> Result<Scope, ScopeError> {
-        let scope = match report {
-            RawReport::Process(data) => self.definitions.scope_of_process_report(data).await,
-            RawReport::Decision(data) => self.definitions.scope_of_decision_report(data).await,
-        };
-        Ok(access.restrictions().narrow(scope?))
+        let (definitions, restrictions) = (&self.definitions, access.restrictions());
+        match report {
+            RawReport::Process(data) => {
+                definitions
+                    .scope_of_process_report(data, restrictions)
+                    .await
+            }
+            RawReport::Decision(data) => {
+                definitions
+                    .scope_of_decision_report(data, restrictions)
+                    .await
+            }
+        }
     }
 
     /// The query for the instances of a report.

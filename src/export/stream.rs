@@ -234,10 +234,7 @@ impl Streams {
         request: StreamRequest,
     ) -> Result<(StreamHead, PageBody), ExportError> {
         let audit = request.audit.clone();
-        let permit = match audit.client().access().check_id(&request.report_id) {
-            Ok(()) => self.admission.stream(&audit).await,
-            Err(forbidden) => Err(forbidden.into()),
-        };
+        let permit = self.admission.stream(&audit, &request.report_id).await;
         let permit = permit.inspect_err(|error| audit.refused(error))?;
         let this = self.clone();
         let open = async move {
@@ -252,8 +249,9 @@ impl Streams {
     /// # Errors
     /// As [`Streams::open`].
     pub async fn head(&self, request: StreamRequest) -> Result<StreamHead, ExportError> {
-        (request.audit.client().access()).check_id(&request.report_id)?;
-        let _permit = self.admission.export(&request.audit).await?;
+        let _permit = (self.admission)
+            .export(&request.audit, &request.report_id)
+            .await?;
         let client = request.audit.client();
         let found = self
             .find_table(client, &request.report_id, &request.options)
@@ -306,8 +304,7 @@ impl Streams {
     /// # Errors
     /// As [`Streams::open`].
     pub async fn bookmark(&self, audit: &Audit, report_id: &str) -> Result<String, ExportError> {
-        audit.client().access().check_id(report_id)?;
-        let _permit = self.admission.export(audit).await?;
+        let _permit = self.admission.export(audit, report_id).await?;
         let client = audit.client();
         let options = TableOptions::default();
         let found = self.find_table(client, report_id, &options).await?;
@@ -362,8 +359,7 @@ impl Streams {
         report_id: &str,
         options: &TableOptions,
     ) -> Result<TableSchema, ExportError> {
-        audit.client().access().check_id(report_id)?;
-        let _permit = self.admission.export(audit).await?;
+        let _permit = self.admission.export(audit, report_id).await?;
         let client = audit.client();
         let access = client.access();
         let found = self.find_table(client, report_id, options).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cluster::{ElasticsearchError, Found};
+use optimize::access::Restrictions;
 use optimize::definitions::clauses::DecisionClauses;
 use optimize::definitions::decisions::{Definition, definition_clauses};
 use optimize::report::definition::DecisionReportData;
@@ -16,7 +17,7 @@ use crate::catalog::cache::get_or_load;
 const MAX_DEFINITIONS: usize = 10_000;
 
 impl Definitions {
-    /// What a decision report covers: its first definition alone
+    /// What a decision report covers, as far as somebody may see it: its first definition alone
     /// (crates/optimize/docs/indices.md, "Instances of a definition").
     ///
     /// A report without definitions covers nothing. In Optimize it depends on whether it has filters
@@ -27,13 +28,14 @@ impl Definitions {
     pub async fn scope_of_decision_report(
         &self,
         data: &DecisionReportData,
+        restrictions: &Restrictions,
     ) -> Result<Scope, ScopeError> {
         let first = data.definitions.get(..1).unwrap_or_default();
         let mut scope = self
             .scope_of_selections(DefinitionKind::Decision, first)
             .await?;
         scope.covers_nothing = first.is_empty();
-        Ok(scope)
+        Ok(restrictions.narrow(scope))
     }
 
     /// The inputs and outputs of a decision: those of the definition that Optimize would take, then those of the other
