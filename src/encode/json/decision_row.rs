@@ -5,49 +5,43 @@ use optimize::raw_data::decision_row::DecisionRow;
 
 use super::clauses;
 use super::members::Members;
-use super::text::{self, write_date};
 
 /// Writes one object.
 pub fn write(row: &DecisionRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
-    for (column, begin, value) in [
-        (
-            "decisionDefinitionKey",
-            "\"decisionDefinitionKey\":",
-            row.decision_definition_key,
-        ),
-        (
-            "decisionDefinitionId",
-            "\"decisionDefinitionId\":",
-            row.decision_definition_id,
-        ),
-        (
-            "decisionInstanceId",
-            "\"decisionInstanceId\":",
-            row.decision_instance_id,
-        ),
-        (
-            "processInstanceId",
-            "\"processInstanceId\":",
-            row.process_instance_id,
-        ),
-    ] {
-        if members.begin(column, begin, out) {
-            text::write(value, out);
-        }
-    }
-    if members.begin("evaluationDateTime", "\"evaluationDateTime\":", out) {
-        write_date(&row.evaluation_date_time, out);
-    }
-    for (column, begin, value) in [
-        ("engineName", "\"engineName\":", row.engine_name),
-        ("tenantId", "\"tenantId\":", row.tenant_id),
-    ] {
-        if members.begin(column, begin, out) {
-            text::write(value, out);
-        }
-    }
+    members.text(
+        "decisionDefinitionKey",
+        "\"decisionDefinitionKey\":",
+        row.decision_definition_key,
+        out,
+    );
+    members.text(
+        "decisionDefinitionId",
+        "\"decisionDefinitionId\":",
+        row.decision_definition_id,
+        out,
+    );
+    members.text(
+        "decisionInstanceId",
+        "\"decisionInstanceId\":",
+        row.decision_instance_id,
+        out,
+    );
+    members.text(
+        "processInstanceId",
+        "\"processInstanceId\":",
+        row.process_instance_id,
+        out,
+    );
+    members.date(
+        "evaluationDateTime",
+        "\"evaluationDateTime\":",
+        &row.evaluation_date_time,
+        out,
+    );
+    members.text("engineName", "\"engineName\":", row.engine_name, out);
+    members.text("tenantId", "\"tenantId\":", row.tenant_id, out);
     for (begin, clauses) in [
         ("\"inputVariables\":", &row.inputs),
         ("\"outputVariables\":", &row.outputs),

@@ -2,6 +2,10 @@
 
 use optimize::access::Restrictions;
 use optimize::json::JsonText;
+use optimize::raw_data::dates::RowDate;
+use optimize::raw_data::document::Text;
+
+use super::text;
 
 /// Writes the names of members. A member is left out where the column of a table is that shows the same.
 pub struct Members<'r> {
@@ -35,5 +39,19 @@ impl<'r> Members<'r> {
             out.raw(",");
         }
         out.raw(begin);
+    }
+
+    /// Writes a member that is a text.
+    pub fn text(&mut self, column: &str, begin: &str, value: &Text<'_>, out: &mut JsonText) {
+        if self.begin(column, begin, out) {
+            text::write(value, out);
+        }
+    }
+
+    /// Writes a member that is a date.
+    pub fn date(&mut self, column: &str, begin: &str, value: &RowDate<'_>, out: &mut JsonText) {
+        if self.begin(column, begin, out) {
+            text::write_date(value, out);
+        }
     }
 }

@@ -5,7 +5,7 @@ use optimize::json::JsonText;
 use optimize::raw_data::process_row::ProcessRow;
 
 use super::members::Members;
-use super::text::{self, write_date};
+use super::text;
 use super::variables;
 
 /// Columns of a table of flow nodes.
@@ -16,42 +16,31 @@ const FLOW_NODE_NAME: &str = "flowNodeName";
 pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
-    for (column, begin, value) in [
-        (
-            "processDefinitionKey",
-            "\"processDefinitionKey\":",
-            row.process_definition_key,
-        ),
-        (
-            "processDefinitionId",
-            "\"processDefinitionId\":",
-            row.process_definition_id,
-        ),
-        (
-            "processInstanceId",
-            "\"processInstanceId\":",
-            row.process_instance_id,
-        ),
-    ] {
-        if members.begin(column, begin, out) {
-            text::write(value, out);
-        }
-    }
+    members.text(
+        "processDefinitionKey",
+        "\"processDefinitionKey\":",
+        row.process_definition_key,
+        out,
+    );
+    members.text(
+        "processDefinitionId",
+        "\"processDefinitionId\":",
+        row.process_definition_id,
+        out,
+    );
+    members.text(
+        "processInstanceId",
+        "\"processInstanceId\":",
+        row.process_instance_id,
+        out,
+    );
     members.begin_always("\"counts\":", out);
     write_counts(row, out);
     members.begin_always("\"flowNodeDurations\":", out);
     write_flow_node_durations(row, out);
-    if members.begin("businessKey", "\"businessKey\":", out) {
-        text::write(row.business_key, out);
-    }
-    for (column, begin, date) in [
-        ("startDate", "\"startDate\":", &row.start_date),
-        ("endDate", "\"endDate\":", &row.end_date),
-    ] {
-        if members.begin(column, begin, out) {
-            write_date(date, out);
-        }
-    }
+    members.text("businessKey", "\"businessKey\":", row.business_key, out);
+    members.date("startDate", "\"startDate\":", &row.start_date, out);
+    members.date("endDate", "\"endDate\":", &row.end_date, out);
     if members.begin("duration", "\"duration\":", out) {
         out.optional_integer(row.duration);
     }
@@ -61,9 +50,7 @@ pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
             None => out.raw("null"),
         }
     }
-    if members.begin("tenantId", "\"tenantId\":", out) {
-        text::write(row.tenant_id, out);
-    }
+    members.text("tenantId", "\"tenantId\":", row.tenant_id, out);
     members.begin_always("\"variables\":", out);
     variables::write(&row.variables, out);
     members.begin_always("\"flowNodeInstances\":", out);
@@ -124,9 +111,7 @@ fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
         out.separator(&mut first);
         out.raw("{");
         let mut members = Members::new(row.restrictions);
-        if members.begin("flowNodeInstanceId", "\"id\":", out) {
-            text::write(passage.id, out);
-        }
+        members.text("flowNodeInstanceId", "\"id\":", passage.id, out);
         // The id stands in for a name.
         let is_id = passage.name.is_none();
         let is_left_out = is_id && row.restrictions.leave_out(FLOW_NODE_ID);
@@ -136,14 +121,8 @@ fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
                 None => text::write(passage.flow_node_id, out),
             }
         }
-        for (column, begin, date) in [
-            ("startDate", "\"startDate\":", &passage.start_date),
-            ("endDate", "\"endDate\":", &passage.end_date),
-        ] {
-            if members.begin(column, begin, out) {
-                write_date(date, out);
-            }
-        }
+        members.date("startDate", "\"startDate\":", &passage.start_date, out);
+        members.date("endDate", "\"endDate\":", &passage.end_date, out);
         out.raw("}");
     }
     out.raw("]");

@@ -3,16 +3,15 @@
 //! A report that groups by a variable shows its values, one that filters or sorts by it tells something about them. So what may
 //! not be seen as a column may not be used by a part either.
 
-use super::columns::{INPUT_PREFIX as INPUT, OUTPUT_PREFIX as OUTPUT, VARIABLE_PREFIX as VARIABLE};
+use super::columns::{
+    INPUT_PREFIX as INPUT, OUTPUT_PREFIX as OUTPUT, SORTED_INPUT_PREFIX, SORTED_OUTPUT_PREFIX,
+    VARIABLE_PREFIX as VARIABLE,
+};
 use crate::report::definition::{
     DecisionFilter, DecisionGroupBy, DecisionReportData, DistributedBy, GroupBy, IdentityField,
     ProcessFilterKind, ProcessReportData, Sorting, StoredReport, UserTaskDurationTime,
     VariableFilter, VariableReference, ViewEntity, ViewProperty,
 };
-
-/// How the sorting of a decision report calls a column of an input, and that of an output.
-const SORTED_INPUT: &str = "inputVariable:";
-const SORTED_OUTPUT: &str = "outputVariable:";
 
 /// A part of a report that looks into a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,10 +165,10 @@ fn filter_columns(filter: &ProcessFilterKind) -> Vec<String> {
 fn sorting_column(sorting: Option<&Sorting>) -> Option<Part> {
     let by = sorting?.by.as_deref()?;
     let place = "data.configuration.sorting";
-    if let Some(id) = by.strip_prefix(SORTED_INPUT) {
+    if let Some(id) = by.strip_prefix(SORTED_INPUT_PREFIX) {
         return Some(named(place, INPUT, id));
     }
-    if let Some(id) = by.strip_prefix(SORTED_OUTPUT) {
+    if let Some(id) = by.strip_prefix(SORTED_OUTPUT_PREFIX) {
         return Some(named(place, OUTPUT, id));
     }
     let column = match by {

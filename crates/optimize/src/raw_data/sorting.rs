@@ -4,13 +4,11 @@
 
 use serde_json::{Value, json};
 
+use crate::access::columns::{SORTED_INPUT_PREFIX, SORTED_OUTPUT_PREFIX, VARIABLE_PREFIX};
 use crate::filter::dates::EVALUATION_DATE;
 use crate::filter::variables::VariableQueries;
 use crate::report::definition::{SortOrder, Sorting, VariableType};
 
-const VARIABLE_PREFIX: &str = "variable:";
-const INPUT_PREFIX: &str = "inputVariable:";
-const OUTPUT_PREFIX: &str = "outputVariable:";
 const DURATION: &str = "duration";
 const DEFAULT_PROCESS_FIELD: &str = "startDate";
 
@@ -39,10 +37,10 @@ pub fn process_sort(sorting: Option<&Sorting>, now: i64) -> Value {
 /// Columns are called by their prefixes `inputVariable:` and `outputVariable:` with the id of a clause.
 pub fn decision_sort(sorting: Option<&Sorting>) -> Value {
     let (by, order) = criterion(sorting, EVALUATION_DATE);
-    if let Some(clause_id) = by.strip_prefix(INPUT_PREFIX) {
+    if let Some(clause_id) = by.strip_prefix(SORTED_INPUT_PREFIX) {
         return by_clause(&VariableQueries::of_decision_input(clause_id), order);
     }
-    if let Some(clause_id) = by.strip_prefix(OUTPUT_PREFIX) {
+    if let Some(clause_id) = by.strip_prefix(SORTED_OUTPUT_PREFIX) {
         return by_clause(&VariableQueries::of_decision_output(clause_id), order);
     }
     by_field(by, order)
