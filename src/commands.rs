@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use cluster::Elasticsearch;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use optimize::scope::IndexNames;
+use optimize_export::auth::{AccessRules, access as access_file};
 use optimize_export::catalog::report_list::ReportList;
 use optimize_export::config::{Config, Environment, Settings};
+use optimize_export::flags;
 
 pub mod access;
 pub mod check;
@@ -61,6 +63,17 @@ fn connect(config: &Config) -> Result<Elasticsearch, String> {
 
 fn index_names(config: &Config) -> IndexNames {
     IndexNames::new(&config.export.index_prefix)
+}
+
+/// The access rules of the configuration, as their file has them now.
+fn access_rules(config: &Config) -> Result<AccessRules, String> {
+    match &config.access_rules_file {
+        None => Ok(AccessRules::default()),
+        Some(file) => match access_file::read(file) {
+            Ok(rules) => Ok(AccessRules::new(rules)),
+            Err(error) => Err(format!("{}: {error}", flags::ACCESS_RULES_FILE)),
+        },
+    }
 }
 
 fn report_list(config: &Config, elasticsearch: Elasticsearch) -> ReportList {

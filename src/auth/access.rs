@@ -63,8 +63,7 @@ pub struct AccessRules(Arc<ArcSwapOption<Vec<Arc<Rule>>>>);
 impl AccessRules {
     /// These rules; without any nobody may anything.
     pub fn new(rules: Vec<Rule>) -> Self {
-        let rules = rules.into_iter().map(Arc::new).collect();
-        Self(Arc::new(ArcSwapOption::from_pointee(Some(rules))))
+        Self(Arc::new(ArcSwapOption::new(Some(shared(rules)))))
     }
 
     /// Takes the rules of a file as it is now; those in force stay if it can't be used. What is under way goes on with those that
@@ -73,8 +72,7 @@ impl AccessRules {
     /// # Errors
     /// As [`read`].
     pub fn reload(&self, file: &Path) -> Result<(), AccessFileError> {
-        let rules = read(file)?.into_iter().map(Arc::new).collect();
-        self.0.store(Some(Arc::new(rules)));
+        self.0.store(Some(shared(read(file)?)));
         Ok(())
     }
 
@@ -88,6 +86,10 @@ impl AccessRules {
             }
         }
     }
+}
+
+fn shared(rules: Vec<Rule>) -> Arc<Vec<Arc<Rule>>> {
+    Arc::new(rules.into_iter().map(Arc::new).collect())
 }
 
 /// What one client may. Cloning is cheap.

@@ -8,14 +8,16 @@ use clap::Arg;
 use optimize::access::Patterns;
 use optimize::report::definition::StoredReport;
 use optimize::scope::DefinitionKind;
+use optimize_export::auth::Access;
 use optimize_export::auth::access::Rule;
-use optimize_export::auth::{Access, AccessRules, access};
 use optimize_export::catalog::reports::{Found, LoadError, ReportStore};
 use optimize_export::config::Config;
-use optimize_export::flags;
 use serde_json::{Map, Value};
 
-use super::{Configured, OTHER_SETTINGS_HELP, connect, index_names, printable, printed, runtime};
+use super::{
+    Configured, OTHER_SETTINGS_HELP, access_rules, connect, index_names, printable, printed,
+    runtime,
+};
 
 /// Hides what makes no difference to it, in `--help` and the man page.
 fn shown_for_rules(flag: Arg) -> Arg {
@@ -54,14 +56,7 @@ fn claim(text: &str) -> Result<(String, String), &'static str> {
 /// Tells it. The exit code is 0 if the client gets something, and 4 if it is refused, as that of `export`.
 pub fn run(arguments: AccessArguments) -> Result<ExitCode, String> {
     let config = arguments.configured.load()?;
-    let rules = match &config.access_rules_file {
-        None => AccessRules::default(),
-        Some(file) => {
-            let rules = access::read(file);
-            let wrong = |error| format!("{}: {error}", flags::ACCESS_RULES_FILE);
-            AccessRules::new(rules.map_err(wrong)?)
-        }
-    };
+    let rules = access_rules(&config)?;
     let access = rules.access_of(&arguments.client, &claims(&arguments.claim));
     let found = runtime()?.block_on(find(&config, &arguments.report_id))?;
     let (text, is_allowed) = explain(&arguments.client, &arguments.report_id, &access, &found);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use optimize_export::auth::access;
 use optimize_export::auth::{
     AccessRules, Authenticator, JwtVerifier, NamedToken, StaticTokens, Tokens,
 };
@@ -26,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{connect, runtime};
+use super::{access_rules, connect, runtime};
 
 /// Time to give up the scrolls of pages that were cut off when the service stopped.
 const TIME_TO_CLEAR: Duration = Duration::from_secs(5);
@@ -53,7 +52,7 @@ async fn run_service(config: Config) -> Result<ExitCode, String> {
     };
     let authenticator = Authenticator {
         tokens: tokens(&config)?,
-        rules: access_rules(&config)?,
+        rules: watched_access_rules(&config)?,
     };
     let readiness = Readiness::new(elasticsearch.clone());
     let api = routes::Api {
@@ -124,22 +123,16 @@ fn files_for_connections() -> usize {
     files.saturating_sub(RESERVED_FILES.min(files / 2)).max(1)
 }
 
-/// Reads the rules, if there is a file of them, again whenever it changes.
-fn access_rules(config: &Config) -> Result<AccessRules, String> {
-    let Some(file) = config.access_rules_file.clone() else {
-        return Ok(AccessRules::default());
-    };
-    let rules = access::read(&file);
-    let rules = rules.map_err(|error| format!("{}: {error}", flags::ACCESS_RULES_FILE))?;
-    tracing::info!(
-        rules = rules.len(),
-        "clients may what access rules let them"
-    );
-    let rules = AccessRules::new(rules);
-    let renewed = rules.clone();
-    reload::watch("the file of access rules", vec![file.clone()], move || {
-        renewed.reload(&file)
-    });
+/// The access rules, read again whenever their file changes.
+fn watched_access_rules(config: &Config) -> Result<AccessRules, String> {
+    let rules = access_rules(config)?;
+    if let Some(file) = config.access_rules_file.clone() {
+        tracing::info!("clients may what access rules let them");
+        let renewed = rules.clone();
+        reload::watch("the file of access rules", vec![file.clone()], move || {
+            renewed.reload(&file)
+        });
+    }
     Ok(rules)
 }
 
