@@ -15,6 +15,7 @@ use optimize::raw_data::cursor::Cursor;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::Hit;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::shape::Shape;
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize_export::encode::Encoder;
 use optimize_export::encode::json::{Envelope, PageEncoder};
@@ -91,9 +92,10 @@ fn pages(criterion: &mut Criterion) {
     });
     group.bench_function("read process instances", |bencher| {
         bencher.iter(|| {
+            let mut shape = Shape::default();
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                black_box(cursor.read::<Hit<'_, ProcessInstance<'_>>>().ok()?);
+                black_box(Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut shape).ok()?);
                 Some(cursor.position())
             })
         });
@@ -123,9 +125,10 @@ fn pages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut out = Vec::new();
             let mut page = PageEncoder::new(Envelope::default());
+            let mut shape = Shape::default();
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit: Hit<'_, ProcessInstance<'_>> = cursor.read().ok()?;
+                let hit = Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut shape).ok()?;
                 let row = Row::Process(rows.row(&hit.source, &flow_node_names));
                 page.row(&row, &mut out).ok()?;
                 Some(cursor.position())
@@ -151,9 +154,10 @@ fn decision_pages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut out = Vec::new();
             let mut page = PageEncoder::new(Envelope::default());
+            let mut shape = Shape::default();
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit: Hit<'_, DecisionInstance<'_>> = cursor.read().ok()?;
+                let hit = Hit::<DecisionInstance<'_>>::read(&mut cursor, &mut shape).ok()?;
                 let row = Row::Decision(rows.row(&hit.source));
                 page.row(&row, &mut out).ok()?;
                 Some(cursor.position())

@@ -25,6 +25,7 @@ use optimize::raw_data::cursor::Cursor;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::Hit;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::shape::Shape;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize::report::definition::{
@@ -216,12 +217,14 @@ pub fn instances(bytes: &[u8]) {
     let names = VariableNames::new(vec!["a".to_owned(), "b".to_owned(), "\u{1}".to_owned()]);
     let flow_nodes: FlowNodeNames = HashMap::from([("task".to_owned(), Some("Task".to_owned()))]);
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+    // Known the second time.
+    let (mut process_shape, mut decision_shape) = (Shape::default(), Shape::default());
     for (object_variables, time_zone) in [
         (ObjectVariables::Values, None),
         (ObjectVariables::Placeholder, Some(&zone)),
     ] {
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = cursor.read::<Hit<'_, ProcessInstance<'_>>>() {
+        if let Ok(hit) = Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut process_shape) {
             assert!(cursor.position() <= text.len() && text.is_char_boundary(cursor.position()));
             hit.source.definition();
             let mut out = Vec::new();
@@ -240,7 +243,7 @@ pub fn instances(bytes: &[u8]) {
             is_proportionate(&out, &text);
         }
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = cursor.read::<Hit<'_, DecisionInstance<'_>>>() {
+        if let Ok(hit) = Hit::<DecisionInstance<'_>>::read(&mut cursor, &mut decision_shape) {
             let mut out = Vec::new();
             let clauses = DecisionClauses::default();
             let mut rows = DecisionRows {

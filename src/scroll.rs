@@ -18,6 +18,7 @@ use cluster::{Elasticsearch, ElasticsearchError};
 use moka::sync::Cache;
 use optimize::raw_data::cursor::{Cursor, ReadError};
 use optimize::raw_data::document::{Hit, Skipped};
+use optimize::raw_data::shape::Shape;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -235,7 +236,7 @@ impl Scrolls {
         batch: &mut ScrollBatch,
     ) -> Result<Option<SealedContents>, VerifyError> {
         while let Some(text) = batch.next_hit().await? {
-            let hit = match Cursor::new(text).read::<Hit<'_, Skipped>>() {
+            let hit = match Hit::<Skipped>::read(&mut Cursor::new(text), &mut Shape::default()) {
                 Ok(hit) => hit,
                 Err(ReadError::Incomplete) => {
                     batch.wait()?;

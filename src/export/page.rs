@@ -2,6 +2,7 @@
 
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
+use optimize::raw_data::shape::Shape;
 use tracing::Instrument;
 
 use super::Export;
@@ -155,10 +156,11 @@ async fn write_rows(
     let is_one_batch = reader.contents().batch == reader.contents().limit;
     encoder.begin(&mut writer.out)?;
     let mut prefetch = None;
+    let mut shape = Shape::default();
     loop {
         let mut is_first_of_batch = true;
         while let Some((text, contents)) = reader.next_hit().await? {
-            let (instance, length) = match rows.read(text, contents.name()) {
+            let (instance, length) = match rows.read(text, contents.name(), &mut shape) {
                 Ok(read) => read,
                 Err(HitError::Document(ReadError::Incomplete)) => {
                     reader.wait()?;

@@ -10,6 +10,7 @@ use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::document::{Hit, HitError};
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::shape::Shape;
 
 use crate::catalog::columns::Columns;
 use crate::catalog::definitions::Definitions;
@@ -48,19 +49,26 @@ pub enum Rows<'a> {
 
 impl Rows<'_> {
     /// Reads the hit that a text begins with; gives back its instance and its length in bytes. `name` is the name of the
-    /// scroll, which every hit repeats.
+    /// scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
     /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Instance<'t>, usize), HitError> {
+    pub fn read<'t>(
+        &self,
+        text: &'t str,
+        name: &str,
+        shape: &mut Shape,
+    ) -> Result<(Instance<'t>, usize), HitError> {
         Ok(match self {
             Self::Process(NamedRows { rows, .. }) => {
-                let (mut instance, length) = Hit::<ProcessInstance<'_>>::of_scroll(text, name)?;
+                let (mut instance, length) =
+                    Hit::<ProcessInstance<'_>>::of_scroll(text, name, shape)?;
                 instance.leave_out(rows.restrictions);
                 (Instance::Process(instance), length)
             }
             Self::Decision(rows) => {
-                let (mut instance, length) = Hit::<DecisionInstance<'_>>::of_scroll(text, name)?;
+                let (mut instance, length) =
+                    Hit::<DecisionInstance<'_>>::of_scroll(text, name, shape)?;
                 instance.leave_out(rows.restrictions);
                 (Instance::Decision(instance), length)
             }
@@ -207,7 +215,8 @@ pub fn definition_of_object(
 ) -> Result<Option<DefinitionVersion>, HitError> {
     match columns {
         Columns::Variables(_) => {
-            let (instance, _) = Hit::<ProcessInstance<'_>>::of_scroll(text, name)?;
+            let (instance, _) =
+                Hit::<ProcessInstance<'_>>::of_scroll(text, name, &mut Shape::default())?;
             Ok(instance.definition())
         }
         Columns::Clauses(_) => Ok(None),

@@ -2,6 +2,8 @@
 
 use utf16::FIRST_BYTE_OF_MARK;
 
+use crate::scan::needs_escapes;
+
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -45,6 +47,7 @@ impl JsonText {
     }
 
     /// Text that is JSON already.
+    #[inline]
     pub fn raw(&mut self, json: &str) {
         self.bytes.extend_from_slice(json.as_bytes());
     }
@@ -60,9 +63,7 @@ impl JsonText {
 
     /// A string, quoted and escaped.
     pub fn string(&mut self, text: &str) {
-        let needs_no_escape =
-            |byte: u8| !matches!(byte, b'"' | b'\\' | ..0x20 | FIRST_BYTE_OF_MARK);
-        if text.bytes().all(needs_no_escape) {
+        if !needs_escapes(text.as_bytes(), FIRST_BYTE_OF_MARK) {
             return self.string_without_escapes(text);
         }
         if text.as_bytes().contains(&FIRST_BYTE_OF_MARK) {

@@ -5,7 +5,7 @@
 //!
 //! Each module uses those that stand above it, never the other way round:
 //!
-//! * [`json`]: writing JSON text; [`java`] and [`moment`]: numbers, orders and dates as Java has them;
+//! * [`scan`]: looking for bytes; [`json`]: writing JSON text; [`java`] and [`moment`]: numbers, orders and dates as Java has them;
 //! * [`report`]: the stored report as types;
 //! * [`scope`]: which instances it covers, as indices and as a query;
 //! * [`access`]: what somebody may see of it;
@@ -28,5 +28,6 @@ pub mod plan;
 pub mod raw_data;
 pub mod report;
 pub mod result;
+pub mod scan;
 pub mod scope;
 pub mod table;

@@ -16,6 +16,7 @@ pub struct Members<'r> {
 
 impl<'r> Members<'r> {
     /// Of an object that has none yet.
+    #[inline]
     pub fn new(restrictions: &'r Restrictions) -> Self {
         Self {
             restrictions: restrictions.leave_out_something().then_some(restrictions),
@@ -25,6 +26,7 @@ impl<'r> Members<'r> {
 
     /// Begins a member; `begin` is its text up to its value, such as `"businessKey":`, and `column` what tables call it. False where
     /// it is left out.
+    #[inline]
     pub fn begin(&mut self, column: &str, begin: &str, out: &mut JsonText) -> bool {
         if (self.restrictions).is_some_and(|restrictions| restrictions.leave_out(column)) {
             return false;
@@ -34,6 +36,7 @@ impl<'r> Members<'r> {
     }
 
     /// Begins a member that no table has as a column: what is in it is left out by columns of its own.
+    #[inline]
     pub fn begin_always(&mut self, begin: &str, out: &mut JsonText) {
         if !std::mem::take(&mut self.is_first) {
             out.raw(",");
@@ -42,6 +45,7 @@ impl<'r> Members<'r> {
     }
 
     /// Writes a member that is a text.
+    #[inline]
     pub fn text(&mut self, column: &str, begin: &str, value: &Text<'_>, out: &mut JsonText) {
         if self.begin(column, begin, out) {
             text::write(value, out);
@@ -49,6 +53,7 @@ impl<'r> Members<'r> {
     }
 
     /// Writes a member that is a date.
+    #[inline]
     pub fn date(&mut self, column: &str, begin: &str, value: &RowDate<'_>, out: &mut JsonText) {
         if self.begin(column, begin, out) {
             text::write_date(value, out);

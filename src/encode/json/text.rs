@@ -7,8 +7,8 @@ use optimize::raw_data::document::Text;
 /// Writes a text, or `null`.
 #[inline]
 pub fn write(text: &Text<'_>, out: &mut JsonText) {
-    match text.without_escapes() {
-        Some(text) => out.string_without_escapes(text),
+    match text.as_json() {
+        Some(json) => out.raw(json),
         None => out.optional_string(text.as_deref()),
     }
 }

@@ -8,6 +8,7 @@ use optimize::access::Restrictions;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::document::HitError;
+use optimize::raw_data::shape::Shape;
 use optimize::raw_data::variables::VariableNames;
 use optimize::scope::Scope;
 use optimize::table::rows::{RawTable, RowSettings, TableRows};
@@ -425,7 +426,7 @@ impl RawStream {
             } => {
                 let rows = self.table_rows(raw, lists_are_joined);
                 let definition = |text: &str, name: &str| {
-                    let (document, _) = rows.read(text, name)?;
+                    let (document, _) = rows.read(text, name, &mut Shape::default())?;
                     Ok(rows.definition(&document))
                 };
                 NamesAtHand::of_first(&raw.definitions, reader, &definition).await?
@@ -462,7 +463,8 @@ impl RawStream {
                     access: &self.access,
                 };
                 let rows = (streams.raw).rows(&columns, self.names, settings);
-                let mut hits = Objects { rows };
+                let shape = Shape::default();
+                let mut hits = Objects { rows, shape };
                 read_source(streams, source, &mut hits, writer).await
             }
             Encoding::Cells {
@@ -476,6 +478,7 @@ impl RawStream {
                     encoders,
                     definitions: &streams.raw.definitions,
                     names: self.names,
+                    shape: Shape::default(),
                 };
                 hits.encoder.begin(&mut writer.out)?;
                 writer.flush().await?;
@@ -511,6 +514,7 @@ trait Hits {
 /// The objects of `json`, one a line.
 struct Objects<'a> {
     rows: rows::Rows<'a>,
+    shape: Shape,
 }
 
 impl Hits for Objects<'_> {
@@ -520,7 +524,7 @@ impl Hits for Objects<'_> {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
-        let (instance, length) = self.rows.read(text, name)?;
+        let (instance, length) = self.rows.read(text, name, &mut self.shape)?;
         self.rows.prepare(&instance).await?;
         LinesEncoder.row(&self.rows.row(&instance)?, out)?;
         Ok((length, 1))
@@ -535,6 +539,7 @@ struct Cells<'a> {
     encoders: &'a Encoders,
     definitions: &'a Definitions,
     names: NamesAtHand,
+    shape: Shape,
 }
 
 impl Hits for Cells<'_> {
@@ -544,7 +549,7 @@ impl Hits for Cells<'_> {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
-        let (mut document, length) = self.rows.read(text, name)?;
+        let (mut document, length) = self.rows.read(text, name, &mut self.shape)?;
         document.leave_out(self.restrictions);
         let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
         let definition = || self.rows.definition(&document);

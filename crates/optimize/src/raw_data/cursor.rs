@@ -1,8 +1,8 @@
 //! Reading JSON text from front to back, without a tree and without copies.
 //!
 //! Most of a stored document is of no interest to a row, so that most of the time goes into skipping. A [`Cursor`] looks at
-//! eight bytes at a time while it skips, and it can be put at the beginning of text whose end has not arrived yet: that
-//! is [`ReadError::Incomplete`], not an error of the text.
+//! many bytes at a time while it skips ([`scan`](crate::scan)), and it can be put at the beginning of text whose end has not
+//! arrived yet: that is [`ReadError::Incomplete`], not an error of the text.
 //!
 //! What is skipped is followed only as far as it takes to find its end. Elasticsearch has parsed every document before it
 //! stored it; what is cut off or out of step is still noticed, because then brackets are missing.
@@ -10,6 +10,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+
+use super::shape::Shapes;
+use crate::scan::{brackets_end, string_end};
 
 /// Why something could not be read. Where that was is the [position](Cursor::position) of the cursor.
 ///
@@ -85,6 +88,19 @@ pub trait Read<'a>: Sized {
     /// # Errors
     /// The value is cut off, or it is none of the kinds that are understood.
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError>;
+
+    /// The same for the value of a member; `shapes` are those of the objects within the object that has it.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    #[inline]
+    fn read_within(
+        cursor: &mut Cursor<'a>,
+        _shapes: &mut Shapes,
+        _member: usize,
+    ) -> Result<Self, ReadError> {
+        Self::read(cursor)
+    }
 }
 
 /// A place in JSON text.
@@ -119,9 +135,37 @@ impl<'a> Cursor<'a> {
     /// As [`Read::read`].
     pub fn read_with_text<T: Read<'a>>(&mut self) -> Result<(T, &'a str), ReadError> {
         self.peek()?;
-        let start = self.position;
+        let before = self.clone();
         let value = self.read()?;
-        Ok((value, self.slice(start..self.position)?))
+        Ok((value, before.until(self)))
+    }
+
+    /// Reads the value of a member; `shapes` are those of the objects within the object that has it.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    #[inline]
+    pub fn read_within<T: Read<'a>>(
+        &mut self,
+        shapes: &mut Shapes,
+        member: usize,
+    ) -> Result<T, ReadError> {
+        T::read_within(self, shapes, member)
+    }
+
+    /// The text from here to a later place.
+    pub fn until(&self, later: &Self) -> &'a str {
+        (self.text.get(self.position..later.position)).unwrap_or_default()
+    }
+
+    /// Goes on behind this text, if it comes next and there is any.
+    #[inline]
+    pub fn pass(&mut self, text: &str) -> bool {
+        let comes_next = !text.is_empty() && self.rest().starts_with(text.as_bytes());
+        if comes_next {
+            self.position += text.len();
+        }
+        comes_next
     }
 
     /// The first byte of the next value or bracket.
@@ -130,9 +174,17 @@ impl<'a> Cursor<'a> {
     /// There is none.
     #[inline]
     pub fn peek(&mut self) -> Result<u8, ReadError> {
+        match self.text.as_bytes().get(self.position) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[cold]
+    fn peek_behind_space(&mut self) -> Result<u8, ReadError> {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.position) {
-            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Ok(byte);
             }
             self.position += 1;
@@ -149,27 +201,38 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
+        let mut is_first = true;
+        while let Some(name) = self.next_member(is_first)? {
+            member(&name, self)?;
+            is_first = false;
+        }
+        Ok(())
+    }
+
+    /// Goes into an object, or behind the comma after a member, to the next name; `false` behind the end of the object.
+    #[inline]
+    fn has_member(&mut self, is_first: bool) -> Result<bool, ReadError> {
+        if !is_first {
+            return self.goes_on(b'}');
+        }
         self.take(b'{', Expected::Object)?;
-        if self.peek()? == b'}' {
-            self.position += 1;
-            return Ok(());
+        let is_empty = self.peek()? == b'}';
+        self.position += usize::from(is_empty);
+        Ok(!is_empty)
+    }
+
+    /// Goes to the value of the next member, and gives back its name; none behind the end of the object.
+    ///
+    /// # Errors
+    /// It is no object, or it is cut off.
+    #[inline]
+    pub fn next_member(&mut self, is_first: bool) -> Result<Option<Cow<'a, str>>, ReadError> {
+        if !self.has_member(is_first)? {
+            return Ok(None);
         }
-        loop {
-            let (start, end) = self.open_string()?;
-            let with_escapes;
-            let name = if self.text.as_bytes().get(end) == Some(&b'"') {
-                self.position = end + 1;
-                self.slice(start..end)?
-            } else {
-                with_escapes = self.string_with_escapes(start)?;
-                with_escapes.as_ref()
-            };
-            self.take(b':', Expected::Colon)?;
-            member(name, self)?;
-            if !self.goes_on(b'}')? {
-                return Ok(());
-            }
-        }
+        let name = self.string()?;
+        self.take(b':', Expected::Colon)?;
+        Ok(Some(name))
     }
 
     /// Reads a list; `element` has to read or skip each element.
@@ -202,18 +265,36 @@ impl<'a> Cursor<'a> {
         self.take(b'[', Expected::List)
     }
 
-    /// Reads a string. It is borrowed unless it has escapes, so that a borrowed one can be written without looking at it.
+    /// Reads a string. It is borrowed unless it has escapes.
     ///
     /// # Errors
     /// It is no string, or it is cut off.
     #[inline]
     pub fn string(&mut self) -> Result<Cow<'a, str>, ReadError> {
-        let (start, end) = self.open_string()?;
-        if self.text.as_bytes().get(end) == Some(&b'"') {
-            self.position = end + 1;
-            return Ok(Cow::Borrowed(self.slice(start..end)?));
+        if self.peek()? == b'"'
+            && let Some(quoted) = self.quoted()
+        {
+            let text = quoted.get(1..quoted.len() - 1);
+            return Ok(Cow::Borrowed(text.ok_or(ReadError::LostPlace)?));
         }
-        self.string_with_escapes(start)
+        self.string_with_escapes()
+    }
+
+    /// Reads a string without escapes that begins at this place, if there is one; gives it back with its quotation marks.
+    #[inline]
+    pub fn quoted(&mut self) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
+        let start = self.position;
+        if bytes.get(start) != Some(&b'"') {
+            return None;
+        }
+        let end = string_end(bytes, start + 1)?;
+        if bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        let quoted = self.text.get(start..=end)?;
+        self.position = end + 1;
+        Some(quoted)
     }
 
     /// A part of the text. What has been read ends at brackets, quotation marks and the like, and never within a character.
@@ -222,19 +303,12 @@ impl<'a> Cursor<'a> {
         self.text.get(range).ok_or(ReadError::LostPlace)
     }
 
-    /// Goes into a string; gives back where it begins, and where it ends or is interrupted.
-    #[inline]
-    fn open_string(&mut self) -> Result<(usize, usize), ReadError> {
-        self.take(b'"', Expected::String)?;
-        let start = self.position;
-        let end = string_end(self.text.as_bytes(), start).ok_or(ReadError::Incomplete)?;
-        Ok((start, end))
-    }
-
     #[cold]
-    fn string_with_escapes(&mut self, start: usize) -> Result<Cow<'a, str>, ReadError> {
+    fn string_with_escapes(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        self.take(b'"', Expected::String)?;
+        let start = self.position - 1;
         self.skip_string()?;
-        let quoted = self.slice(start - 1..self.position)?;
+        let quoted = self.slice(start..self.position)?;
         // Escapes are common, halves of surrogate pairs are not.
         match serde_json::from_str(quoted).or_else(|_| utf16::from_slice(quoted.as_bytes())) {
             Ok(text) => Ok(Cow::Owned(text)),
@@ -305,22 +379,20 @@ impl<'a> Cursor<'a> {
     /// Goes on after the bracket that closes the one at this place. However deep it goes, it takes no room.
     fn skip_brackets(&mut self) -> Result<(), ReadError> {
         let bytes = self.text.as_bytes();
-        let mut depth = 0_usize;
-        while let Some(&byte) = bytes.get(self.position) {
-            self.position += 1;
-            match byte {
-                b'"' => self.skip_string()?,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Ok(());
-                    }
-                }
-                _ => {}
+        if let Some([b'[', b']'] | [b'{', b'}']) = bytes.get(self.position..self.position + 2) {
+            self.position += 2;
+            return Ok(());
+        }
+        match brackets_end(bytes, self.position) {
+            Some(end) => {
+                self.position = end;
+                Ok(())
+            }
+            None => {
+                self.position = bytes.len();
+                Err(ReadError::Incomplete)
             }
         }
-        Err(ReadError::Incomplete)
     }
 
     #[inline]
@@ -349,37 +421,6 @@ impl<'a> Cursor<'a> {
         self.position += 1;
         Ok(byte == b',')
     }
-}
-
-/// The place of the first byte at or after `from` that a string can't go on over: a quotation mark, a backslash or a
-/// control character.
-#[inline]
-fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut position = from;
-    let mut rest = bytes.get(from..)?;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let found = ends_of_string(u64::from_le_bytes(*word));
-        if found != 0 {
-            return Some(position + (found.trailing_zeros() / 8) as usize);
-        }
-        position += 8;
-        rest = after;
-    }
-    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-    rest.iter().position(is_end).map(|offset| position + offset)
-}
-
-/// Eight bytes at once: the highest bit of each byte that [`string_end`] looks for. Bits above the lowest one that is set
-/// may be wrong.
-#[inline]
-fn ends_of_string(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH_BITS: u64 = ONES << 7;
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quotes = zero_bytes(word ^ (ONES * b'"' as u64));
-    let backslashes = zero_bytes(word ^ (ONES * b'\\' as u64));
-    let controls = word.wrapping_sub(ONES * 0x20) & !word;
-    (quotes | backslashes | controls) & HIGH_BITS
 }
 
 #[cfg(test)]

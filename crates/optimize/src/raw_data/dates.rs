@@ -8,10 +8,11 @@ use jiff::tz::TimeZone;
 
 use super::document::Text;
 use crate::moment::Moment;
+use crate::scan::is_plain_date;
 
 /// A stored date as a row shows it. What is no date is shown as it is: a row must not get lost for it.
 pub fn shown<'a>(stored: &'a str, zone: Option<&TimeZone>) -> Cow<'a, str> {
-    if zone.is_none() && has_plain_form(stored.as_bytes()) {
+    if zone.is_none() && is_plain_date(stored.as_bytes()) {
         return Cow::Borrowed(stored);
     }
     let Some((moment, stored_offset)) = Moment::parse(stored) else {
@@ -43,18 +44,6 @@ impl<'r> RowDate<'r> {
 /// The point in time of a stored date, in milliseconds since 1970.
 pub fn epoch_millis(stored: &str) -> Option<i64> {
     Moment::parse(stored).map(|(moment, _)| moment.millis())
-}
-
-/// Whether the text has exactly the form of Optimize's format, `2021-12-02T17:21:49.330+0200`, so that it is shown
-/// unchanged.
-fn has_plain_form(text: &[u8]) -> bool {
-    const FORM: &[u8; 28] = b"0000-00-00T00:00:00.000+0000";
-    text.len() == FORM.len()
-        && text.iter().zip(FORM).all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            b'+' => matches!(byte, b'+' | b'-'),
-            _ => byte == form,
-        })
 }
 
 #[cfg(test)]
@@ -164,7 +153,7 @@ mod tests {
             let offset = jiff::tz::Offset::from_seconds(minutes * -60).unwrap();
             let moment = Moment::from_millis(millis + i64::from(minutes) * 60_000);
             let text = moment.text(offset);
-            prop_assert!(has_plain_form(text.as_bytes()), "{}", text);
+            prop_assert!(is_plain_date(text.as_bytes()), "{}", text);
             prop_assert_eq!(shown(&text, None), text.as_str());
             prop_assert_eq!(epoch_millis(&text), Some(moment.millis()));
             if moment.millis() > 0 {

@@ -3,9 +3,8 @@
 //! Absent, `null` and an empty list mean the same; a single value may stand for a list; numbers may be texts and texts
 //! numbers (crates/optimize/docs/indices.md, "Process instances"). Everything borrows from the hit where it can.
 
-use std::borrow::Cow;
-
 use super::cursor::{Cursor, Expected, Read, ReadError};
+use super::shape::{Object, Shape, Shapes};
 
 /// Declares what is read of a stored object: each field with the name of the member that it comes from. Absent members leave
 /// the field at its default, members without a field are skipped.
@@ -22,19 +21,50 @@ macro_rules! document {
             $($(#[$about_field])* $field_visibility $field: $kind,)+
         }
 
+        const _: () = {
+            /// The members by number.
+            #[expect(non_camel_case_types, reason = "they are the fields")]
+            enum Number {
+                $($field,)+
+            }
+
+            impl<$text> $crate::raw_data::shape::Object<$text> for $name<$text> {
+                fn member(name: &str) -> Option<usize> {
+                    match name {
+                        $($member => Some(Number::$field as usize),)+
+                        _ => None,
+                    }
+                }
+
+                #[inline]
+                fn read_member(
+                    &mut self,
+                    member: usize,
+                    cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
+                    shapes: &mut $crate::raw_data::shape::Shapes,
+                ) -> Result<(), $crate::raw_data::cursor::ReadError> {
+                    $(if member == Number::$field as usize {
+                        self.$field = cursor.read_within(shapes, member)?;
+                        return Ok(());
+                    })+
+                    cursor.skip()
+                }
+            }
+        };
+
         impl<$text> $crate::raw_data::cursor::Read<$text> for $name<$text> {
             fn read(
                 cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
             ) -> Result<Self, $crate::raw_data::cursor::ReadError> {
-                let mut object = Self::default();
-                cursor.object(|name, cursor| {
-                    match name {
-                        $($member => object.$field = cursor.read()?,)+
-                        _ => cursor.skip()?,
-                    }
-                    Ok(())
-                })?;
-                Ok(object)
+                $crate::raw_data::shape::Shape::default().read(cursor)
+            }
+
+            fn read_within(
+                cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
+                shapes: &mut $crate::raw_data::shape::Shapes,
+                member: usize,
+            ) -> Result<Self, $crate::raw_data::cursor::ReadError> {
+                shapes.of(member).read(cursor)
             }
         }
     };
@@ -50,20 +80,53 @@ pub struct Hit<'a, T> {
     pub matched: MatchedQueries<'a>,
 }
 
-impl<'a, T: Read<'a>> Read<'a> for Hit<'a, T> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut source = None;
-        let mut matched = MatchedQueries::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "_source" => source = Some(cursor.read()?),
-                "matched_queries" => matched = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
+impl<'a, T: Read<'a>> Hit<'a, T> {
+    /// Reads a hit; `shape` is what is known of those before.
+    ///
+    /// # Errors
+    /// It is no hit, it is cut off, or its document can't be read.
+    pub fn read(cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<Self, ReadError> {
+        let Parts { source, matched } = shape.read(cursor)?;
         let source = source.ok_or(Expected::Document)?;
         Ok(Self { source, matched })
+    }
+}
+
+/// What is read of a hit.
+struct Parts<'a, T> {
+    source: Option<T>,
+    matched: MatchedQueries<'a>,
+}
+
+impl<T> Default for Parts<'_, T> {
+    fn default() -> Self {
+        Self {
+            source: None,
+            matched: MatchedQueries::default(),
+        }
+    }
+}
+
+impl<'a, T: Read<'a>> Object<'a> for Parts<'a, T> {
+    fn member(name: &str) -> Option<usize> {
+        match name {
+            "_source" => Some(0),
+            "matched_queries" => Some(1),
+            _ => None,
+        }
+    }
+
+    fn read_member(
+        &mut self,
+        member: usize,
+        cursor: &mut Cursor<'a>,
+        shapes: &mut Shapes,
+    ) -> Result<(), ReadError> {
+        match member {
+            0 => self.source = Some(cursor.read_within(shapes, member)?),
+            _ => self.matched = cursor.read()?,
+        }
+        Ok(())
     }
 }
 
@@ -83,13 +146,13 @@ pub enum HitError {
 
 impl<'a, T: Read<'a>> Hit<'a, T> {
     /// Reads the document of the hit that a text begins with; gives back its length in bytes too. `name` is the name of
-    /// the scroll, which every hit repeats.
+    /// the scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
     /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn of_scroll(text: &'a str, name: &str) -> Result<(T, usize), HitError> {
+    pub fn of_scroll(text: &'a str, name: &str, shape: &mut Shape) -> Result<(T, usize), HitError> {
         let mut cursor = Cursor::new(text);
-        let hit = cursor.read::<Self>()?;
+        let hit = Self::read(&mut cursor, shape)?;
         if !hit.matched.names().any(|matched| matched == name) {
             return Err(HitError::Foreign);
         }
@@ -136,41 +199,76 @@ impl<'a> Read<'a> for Skipped {
 }
 
 /// A text, or nothing.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Text<'a>(
-    /// A borrowed text is as it stands in a document: it needs no escapes.
-    Option<Cow<'a, str>>,
-);
+#[derive(Debug, Default, Clone)]
+pub struct Text<'a>(Form<'a>);
+
+#[derive(Debug, Default, Clone)]
+enum Form<'a> {
+    #[default]
+    Nothing,
+    /// A string as it stands in a document, with its quotation marks and without escapes.
+    Quoted(&'a str),
+    /// A number or truth value as it stands in a document.
+    Bare(&'a str),
+    /// A string that had escapes.
+    Unescaped(Box<str>),
+}
 
 impl Text<'_> {
     /// The text, if there is one.
     #[inline]
     pub fn as_deref(&self) -> Option<&str> {
-        self.0.as_deref()
+        match &self.0 {
+            Form::Nothing => None,
+            Form::Quoted(json) => json.get(1..json.len().saturating_sub(1)),
+            Form::Bare(text) => Some(text),
+            Form::Unescaped(text) => Some(text),
+        }
     }
 
-    /// The text as it stands in its document, if nothing in it is escaped there: JSON can repeat it as it is.
+    /// The string of JSON that it is in its document, if nothing in it is escaped there: it can be repeated as it is.
     #[inline]
-    pub fn without_escapes(&self) -> Option<&str> {
+    pub fn as_json(&self) -> Option<&str> {
         match &self.0 {
-            Some(Cow::Borrowed(text)) => Some(text),
-            Some(Cow::Owned(_)) | None => None,
+            Form::Quoted(json) => Some(json),
+            Form::Nothing | Form::Bare(_) | Form::Unescaped(_) => None,
         }
     }
 }
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_deref() == other.as_deref()
+    }
+}
+
+impl Eq for Text<'_> {}
 
 impl<'a> Read<'a> for Text<'a> {
     /// A list where one text is usual is indexed like its elements; the first one is shown.
     #[inline]
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        match cursor.peek()? {
-            b'"' => cursor.string().map(|text| Self(Some(text))),
-            b'[' => first_of_list(cursor).map(Option::unwrap_or_default),
-            _ => Ok(Self(match cursor.scalar()? {
-                "null" => None,
-                value => Some(Cow::Borrowed(value)),
-            })),
+        match cursor.quoted() {
+            Some(json) => Ok(Self(Form::Quoted(json))),
+            None => Self::read_other(cursor),
         }
+    }
+}
+
+impl<'a> Text<'a> {
+    /// Reads what is no string, or one with escapes.
+    fn read_other(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        Ok(Self(match cursor.peek()? {
+            b'"' => match cursor.quoted() {
+                Some(json) => Form::Quoted(json),
+                None => Form::Unescaped(cursor.string()?.into()),
+            },
+            b'[' => return first_of_list(cursor).map(Option::unwrap_or_default),
+            _ => match cursor.scalar()? {
+                "null" => Form::Nothing,
+                value => Form::Bare(value),
+            },
+        }))
     }
 }
 
@@ -238,43 +336,61 @@ impl<T> Default for Many<T> {
     }
 }
 
-impl<'a, T: Read<'a>> Read<'a> for Many<T> {
+impl<'a, T: Object<'a>> Read<'a> for Many<T> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut many = Self::default();
-        match cursor.peek()? {
-            b'[' => many.read_list(cursor, 0)?,
-            _ => many.read_one(cursor)?,
-        }
-        Ok(many)
+        Self::read_with(cursor, &mut Shape::default())
+    }
+
+    fn read_within(
+        cursor: &mut Cursor<'a>,
+        shapes: &mut Shapes,
+        member: usize,
+    ) -> Result<Self, ReadError> {
+        Self::read_with(cursor, shapes.of(member))
     }
 }
+
+/// Elements that room is made for before they are seen.
+const MAX_EXPECTED: usize = 64;
 
 /// How deep lists of lists may go. Elasticsearch flattens them, and nobody writes them.
 const MAX_LIST_DEPTH: u32 = 100;
 
-impl<T> Many<T> {
-    fn read_one<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ReadError>
-    where
-        T: Read<'a>,
-    {
+impl<'a, T: Object<'a>> Many<T> {
+    fn read_with(cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<Self, ReadError> {
+        let mut many = Self::default();
         match cursor.peek()? {
-            b'{' => self.0.push(cursor.read()?),
+            b'[' => {
+                many.0.reserve(shape.in_last_list.min(MAX_EXPECTED));
+                many.read_list(cursor, shape, 0)?;
+                shape.in_last_list = many.0.len();
+            }
+            _ => many.read_one(cursor, shape)?,
+        }
+        Ok(many)
+    }
+
+    fn read_one(&mut self, cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<(), ReadError> {
+        match cursor.peek()? {
+            b'{' => self.0.push(shape.read(cursor)?),
             _ if cursor.scalar()? == "null" => {}
             _ => return Err(Expected::NullOrObject.into()),
         }
         Ok(())
     }
 
-    fn read_list<'a>(&mut self, cursor: &mut Cursor<'a>, depth: u32) -> Result<(), ReadError>
-    where
-        T: Read<'a>,
-    {
+    fn read_list(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        shape: &mut Shape,
+        depth: u32,
+    ) -> Result<(), ReadError> {
         if depth > MAX_LIST_DEPTH {
             return Err(Expected::LessDepth.into());
         }
         cursor.list(|cursor| match cursor.peek()? {
-            b'[' => self.read_list(cursor, depth + 1),
-            _ => self.read_one(cursor),
+            b'[' => self.read_list(cursor, shape, depth + 1),
+            _ => self.read_one(cursor, shape),
         })
     }
 }
@@ -368,26 +484,22 @@ mod tests {
             .map(|list| list.iter().map(owned).collect()))
     }
 
-    struct Element(Option<String>);
+    document! {
+        struct Element<'a> {
+            id: Text<'a> = "id",
+        }
+    }
 
-    impl<'a> Read<'a> for Element {
-        fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-            let mut id = Text::default();
-            cursor.object(|name, cursor| {
-                match name {
-                    "id" => id = cursor.read()?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?;
-            Ok(Self(id.as_deref().map(str::to_owned)))
+    impl Element<'_> {
+        fn id(&self) -> Option<String> {
+            self.id.as_deref().map(str::to_owned)
         }
     }
 
     fn many(json: &str) -> Result<Vec<Option<String>>, ReadError> {
-        read(json, |many: &Many<Element>| {
-            many.0.iter().map(|element| element.0.clone()).collect()
-        })
+        let json = format!("{json} ");
+        let many: Many<Element<'_>> = Cursor::new(&json).read()?;
+        Ok(many.0.iter().map(Element::id).collect())
     }
 
     fn integer(json: &str) -> Option<i64> {
@@ -434,13 +546,15 @@ mod tests {
         assert_eq!(integer("18446744073709551615"), None);
     }
 
+    fn hit<'a, T: Read<'a>>(json: &'a str) -> Result<Hit<'a, T>, ReadError> {
+        Hit::read(&mut Cursor::new(json), &mut Shape::default())
+    }
+
     #[test]
     fn a_hit_has_a_document() {
         let id = |json: &str| {
             let json = format!("{json} ");
-            Cursor::new(&json)
-                .read::<Hit<'_, Element>>()
-                .map(|hit| hit.source.0)
+            hit::<Element<'_>>(&json).map(|hit| hit.source.id())
         };
         let hit = r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#;
         assert_eq!(id(hit), Ok(Some("a".to_owned())));
@@ -450,10 +564,10 @@ mod tests {
     #[test]
     fn a_hit_tells_which_queries_it_matched() {
         let json = r#"{"_id":"x","_source":{},"matched_queries":["a","b\n"],"sort":[1]} "#;
-        let hit: Hit<'_, Skipped> = Cursor::new(json).read().unwrap();
-        assert_eq!(hit.matched.names().collect::<Vec<_>>(), ["a", "b\n"]);
-        let hit: Hit<'_, Skipped> = Cursor::new(r#"{"_source":{}} "#).read().unwrap();
-        assert_eq!(hit.matched.names().count(), 0);
+        let named: Hit<'_, Skipped> = hit(json).unwrap();
+        assert_eq!(named.matched.names().collect::<Vec<_>>(), ["a", "b\n"]);
+        let nameless: Hit<'_, Skipped> = hit(r#"{"_source":{}} "#).unwrap();
+        assert_eq!(nameless.matched.names().count(), 0);
     }
 
     /// What is shown of any value where a text is usual; `None` where that is an error.

@@ -14,6 +14,7 @@ use super::schema::{Schema, Table};
 use crate::access::Restrictions;
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
 use crate::raw_data::document::{Hit, HitError};
+use crate::raw_data::shape::Shape;
 use crate::raw_data::variables::ObjectVariables;
 
 /// A table of raw data, with what its columns depend on.
@@ -214,38 +215,43 @@ impl TableRows {
     }
 
     /// Reads the hit that a text begins with; gives back its document and its length in bytes. `name` is the name of the
-    /// scroll, which every hit repeats.
+    /// scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
     /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn read<'t>(&self, text: &'t str, name: &str) -> Result<(Document<'t>, usize), HitError> {
+    pub fn read<'t>(
+        &self,
+        text: &'t str,
+        name: &str,
+        shape: &mut Shape,
+    ) -> Result<(Document<'t>, usize), HitError> {
         Ok(match self {
             Self::ProcessInstances(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::ProcessInstance(instance), length)
             }
             Self::FlowNodes(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::FlowNodes(instance), length)
             }
             Self::Variables(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::Variables(instance), length)
             }
             Self::Incidents(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::Incidents(instance), length)
             }
             Self::DecisionInstances(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::DecisionInstance(instance), length)
             }
             Self::Inputs(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::Inputs(instance), length)
             }
             Self::Outputs(_) => {
-                let (instance, length) = Hit::of_scroll(text, name)?;
+                let (instance, length) = Hit::of_scroll(text, name, shape)?;
                 (Document::Outputs(instance), length)
             }
         })
@@ -343,7 +349,7 @@ mod tests {
         for table in tables() {
             let mut rows = rows_of(&table);
             let text = format!("{HIT},{{");
-            let (document, length) = rows.read(&text, "mine").unwrap();
+            let (document, length) = rows.read(&text, "mine", &mut Shape::default()).unwrap();
             assert_eq!(length, HIT.len());
             let schema = table.schema();
             let mut number = 0;
@@ -370,16 +376,26 @@ mod tests {
     fn a_foreign_hit_and_one_that_is_cut_off_are_noticed() {
         for table in tables() {
             let rows = rows_of(&table);
-            assert!(matches!(rows.read(HIT, "other"), Err(HitError::Foreign)));
+            assert!(matches!(
+                rows.read(HIT, "other", &mut Shape::default()),
+                Err(HitError::Foreign)
+            ));
             let cut = &HIT[..HIT.len() - 1];
             let incomplete = HitError::Document(ReadError::Incomplete).to_string();
-            assert_eq!(rows.read(cut, "mine").unwrap_err().to_string(), incomplete);
+            assert_eq!(
+                rows.read(cut, "mine", &mut Shape::default())
+                    .unwrap_err()
+                    .to_string(),
+                incomplete
+            );
         }
     }
 
     #[test]
     fn a_document_of_another_table_is_an_error() {
-        let (document, _) = rows_of(&RawTable::Incidents).read(HIT, "mine").unwrap();
+        let (document, _) = rows_of(&RawTable::Incidents)
+            .read(HIT, "mine", &mut Shape::default())
+            .unwrap();
         let mut rows = rows_of(&RawTable::Variables);
         let each = &mut |_: &[Value<'_>]| Ok::<(), HitError>(());
         let written = rows.write(&document, &FlowNodeNames::new(), each);
@@ -389,11 +405,11 @@ mod tests {
     #[test]
     fn names_are_asked_for_only_where_they_are_shown() {
         let with_names = rows_of(&RawTable::FlowNodes);
-        let (document, _) = with_names.read(HIT, "mine").unwrap();
+        let (document, _) = with_names.read(HIT, "mine", &mut Shape::default()).unwrap();
         let definition = with_names.definition(&document).unwrap();
         assert!(with_names.is_of(&document, &definition));
         let without = TableRows::new(&RawTable::FlowNodes, RowSettings::default(), &[0, 4]);
-        let (document, _) = without.read(HIT, "mine").unwrap();
+        let (document, _) = without.read(HIT, "mine", &mut Shape::default()).unwrap();
         assert!(without.definition(&document).is_none());
     }
 }

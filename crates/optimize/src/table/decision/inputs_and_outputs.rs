@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::access::Restrictions;
 use crate::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX};
 use crate::id_enum;
-use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Integer, Many, Text, Values, document};
 use crate::report::definition::VariableType;
 use crate::table::row::{EachRow, Fixed, Room, selected, text};
@@ -95,66 +94,39 @@ pub fn schema(direction: Direction) -> Schema {
     }
 }
 
-/// The parts of a stored decision instance that the table of inputs shows.
-#[derive(Debug, Default)]
-pub struct Inputs<'a>(Instance<'a>);
-
-/// The parts of a stored decision instance that the table of outputs shows.
-#[derive(Debug, Default)]
-pub struct Outputs<'a>(Instance<'a>);
-
-#[derive(Debug, Default)]
-struct Instance<'a> {
-    decision_instance_id: Text<'a>,
-    clauses: Many<Clause<'a>>,
-}
-
-impl<'a> Instance<'a> {
-    fn read(cursor: &mut Cursor<'a>, clauses: &str) -> Result<Self, ReadError> {
-        let mut instance = Self::default();
-        cursor.object(|name, cursor| {
-            match name {
-                "decisionInstanceId" => instance.decision_instance_id = cursor.read()?,
-                other if other == clauses => instance.clauses = cursor.read()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(instance)
+document! {
+    /// The parts of a stored decision instance that the table of inputs shows.
+    pub struct Inputs<'a> {
+        decision_instance_id: Text<'a> = "decisionInstanceId",
+        clauses: Many<Clause<'a>> = "inputs",
     }
 }
 
-impl Instance<'_> {
-    fn leave_out(&mut self, prefix: &str, restrictions: &Restrictions) {
-        let clauses = &mut self.clauses.0;
-        restrictions.take_out(prefix, clauses, |clause| clause.clause_id.as_deref());
+document! {
+    /// The parts of a stored decision instance that the table of outputs shows.
+    pub struct Outputs<'a> {
+        decision_instance_id: Text<'a> = "decisionInstanceId",
+        clauses: Many<Clause<'a>> = "outputs",
     }
 }
 
 impl Inputs<'_> {
     /// Takes out inputs that somebody may not see.
     pub fn leave_out(&mut self, restrictions: &Restrictions) {
-        self.0.leave_out(INPUT_PREFIX, restrictions);
+        leave_out(&mut self.clauses, INPUT_PREFIX, restrictions);
     }
 }
 
 impl Outputs<'_> {
     /// Takes out outputs that somebody may not see.
     pub fn leave_out(&mut self, restrictions: &Restrictions) {
-        self.0.leave_out(OUTPUT_PREFIX, restrictions);
+        leave_out(&mut self.clauses, OUTPUT_PREFIX, restrictions);
     }
 }
 
-impl<'a> Read<'a> for Inputs<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        Instance::read(cursor, "inputs").map(Self)
-    }
-}
-
-impl<'a> Read<'a> for Outputs<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        Instance::read(cursor, "outputs").map(Self)
-    }
+fn leave_out(clauses: &mut Many<Clause<'_>>, prefix: &str, restrictions: &Restrictions) {
+    let clauses = &mut clauses.0;
+    restrictions.take_out(prefix, clauses, |clause| clause.clause_id.as_deref());
 }
 
 document! {
@@ -189,12 +161,8 @@ impl Rows {
     ///
     /// # Errors
     /// Those of `each`.
-    pub fn write_inputs<E>(
-        &mut self,
-        Inputs(instance): &Inputs<'_>,
-        each: EachRow<'_, E>,
-    ) -> Result<(), E> {
-        self.write(instance, each)
+    pub fn write_inputs<E>(&mut self, inputs: &Inputs<'_>, each: EachRow<'_, E>) -> Result<(), E> {
+        self.write(&inputs.decision_instance_id, &inputs.clauses, each)
     }
 
     /// Gives the rows of an instance's outputs.
@@ -203,26 +171,31 @@ impl Rows {
     /// Those of `each`.
     pub fn write_outputs<E>(
         &mut self,
-        Outputs(instance): &Outputs<'_>,
+        outputs: &Outputs<'_>,
         each: EachRow<'_, E>,
     ) -> Result<(), E> {
-        self.write(instance, each)
+        self.write(&outputs.decision_instance_id, &outputs.clauses, each)
     }
 
-    fn write<E>(&mut self, instance: &Instance<'_>, each: EachRow<'_, E>) -> Result<(), E> {
+    fn write<E>(
+        &mut self,
+        instance_id: &Text<'_>,
+        Many(clauses): &Many<Clause<'_>>,
+        each: EachRow<'_, E>,
+    ) -> Result<(), E> {
         let mut row = self.room.take();
-        let written = self.write_all(instance, &mut row, each);
+        let written = self.write_all(instance_id, clauses, &mut row, each);
         self.room.give_back(row);
         written
     }
 
     fn write_all<'d, E>(
         &self,
-        instance: &'d Instance<'_>,
+        instance_id: &'d Text<'_>,
+        clauses: &'d [Clause<'_>],
         row: &mut Vec<Value<'d>>,
         each: EachRow<'_, E>,
     ) -> Result<(), E> {
-        let clauses = &instance.clauses.0;
         let mut positions: HashMap<&str, i64> = HashMap::with_capacity(clauses.len());
         for clause in clauses {
             let Some(id) = clause.clause_id.as_deref() else {
@@ -232,7 +205,7 @@ impl Rows {
             let mut write = |value: Value<'d>| {
                 row.clear();
                 row.extend(self.fields.iter().map(|field| match field {
-                    Field::DecisionInstanceId => text(&instance.decision_instance_id),
+                    Field::DecisionInstanceId => text(instance_id),
                     Field::ClauseId => Value::text(Some(id)),
                     Field::ClauseName => text(&clause.clause_name),
                     Field::Type => variable_type(&clause.variable_type),
