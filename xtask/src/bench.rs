@@ -6,6 +6,7 @@
 mod aggregated;
 mod contest;
 mod data;
+mod heavy;
 mod http;
 mod peers;
 mod plot;
@@ -56,6 +57,10 @@ pub struct Options {
     /// Measure only some of it.
     #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
     pub only: Vec<Part>,
+    /// How many small process instances the part `heavy` has. A million take ten minutes to store and two gigabytes: `--prefix`
+    /// keeps them.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub heavy_instances: u64,
     /// Leave `helpers.scan` and `elasticdump` out, which take most of the time.
     #[arg(long)]
     pub without_peers: bool,
@@ -86,6 +91,8 @@ pub enum Part {
     Decisions,
     /// Aggregated reports.
     Aggregated,
+    /// Aggregated reports over very many small instances, beside the searches that Optimize sends for them.
+    Heavy,
 }
 
 impl std::fmt::Display for Part {
@@ -94,6 +101,7 @@ impl std::fmt::Display for Part {
             Self::Processes => "processes",
             Self::Decisions => "decisions",
             Self::Aggregated => "aggregated",
+            Self::Heavy => "heavy",
         })
     }
 }
@@ -135,6 +143,7 @@ struct Report {
     idle_resident_bytes: Option<u64>,
     raw_data: Vec<Reading>,
     aggregated: Vec<Cost>,
+    heavy: Vec<heavy::Cost>,
     curve: Vec<Reading>,
     /// What could not be measured, and why.
     missing: Vec<String>,
@@ -157,19 +166,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if programs.is_empty() {
         programs.push(service::build(Profile::Release)?);
     }
-    let bench = Bench {
-        options,
-        elasticsearch,
-        data: Data::prepare(&elasticsearch.url, options)?,
-        programs,
-    };
     let mut report = Report {
         elasticsearch: elasticsearch.version.clone(),
         instances: options.instances,
         processors: std::thread::available_parallelism().map_or(0, usize::from),
         ..Report::default()
     };
-    let measured = bench.measure(&mut report);
+    let measured = measure(options, elasticsearch, programs, &mut report);
     // Half of the figures are better than none.
     if let Some(path) = &options.json {
         fs::write(path, serde_json::to_string_pretty(&report)?)
@@ -179,11 +182,41 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(path) = &options.svg {
         plot::draw(&report, path)?;
     }
-    drop(bench);
     if elasticsearch.origin != Origin::Environment && elasticsearch.origin != Origin::Started {
         elasticsearch::stop_for_this_process();
     }
     Ok(())
+}
+
+/// Measures what was asked for; the data of a part is deleted, or kept, when it is measured.
+fn measure(
+    options: &Options,
+    elasticsearch: &'static Elasticsearch,
+    programs: Vec<PathBuf>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if options.only.contains(&Part::Heavy) {
+        heading("Heavy aggregated reports, beside what Optimize asks for them");
+        let heavies = heavy::Heavies {
+            elasticsearch,
+            programs: &programs,
+            prefix: options.prefix.as_deref(),
+            instances: options.heavy_instances,
+            rounds: options.rounds,
+        };
+        report.heavy = heavies.measure()?;
+        print!("{}", heavy::table(&report.heavy));
+    }
+    if options.only.iter().all(|part| *part == Part::Heavy) && !options.curve {
+        return Ok(());
+    }
+    let bench = Bench {
+        options,
+        elasticsearch,
+        data: Data::prepare(&elasticsearch.url, options)?,
+        programs,
+    };
+    bench.measure(report)
 }
 
 struct Bench<'a> {

@@ -9,7 +9,7 @@ mod instances;
 mod model;
 pub mod random;
 mod reports;
-mod time;
+pub mod time;
 
 use std::fmt;
 use std::str::FromStr;

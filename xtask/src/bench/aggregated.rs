@@ -36,9 +36,11 @@ pub(super) struct Cost {
 
 /// A search that the service has sent, as its log tells it.
 #[derive(Debug, Clone, Deserialize)]
-struct Search {
-    indices: String,
-    body: String,
+pub(super) struct Search {
+    /// Whom it asks, separated by commas.
+    pub indices: String,
+    /// What it asks.
+    pub body: String,
 }
 
 /// Measures all reports, the two ways in turn. `traced` is a service that logs its searches.
@@ -75,7 +77,7 @@ pub(super) fn measure(
 }
 
 /// The searches that a report takes when everything that is cached is cached: those of the second time.
-fn searches_of(report: &str, traced: &Service) -> anyhow::Result<Vec<Search>> {
+pub(super) fn searches_of(report: &str, traced: &Service) -> anyhow::Result<Vec<Search>> {
     let mut reader = Reader::new(&traced.url)?;
     reader.aggregated_report(report)?;
     let seen = fs::read_to_string(traced.log())?.len();

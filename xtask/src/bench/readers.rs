@@ -153,8 +153,13 @@ impl Reader {
 
     /// Sends a search and gives back how long it took.
     pub fn search(&mut self, indices: &str, body: &str) -> anyhow::Result<Duration> {
+        self.ask(indices, "_search", body)
+    }
+
+    /// The same for what else indices are asked, such as `_count`.
+    pub fn ask(&mut self, indices: &str, what: &str, body: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        (self.0).send("POST", &format!("/{indices}/_search"), JSON_HEADER, body)?;
+        (self.0).send("POST", &format!("/{indices}/{what}"), JSON_HEADER, body)?;
         Ok(began.elapsed())
     }
 

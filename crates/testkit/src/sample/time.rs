@@ -3,22 +3,22 @@
 use jiff::Timestamp;
 
 /// Milliseconds since 1970.
-pub(super) type Millis = i64;
+pub type Millis = i64;
 
 /// One second.
-pub(super) const SECOND: Millis = 1_000;
+pub const SECOND: Millis = 1_000;
 /// One minute.
-pub(super) const MINUTE: Millis = 60 * SECOND;
+pub const MINUTE: Millis = 60 * SECOND;
 /// One hour.
-pub(super) const HOUR: Millis = 60 * MINUTE;
+pub const HOUR: Millis = 60 * MINUTE;
 /// One day.
-pub(super) const DAY: Millis = 24 * HOUR;
+pub const DAY: Millis = 24 * HOUR;
 
 /// "Now" of the sample data, 2025-06-30T16:00:00Z: nothing in it is later, and what runs, runs then.
-pub(super) const BASE_DATE: Millis = 1_751_299_200_000;
+pub const BASE_DATE: Millis = 1_751_299_200_000;
 
 /// Spells a date as Optimize does: three digits of a second, and an offset without a colon.
-pub(super) fn date(millis: Millis) -> String {
+pub fn date(millis: Millis) -> String {
     Timestamp::from_millisecond(millis)
         .unwrap_or(Timestamp::UNIX_EPOCH)
         .strftime("%Y-%m-%dT%H:%M:%S%.3f%z")
