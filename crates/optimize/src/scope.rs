@@ -206,19 +206,22 @@ impl DefinitionScope {
 
 /// Tenants as a query: those listed, and documents without one where the list has `None`
 /// (crates/optimize/docs/indices.md, "Tenants").
+///
+/// Both together leave out what has another tenant. Optimize asks for one or the other, and Elasticsearch goes through all documents
+/// then to find those without a tenant; the other way round it goes through those with one, which are often none.
 fn tenant_query(field: &str, tenant_ids: &[Option<String>]) -> Value {
     let named: Vec<&String> = tenant_ids.iter().flatten().collect();
-    let mut should = Vec::new();
-    if !named.is_empty() {
-        should.push(json!({"terms": {field: named}}));
+    let exists = json!({"exists": {"field": field}});
+    let is_listed = json!({"terms": {field: named}});
+    match (named.is_empty(), tenant_ids.contains(&None)) {
+        (true, false) => json!({"match_none": {}}),
+        (true, true) => json!({"bool": {"must_not": [exists]}}),
+        (false, false) => is_listed,
+        (false, true) => {
+            let is_another = json!({"bool": {"filter": [exists], "must_not": [is_listed]}});
+            json!({"bool": {"must_not": [is_another]}})
+        }
     }
-    if tenant_ids.iter().any(Option::is_none) {
-        should.push(json!({"bool": {"must_not": [{"exists": {"field": field}}]}}));
-    }
-    if should.is_empty() {
-        return json!({"match_none": {}});
-    }
-    json!({"bool": {"minimum_should_match": 1, "should": should}})
 }
 
 /// Clauses that narrow a report's instances, by the definitions they apply to.
@@ -444,9 +447,21 @@ mod tests {
             scope.query(&narrowing),
             json!({"bool": {"minimum_should_match": 1, "filter": ["all"], "should": [{"bool": {"filter": ["own"], "must": [
                 {"term": {"processDefinitionKey": {"value": "a"}}},
-                {"bool": {"minimum_should_match": 1, "should": [
-                    {"terms": {"tenantId": ["x"]}}, {"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}}]}},
+                {"bool": {"must_not": [{"bool": {
+                    "filter": [{"exists": {"field": "tenantId"}}], "must_not": [{"terms": {"tenantId": ["x"]}}]}}]}},
                 {"terms": {"processDefinitionVersion": ["1", "3"]}}]}}]}})
+        );
+    }
+
+    #[test]
+    fn tenants_alone_and_no_tenant_alone_are_one_clause() {
+        assert_eq!(
+            tenant_query("tenantId", &[Some("x".into()), Some("y".into())]),
+            json!({"terms": {"tenantId": ["x", "y"]}})
+        );
+        assert_eq!(
+            tenant_query("tenantId", &[None]),
+            json!({"bool": {"must_not": [{"exists": {"field": "tenantId"}}]}})
         );
     }
 

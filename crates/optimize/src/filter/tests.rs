@@ -280,7 +280,7 @@ fn two_durations_of_the_view_level_are_alternatives_on_instances_and_both_hold_i
 fn in_definition(prefix: &str, key: &str) -> Value {
     json!([
         term(&format!("{prefix}.definitionKey"), key),
-        {"bool": {"minimum_should_match": 1, "should": [{"bool": {"must_not": [{"exists": {"field": format!("{prefix}.tenantId")}}]}}]}}])
+        {"bool": {"must_not": [{"exists": {"field": format!("{prefix}.tenantId")}}]}}])
 }
 
 #[test]
