@@ -105,16 +105,21 @@ impl VariableQueries {
     }
 
     /// Matches an instance that does not have this variable, or that has it without a value.
+    ///
+    /// That is an instance that is not among those that have it and never without a value. Elasticsearch looks for variables without a
+    /// value only as far as there are such then, where it asks each instance otherwise.
     pub fn undefined_or_null(&self) -> Value {
         let without_value = Bool {
             must: self.identity.clone(),
             must_not: vec![exists(&self.text_field())],
             ..Bool::default()
         };
-        any_of(vec![
-            none_of(vec![self.with(Vec::new())]),
-            nested(self.path, without_value.into()),
-        ])
+        let always_has_value = Bool {
+            must: vec![self.with(Vec::new())],
+            must_not: vec![nested(self.path, without_value.into())],
+            ..Bool::default()
+        };
+        none_of(vec![always_has_value.into()])
     }
 
     /// Matches an instance that has this variable with a value.
@@ -228,11 +233,11 @@ mod tests {
     }
 
     fn undefined_or_null(variable_type: &str) -> Value {
-        json!({"bool": {"should": [
-            {"bool": {"must_not": [nested_variable("v", variable_type, &[])]}},
-            {"nested": {"path": "variables", "score_mode": "none", "query": {"bool": {
+        json!({"bool": {"must_not": [{"bool": {
+            "must": [nested_variable("v", variable_type, &[])],
+            "must_not": [{"nested": {"path": "variables", "score_mode": "none", "query": {"bool": {
                 "must": [{"term": {"variables.name": {"value": "v"}}}, {"term": {"variables.type": {"value": variable_type}}}],
-                "must_not": [{"exists": {"field": "variables.value"}}]}}}}]}})
+                "must_not": [{"exists": {"field": "variables.value"}}]}}}}]}}]}})
     }
 
     fn variable(variable_type: &str, data: Value) -> Value {
@@ -515,11 +520,11 @@ mod tests {
                     &[json!({"terms": {format!("{value}{field}"): values}})],
                 )
             };
-            let undefined = json!({"bool": {"should": [
-                {"bool": {"must_not": [nested_clause(path, &[])]}},
-                {"nested": {"path": path, "score_mode": "none", "query": {"bool": {
+            let undefined = json!({"bool": {"must_not": [{"bool": {
+                "must": [nested_clause(path, &[])],
+                "must_not": [{"nested": {"path": path, "score_mode": "none", "query": {"bool": {
                     "must": [{"term": {format!("{path}.clauseId"): {"value": "v"}}}],
-                    "must_not": [{"exists": {"field": value}}]}}}}]}});
+                    "must_not": [{"exists": {"field": value}}]}}}}]}}]}});
             let any_of = |should: &[Value]| json!({"bool": {"should": should}});
 
             assert_eq!(

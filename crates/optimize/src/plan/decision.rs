@@ -269,7 +269,8 @@ mod tests {
                     "instances": {"reverse_nested": {}}}}}})
         );
         assert_eq!(
-            aggregations["missingVariables"]["filter"]["bool"]["should"][1]["nested"]["query"],
+            aggregations["missingVariables"]["filter"]["bool"]["must_not"][0]["bool"]["must_not"]
+                [0]["nested"]["query"],
             json!({"bool": {"must": identity, "must_not": [{"exists": {"field": "outputs.value"}}]}})
         );
     }
