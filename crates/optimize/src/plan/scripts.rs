@@ -9,82 +9,68 @@ use crate::report::definition::UserTaskDurationTime;
 
 /// The duration field, else the time since the start, else nothing.
 const TOTAL: &str = "\
-Long duration(Map doc, Map params) {
-  if (doc[params.duration].size() != 0) { return doc[params.duration].value; }
-  if (doc[params.start].size() != 0) { return params.now - doc[params.start].value.toInstant().toEpochMilli(); }
-  return null;
-}
+def durations = doc['{duration}'];
+if (durations.size() != 0) { return durations.get(0); }
+def starts = doc['{start}'];
+if (starts.size() != 0) { return params.now - starts.get(0).toInstant().toEpochMilli(); }
+return null;
 ";
 
-/// What the three durations of a user task have in common: whether it has started, ended, been claimed; and how long
-/// it has lasted in all.
-const USER_TASK: &str = "\
-def stored(Map doc, String field) {
-  if (doc[field].size() == 0) { return null; }
-  return doc[field].value;
-}
-def moment(Map doc, String field) {
-  if (doc[field].size() == 0) { return null; }
-  return doc[field].value.toInstant().toEpochMilli();
-}
-long orZero(def number) {
-  if (number == null) { return 0L; }
-  return number;
-}
-long total(Map doc, Map params) {
-  def start = moment(doc, params.start);
-  def end = moment(doc, params.end);
-  def total = stored(doc, params.total);
-  if (end != null && total != null) { return total; }
-  if (end != null) { return end - orZero(start); }
-  if (start != null) { return params.now - start; }
-  return 0L;
-}
-";
-
-/// Always there: a user task that has not started has lasted no time.
+/// How long a user task has lasted in all. Always there: one that has not started has lasted no time.
 const USER_TASK_TOTAL: &str = "\
-Long duration(Map doc, Map params) { return total(doc, params); }
+def ends = doc['flowNodeInstances.endDate'];
+def totals = doc['flowNodeInstances.totalDurationInMs'];
+if (ends.size() != 0 && totals.size() != 0) { return totals.get(0); }
+def starts = doc['flowNodeInstances.startDate'];
+long start = starts.size() == 0 ? 0L : starts.get(0).toInstant().toEpochMilli();
+if (ends.size() != 0) { return ends.get(0).toInstant().toEpochMilli() - start; }
+return starts.size() == 0 ? 0L : params.now - start;
 ";
 
 /// One that runs without an assignee has been idle all the time that nobody worked on it.
 const USER_TASK_IDLE: &str = "\
-Long duration(Map doc, Map params) {
-  def idle = stored(doc, params.idle);
-  boolean ended = doc[params.end].size() != 0;
-  boolean claimed = doc[params.assignee].size() != 0;
-  if (idle != null && (ended || claimed)) { return idle; }
-  return orZero(idle) + (total(doc, params) - orZero(stored(doc, params.work)));
+def idles = doc['flowNodeInstances.idleDurationInMs'];
+if (idles.size() != 0 && (doc['flowNodeInstances.endDate'].size() != 0 || doc['flowNodeInstances.assignee'].size() != 0)) {
+  return idles.get(0);
 }
+long idle = idles.size() == 0 ? 0L : idles.get(0);
+def works = doc['flowNodeInstances.workDurationInMs'];
+long work = works.size() == 0 ? 0L : works.get(0);
+return idle + (total(doc, params) - work);
 ";
 
 /// One that runs with an assignee has been worked on all the time that it was not idle; one without an assignee may not
 /// have been worked on at all.
 const USER_TASK_WORK: &str = "\
-Long duration(Map doc, Map params) {
-  def work = stored(doc, params.work);
-  boolean ended = doc[params.end].size() != 0;
-  boolean claimed = doc[params.assignee].size() != 0;
-  if ((work != null && ended) || !claimed) { return work; }
-  return orZero(work) + (total(doc, params) - orZero(stored(doc, params.idle)));
-}
+def works = doc['flowNodeInstances.workDurationInMs'];
+boolean isClaimed = doc['flowNodeInstances.assignee'].size() != 0;
+if (works.size() != 0 && (!isClaimed || doc['flowNodeInstances.endDate'].size() != 0)) { return works.get(0); }
+if (!isClaimed) { return null; }
+long work = works.size() == 0 ? 0L : works.get(0);
+def idles = doc['flowNodeInstances.idleDurationInMs'];
+long idle = idles.size() == 0 ? 0L : idles.get(0);
+return work + (total(doc, params) - idle);
 ";
 
 /// A duration that is calculated for each document.
+///
+/// A script runs for each of millions of flow nodes, so each looks up no more than it needs, a field once, by a name that it knows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DurationScript {
+    /// What the statements call.
     functions: String,
+    /// Statements that return the duration.
+    statements: String,
     params: Map<String, Value>,
 }
 
 impl DurationScript {
     /// A duration field with the date that counts while it is empty.
     fn total(duration: &str, start: &str, now: Timestamp) -> Self {
-        Self::new(
-            TOTAL.to_owned(),
-            now,
-            &[("duration", duration), ("start", start)],
-        )
+        let statements = TOTAL
+            .replace("{duration}", duration)
+            .replace("{start}", start);
+        Self::new(String::new(), statements, now)
     }
 
     /// Duration of process instances.
@@ -108,39 +94,29 @@ impl DurationScript {
 
     /// One of the durations of user tasks.
     pub fn of_user_tasks(time: UserTaskDurationTime, now: Timestamp) -> Self {
-        let duration = match time {
-            UserTaskDurationTime::Idle => USER_TASK_IDLE,
-            UserTaskDurationTime::Work => USER_TASK_WORK,
-            UserTaskDurationTime::Total => USER_TASK_TOTAL,
+        let total = || format!("long total(Map doc, Map params) {{\n{USER_TASK_TOTAL}}}\n");
+        let (functions, statements) = match time {
+            UserTaskDurationTime::Idle => (total(), USER_TASK_IDLE),
+            UserTaskDurationTime::Work => (total(), USER_TASK_WORK),
+            UserTaskDurationTime::Total => (String::new(), USER_TASK_TOTAL),
         };
-        Self::new(
-            format!("{USER_TASK}{duration}"),
-            now,
-            &[
-                ("start", "flowNodeInstances.startDate"),
-                ("end", "flowNodeInstances.endDate"),
-                ("assignee", "flowNodeInstances.assignee"),
-                ("total", "flowNodeInstances.totalDurationInMs"),
-                ("idle", "flowNodeInstances.idleDurationInMs"),
-                ("work", "flowNodeInstances.workDurationInMs"),
-            ],
-        )
+        Self::new(functions, statements.to_owned(), now)
     }
 
-    fn new(functions: String, now: Timestamp, fields: &[(&str, &str)]) -> Self {
-        let mut params: Map<String, Value> = fields
-            .iter()
-            .map(|(name, field)| ((*name).to_owned(), (*field).into()))
-            .collect();
-        params.insert("now".to_owned(), now.as_millisecond().into());
-        Self { functions, params }
+    fn new(functions: String, statements: String, now: Timestamp) -> Self {
+        let params = Map::from_iter([("now".to_owned(), now.as_millisecond().into())]);
+        Self {
+            functions,
+            statements,
+            params,
+        }
     }
 
     /// The duration as a value; a document without one has no value.
     pub fn value(&self) -> Value {
         json!({
             "lang": "painless",
-            "source": format!("{}return duration(doc, params);", self.functions),
+            "source": format!("{}{}", self.functions, self.statements),
             "params": self.params,
         })
     }
@@ -149,11 +125,16 @@ impl DurationScript {
     pub fn at_least(&self, millis: i64) -> Value {
         let mut params = self.params.clone();
         params.insert("shortest".to_owned(), millis.into());
+        let Self {
+            functions,
+            statements,
+            ..
+        } = self;
         json!({"script": {"script": {
             "lang": "painless",
             "source": format!(
-                "{}Long found = duration(doc, params); return found != null && found >= params.shortest;",
-                self.functions
+                "{functions}Long duration(Map doc, Map params) {{\n{statements}}}\n\
+                 Long found = duration(doc, params); return found != null && found >= params.shortest;",
             ),
             "params": params,
         }}})
