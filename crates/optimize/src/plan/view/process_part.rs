@@ -5,12 +5,14 @@
 use serde_json::{Value, json};
 
 use super::{Measure, MeasureKind, View, metric};
-use crate::filter::query::{FLOW_NODE_INSTANCES, nested as has_nested, term};
+use crate::filter::query::{FLOW_NODE_INSTANCES, nested as has_nested, term, terms};
 use crate::plan::PlanError;
-use crate::plan::aggregations::{Aggregations, nested, within};
+use crate::plan::aggregations::{Aggregations, filter, nested, within};
 use crate::plan::answer::{AbsentAggregation, Bucket};
 use crate::plan::context::PlanContext;
 use crate::report::definition::{Aggregation, AggregationType, DefinitionError, ProcessPart};
+
+const FLOW_NODE_ID: &str = "flowNodeInstances.flowNodeId";
 
 /// Durations from the first start of one flow node to the first end of another one that is not before that. Instances
 /// in which the latter has not ended are left out.
@@ -20,39 +22,60 @@ pub struct ProcessPartView {
     aggregations: Vec<Aggregation>,
 }
 
-/// Starts and ends of each instance, by its id.
-const MAP: &str = "\
-if (doc['flowNodeInstances.processInstanceId'].size() == 0 || doc['flowNodeInstances.flowNodeId'].size() == 0) { return; }
-String instance = doc['flowNodeInstances.processInstanceId'].value;
-String flowNode = doc['flowNodeInstances.flowNodeId'].value;
-if (flowNode == params.start) {
-  if (doc['flowNodeInstances.startDate'].size() != 0) {
-    long moment = doc['flowNodeInstances.startDate'].value.toInstant().toEpochMilli();
-    if (moment != 0L) { state.starts.computeIfAbsent(instance, id -> new ArrayList()).add(moment); }
+/// No instance yet, and no duration.
+const INIT: &str = "\
+state.instance = null; state.start = null; state.ends = new ArrayList();
+state.count = 0L; state.sum = 0.0; state.min = Double.POSITIVE_INFINITY; state.max = Double.NEGATIVE_INFINITY;";
+
+/// Adds the duration of the instance whose flow nodes have been seen, if it has one, and forgets it.
+const FINISH: &str = "\
+void finish(Map state) {
+  if (state.start != null) {
+    long start = state.start;
+    long end = Long.MAX_VALUE;
+    boolean found = false;
+    for (long moment : state.ends) { if (moment >= start && moment <= end) { end = moment; found = true; } }
+    if (found) {
+      double duration = (double) (end - start);
+      state.count += 1L; state.sum += duration;
+      state.min = Math.min(state.min, duration); state.max = Math.max(state.max, duration);
+    }
   }
-} else if (flowNode == params.end) {
-  if (doc['flowNodeInstances.endDate'].size() != 0) {
-    long moment = doc['flowNodeInstances.endDate'].value.toInstant().toEpochMilli();
-    if (moment != 0L) { state.ends.computeIfAbsent(instance, id -> new ArrayList()).add(moment); }
+  state.start = null;
+  state.ends.clear();
+}
+";
+
+/// The first start and the ends of an instance. The flow nodes of an instance are parts of one document, so they come one after the other:
+/// with those of another instance, the one before is finished. Optimize keeps the dates of all instances by their ids instead, some
+/// hundred bytes for each.
+const MAP: &str = "\
+def instances = doc['flowNodeInstances.processInstanceId'];
+def flowNodes = doc['flowNodeInstances.flowNodeId'];
+if (instances.size() == 0 || flowNodes.size() == 0) { return; }
+String instance = instances.get(0);
+if (instance != state.instance) {
+  finish(state);
+  state.instance = instance;
+}
+if (flowNodes.get(0) == params.start) {
+  def starts = doc['flowNodeInstances.startDate'];
+  if (starts.size() != 0) {
+    long moment = starts.get(0).toInstant().toEpochMilli();
+    if (moment != 0L && (state.start == null || moment < state.start)) { state.start = moment; }
+  }
+} else if (flowNodes.get(0) == params.end) {
+  def ends = doc['flowNodeInstances.endDate'];
+  if (ends.size() != 0) {
+    long moment = ends.get(0).toInstant().toEpochMilli();
+    if (moment != 0L) { state.ends.add(moment); }
   }
 }";
 
-/// Durations of the instances of a shard.
+/// The durations of the instances of a shard.
 const COMBINE: &str = "\
-long count = 0L; double sum = 0.0; double min = Double.POSITIVE_INFINITY; double max = Double.NEGATIVE_INFINITY;
-for (entry in state.starts.entrySet()) {
-  List ends = state.ends.get(entry.getKey());
-  if (ends == null) { continue; }
-  long start = Long.MAX_VALUE;
-  for (long moment : entry.getValue()) { if (moment < start) { start = moment; } }
-  boolean found = false;
-  long end = Long.MAX_VALUE;
-  for (long moment : ends) { if (moment >= start && moment <= end) { end = moment; found = true; } }
-  if (!found) { continue; }
-  double duration = (double) (end - start);
-  count += 1L; sum += duration; min = Math.min(min, duration); max = Math.max(max, duration);
-}
-return ['count': count, 'sum': sum, 'min': min, 'max': max];";
+finish(state);
+return ['count': state.count, 'sum': state.sum, 'min': state.min, 'max': state.max];";
 
 /// The durations of all shards together.
 const REDUCE: &str = "\
@@ -96,9 +119,9 @@ impl ProcessPartView {
     fn aggregation(&self, aggregation: &Aggregation) -> Value {
         json!({"scripted_metric": {
             "params": {"start": self.start, "end": self.end, "aggregation": aggregation.kind.id()},
-            "init_script": "state.starts = new HashMap(); state.ends = new HashMap();",
-            "map_script": MAP,
-            "combine_script": COMBINE,
+            "init_script": INIT,
+            "map_script": format!("{FINISH}{MAP}"),
+            "combine_script": format!("{FINISH}{COMBINE}"),
             "reduce_script": REDUCE,
         }})
     }
@@ -117,12 +140,8 @@ impl View for ProcessPartView {
     }
 
     fn clauses(&self) -> Vec<Value> {
-        let was_executed = |id: &String| {
-            has_nested(
-                FLOW_NODE_INSTANCES,
-                term("flowNodeInstances.flowNodeId", id.as_str()),
-            )
-        };
+        let was_executed =
+            |id: &String| has_nested(FLOW_NODE_INSTANCES, term(FLOW_NODE_ID, id.as_str()));
         vec![was_executed(&self.start), was_executed(&self.end)]
     }
 
@@ -131,11 +150,12 @@ impl View for ProcessPartView {
         let metrics = metrics
             .map(|(position, aggregation)| (name(position), self.aggregation(aggregation)))
             .collect();
-        within([nested(FLOW_NODE_INSTANCES)], metrics)
+        let ends_of_part = terms(FLOW_NODE_ID, [self.start.as_str(), self.end.as_str()]);
+        within([nested(FLOW_NODE_INSTANCES), filter(ends_of_part)], metrics)
     }
 
     fn measures(&self, bucket: Bucket<'_>) -> Result<Vec<Measure>, AbsentAggregation> {
-        let flow_nodes = bucket.level(1)?;
+        let flow_nodes = bucket.level(2)?;
         let aggregations = self.aggregations.iter().enumerate();
         aggregations
             .map(|(position, _)| {
