@@ -65,6 +65,18 @@ pub trait Distribution: Send + Sync {
         false
     }
 
+    /// The aggregations that tell these parts, over the documents of all groups; nothing is measured in them.
+    ///
+    /// # Errors
+    /// As [`Distribution::aggregations`].
+    fn aggregations_over_all_groups(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+    ) -> Result<Aggregations, PlanError> {
+        self.aggregations(context, range, Aggregations::new())
+    }
+
     /// The parts that all groups together have, where each is to show them.
     ///
     /// # Errors

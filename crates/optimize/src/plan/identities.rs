@@ -26,16 +26,17 @@ pub fn buckets(field: IdentityField, context: &PlanContext<'_>) -> Value {
 
 /// The user tasks that are looked at: those of the report that its definitions list.
 pub fn user_task_filter(context: &PlanContext<'_>) -> Value {
-    let ids: Vec<&str> = context
-        .models
-        .user_tasks
-        .iter()
-        .map(|e| e.id.as_str())
-        .collect();
     all_of(vec![
         context.model_element_filter(),
-        terms("flowNodeInstances.flowNodeId", ids),
+        is_listed_user_task(context),
     ])
+}
+
+/// Of flow nodes that the report looks at, the user tasks that its definitions list.
+pub fn is_listed_user_task(context: &PlanContext<'_>) -> Value {
+    let user_tasks = context.models.user_tasks.iter();
+    let ids = user_tasks.map(|element| element.id.as_str());
+    terms("flowNodeInstances.flowNodeId", ids)
 }
 
 /// Whether a key stands for nobody.

@@ -46,7 +46,7 @@ impl Inner<'_> {
             return Ok(Aggregations::new());
         }
         self.distribution
-            .aggregations(self.context, self.range, Aggregations::new())
+            .aggregations_over_all_groups(self.context, self.range)
     }
 
     /// The parts that all groups together have.

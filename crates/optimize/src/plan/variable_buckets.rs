@@ -66,8 +66,8 @@ impl VariableBuckets<'_> {
         })
     }
 
-    /// The buckets, each with `inner` for its process instances; `None` where there are no values that could be
-    /// divided.
+    /// The buckets, each with `inner` for its process instances, and how many instances have a value; `None` where there are no values
+    /// that could be divided.
     ///
     /// # Errors
     /// There would be more buckets than Elasticsearch makes.
@@ -76,20 +76,54 @@ impl VariableBuckets<'_> {
         range: Range,
         inner: Aggregations,
     ) -> Result<Option<Aggregations>, PlanError> {
+        let with_value = named(INSTANCES, reverse_nested());
+        self.around(range, with_value, Some(inner))
+    }
+
+    /// The same without how many instances have a value, which parts of a group are not told by.
+    ///
+    /// # Errors
+    /// As [`VariableBuckets::aggregations`].
+    pub fn aggregations_of_parts(
+        &self,
+        range: Range,
+        inner: Aggregations,
+    ) -> Result<Option<Aggregations>, PlanError> {
+        self.around(range, Aggregations::new(), Some(inner))
+    }
+
+    /// The buckets alone, where their keys matter and nothing in them; who looks at their process instances goes back to each of them.
+    ///
+    /// # Errors
+    /// As [`VariableBuckets::aggregations`].
+    pub fn aggregations_of_keys(&self, range: Range) -> Result<Option<Aggregations>, PlanError> {
+        self.around(range, Aggregations::new(), None)
+    }
+
+    /// The buckets beside other aggregations of values, each with `of_instances` for its process instances, if it has to go back to them.
+    fn around(
+        &self,
+        range: Range,
+        mut beside: Aggregations,
+        of_instances: Option<Aggregations>,
+    ) -> Result<Option<Aggregations>, PlanError> {
         let queries = &self.queries;
         let field = queries.value_field(self.variable_type);
         let mut is_value = queries.identity().to_vec();
         is_value.push(exists(&queries.text_field()));
-        let Some((buckets, limit)) = self.buckets(range, &field)? else {
+        let Some((mut buckets, limit)) = self.buckets(range, &field)? else {
             return Ok(None);
         };
         is_value.extend(limit);
-        let instances = named(INSTANCES, with(reverse_nested(), inner.clone()));
-        let mut values = named(VALUES, with(buckets, instances));
-        values.insert(INSTANCES.to_owned(), reverse_nested());
-        let mut aggregations = within([nested(queries.path()), filter(all_of(is_value))], values);
-        let missing = filter(queries.undefined_or_null());
-        aggregations.insert(MISSING.to_owned(), with(missing, inner));
+        let mut missing = filter(queries.undefined_or_null());
+        if let Some(inner) = of_instances {
+            let instances = named(INSTANCES, with(reverse_nested(), inner.clone()));
+            buckets = with(buckets, instances);
+            missing = with(missing, inner);
+        }
+        beside.insert(VALUES.to_owned(), buckets);
+        let mut aggregations = within([nested(queries.path()), filter(all_of(is_value))], beside);
+        aggregations.insert(MISSING.to_owned(), missing);
         Ok(Some(aggregations))
     }
 
@@ -133,19 +167,21 @@ impl VariableBuckets<'_> {
         })
     }
 
-    /// The buckets of an answer with their keys, each the bucket of its process instances. Of several numbers with the
-    /// same text only the first has one.
-    fn read<'a>(&self, answer: Bucket<'a>) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+    /// The buckets of an answer with their keys. Of several numbers with the same text only the first has one.
+    fn values<'a>(&self, answer: Bucket<'a>) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
         let values = answer.level(2)?.sub(VALUES)?;
-        let buckets = if self.variable_type == VariableType::Date {
-            buckets_by_key(values, self.settings.time_zone)?
-        } else {
-            let buckets = values.buckets()?.into_iter();
-            let buckets = buckets.map(|bucket| Ok((bucket.key()?, bucket)));
-            let buckets = first_of_each_key(buckets.collect::<Result<_, PlanError>>()?);
-            hash_map_order(buckets, |(key, _)| key.as_str())
-        };
-        let instances = buckets
+        if self.variable_type == VariableType::Date {
+            return Ok(buckets_by_key(values, self.settings.time_zone)?);
+        }
+        let buckets = values.buckets()?.into_iter();
+        let buckets = buckets.map(|bucket| Ok((bucket.key()?, bucket)));
+        let buckets = first_of_each_key(buckets.collect::<Result<_, PlanError>>()?);
+        Ok(hash_map_order(buckets, |(key, _)| key.as_str()))
+    }
+
+    /// The same, each the bucket of its process instances.
+    fn read<'a>(&self, answer: Bucket<'a>) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+        let instances = (self.values(answer)?)
             .into_iter()
             .map(|(key, bucket)| Ok((key, bucket.sub(INSTANCES)?)));
         instances.collect()
@@ -180,13 +216,29 @@ impl VariableBuckets<'_> {
         &self,
         answer: Bucket<'a>,
     ) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
-        let mut buckets = self.read(answer)?;
-        let missing = answer.sub(MISSING)?;
-        if missing.doc_count()? > 0 {
-            buckets.push((MISSING_KEY.to_owned(), missing));
-        }
-        Ok(first_of_each_key(buckets))
+        with_missing_if_any(self.read(answer)?, answer)
     }
+
+    /// The keys of an answer to [`VariableBuckets::aggregations_of_keys`], with that of the missing ones if there are such.
+    ///
+    /// # Errors
+    /// The answer lacks what was asked for.
+    pub fn keys_with_missing_if_any(&self, answer: Bucket<'_>) -> Result<Vec<String>, PlanError> {
+        let buckets = with_missing_if_any(self.values(answer)?, answer)?;
+        Ok(buckets.into_iter().map(|(key, _)| key).collect())
+    }
+}
+
+/// Adds the bucket of the instances that lack the variable, if there are such.
+fn with_missing_if_any<'a>(
+    mut buckets: Vec<(String, Bucket<'a>)>,
+    answer: Bucket<'a>,
+) -> Result<Vec<(String, Bucket<'a>)>, PlanError> {
+    let missing = answer.sub(MISSING)?;
+    if missing.doc_count()? > 0 {
+        buckets.push((MISSING_KEY.to_owned(), missing));
+    }
+    Ok(first_of_each_key(buckets))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! By assignee or candidate group (crates/optimize/docs/groups.md, "Distributed by assignee or candidate group";
 //! `AbstractProcessDistributedByIdentityInterpreterES`).
 
+use serde_json::Value;
+
 use super::{Distribution, Key, Part};
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, filter, named, with};
@@ -16,6 +18,19 @@ const IDENTITIES: &str = "identities";
 
 /// By identity; each group shows those of all groups.
 pub struct ByIdentity(pub IdentityField);
+
+impl ByIdentity {
+    fn identities_of(
+        &self,
+        user_tasks: Value,
+        context: &PlanContext<'_>,
+        view: Aggregations,
+    ) -> Aggregations {
+        let identities = with(identities::buckets(self.0, context), view);
+        let identities = named(IDENTITIES, identities);
+        named(USER_TASKS, with(filter(user_tasks), identities))
+    }
+}
 
 /// The identities of a group with their buckets.
 fn identities<'a>(group: Bucket<'a>) -> Result<Vec<(Key, Bucket<'a>)>, PlanError> {
@@ -37,12 +52,18 @@ impl Distribution for ByIdentity {
         _: Range,
         view: Aggregations,
     ) -> Result<Aggregations, PlanError> {
-        let identities = with(identities::buckets(self.0, context), view);
-        let user_tasks = filter(identities::user_task_filter(context));
-        Ok(named(
-            USER_TASKS,
-            with(user_tasks, named(IDENTITIES, identities)),
-        ))
+        // Groups are of user tasks that the report looks at.
+        let user_tasks = identities::is_listed_user_task(context);
+        Ok(self.identities_of(user_tasks, context, view))
+    }
+
+    fn aggregations_over_all_groups(
+        &self,
+        context: &PlanContext<'_>,
+        _: Range,
+    ) -> Result<Aggregations, PlanError> {
+        let user_tasks = identities::user_task_filter(context);
+        Ok(self.identities_of(user_tasks, context, Aggregations::new()))
     }
 
     fn shows_parts_of_all_groups(&self) -> bool {

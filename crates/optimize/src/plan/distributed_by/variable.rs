@@ -62,7 +62,16 @@ impl Distribution for ByVariable {
         range: Range,
         view: Aggregations,
     ) -> Result<Aggregations, PlanError> {
-        let aggregations = self.buckets(context).aggregations(range, view)?;
+        let aggregations = self.buckets(context).aggregations_of_parts(range, view)?;
+        Ok(aggregations.unwrap_or_default())
+    }
+
+    fn aggregations_over_all_groups(
+        &self,
+        context: &PlanContext<'_>,
+        range: Range,
+    ) -> Result<Aggregations, PlanError> {
+        let aggregations = self.buckets(context).aggregations_of_keys(range)?;
         Ok(aggregations.unwrap_or_default())
     }
 
@@ -77,10 +86,14 @@ impl Distribution for ByVariable {
         range: Range,
         all: Bucket<'_>,
     ) -> Result<Vec<Key>, PlanError> {
-        let values = self.values(context, range, all)?.into_iter();
-        let parts = values
-            .filter(|(key, _)| !self.0.variable_type.is_numeric() || key == MISSING_KEY)
-            .map(|(key, _)| Key { key, label: None });
+        let buckets = self.buckets(context);
+        if !buckets.can_be_made(range)? {
+            return Ok(Vec::new());
+        }
+        let keys = buckets.keys_with_missing_if_any(all)?.into_iter();
+        let parts = keys
+            .filter(|key| !self.0.variable_type.is_numeric() || key == MISSING_KEY)
+            .map(|key| Key { key, label: None });
         Ok(parts.collect())
     }
 
