@@ -189,6 +189,7 @@ impl Plan {
             distribution: &*self.distribution,
             view: &*self.view,
             range: ranges.distribution,
+            grouping_range: ranges.grouping,
         }
     }
 

@@ -185,6 +185,42 @@ fn running_dates_count_every_day_of_an_instance() {
 }
 
 #[test]
+fn running_instances_are_as_many_whether_they_are_counted_or_looked_for() {
+    let hour = 3_600_000;
+    let mut world = World::of([
+        lasting("no time", "2024-03-30T22:59:59", Some(0)),
+        lasting("an hour", "2024-03-31T00:30:00", Some(hour)),
+        lasting("to midnight", "2024-03-31T20:00:00", Some(2 * hour)),
+        lasting("two days", "2024-03-31T22:00:00", Some(48 * hour)),
+        lasting("running", "2024-04-01T12:00:00", None),
+        lasting("ended before", "2024-04-03T10:00:00", Some(-30 * hour)),
+        lasting("the last", "2024-04-04T00:00:00", Some(hour)),
+    ]);
+    let value = |group: &Entry<Option<f64>>| (group.key.clone(), group.value);
+    for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
+        world.zone = TimeZone::get(zone).unwrap();
+        for unit in ["year", "month", "week", "day", "hour", "automatic"] {
+            let report = |distributed_by: &str| {
+                let by_date = by_date("runningDate", unit);
+                data("processInstance-frequency", by_date, by(distributed_by))
+            };
+            let ReportResult::Map(counted) = world.result(&report("none")) else {
+                panic!("no map");
+            };
+            // Whoever has parts has a filter for each interval.
+            let ReportResult::HyperMap(looked_for) = world.result(&report("process")) else {
+                panic!("no map of maps");
+            };
+            let looked_for = looked_for
+                .iter()
+                .map(|group| (group.key.clone(), group.value[0].value));
+            let counted: Vec<_> = counted.iter().map(value).collect();
+            assert_eq!(counted, looked_for.collect::<Vec<_>>(), "{unit} in {zone}");
+        }
+    }
+}
+
+#[test]
 fn dates_of_flow_nodes() {
     let world = World::of([instance(
         "p",

@@ -534,6 +534,15 @@ impl<'a> Bucket<'a> {
         self.number(KEY)
     }
 
+    /// Its key as a whole number, as that of a histogram with the format `epoch_millis` is.
+    ///
+    /// # Errors
+    /// It has no key, or one that is no whole number.
+    pub fn whole_key(&self) -> Result<i64, AbsentAggregation> {
+        let key = self.key()?.parse();
+        key.map_err(|_| AbsentAggregation::named(KEY))
+    }
+
     /// A number in it; `None` where there is no data, also for one that is not finite.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ pub struct Inner<'a> {
     pub view: &'a dyn View,
     /// What the distribution had to know first.
     pub range: Range,
+    /// What the grouping had to know first.
+    pub grouping_range: Range,
     /// The memory that there is for the search and the result.
     pub room: &'a Room<'a>,
 }

@@ -207,6 +207,87 @@ fn intervals_in_which_something_ran_are_asked_for_by_their_starts() {
     });
 }
 
+/// What a report asks that counts running instances, from a moment to another one.
+fn running(unit: &str, min: f64, max: f64, test: impl FnOnce(&Value, &dyn Fn(Value) -> String)) {
+    let data = json!({
+        "view": {"entity": "processInstance", "properties": ["frequency"]},
+        "groupBy": {"type": "runningDate", "value": {"unit": unit}},
+    });
+    with_plan(&data, |plan, context| {
+        let ends = json!({"min": min, "max": max});
+        let statistics = json!({"grouping": {"statistics": ends, "statisticsOfSecondField": ends}});
+        let ranges = plan.ranges(context, &answer(1, statistics)).unwrap();
+        let result = |found: Value| {
+            let found = answer(9, found);
+            let result = plan.result(context, ranges, &found, &Room::unlimited());
+            let Ok(ReportResult::Map(entries)) = result else {
+                panic!("{result:?}");
+            };
+            let entries = entries.iter();
+            let entries: Vec<String> = entries
+                .map(|entry| format!("{}={}", &entry.key[..13], entry.value.unwrap()))
+                .collect();
+            entries.join(" ")
+        };
+        test(&asked(plan, context, ranges)["aggs"], &result);
+    });
+}
+
+#[test]
+fn running_instances_are_counted_by_when_they_started_and_ended() {
+    let hour = 3_600_000;
+    running("hour", 5.0, 7_200_000.0, |asked, result| {
+        let histogram = |field: &str| {
+            json!({"field": field, "format": "epoch_millis", "min_doc_count": 1,
+                "calendar_interval": "hour", "time_zone": "UTC"})
+        };
+        assert_eq!(
+            *asked,
+            json!({"starts": {"date_histogram": histogram("startDate"), "aggs": {
+                "ends": {"date_histogram": histogram("endDate")}}}})
+        );
+        let bucket = |key: i64, count: u64| json!({"key_as_string": key.to_string(), "key": key, "doc_count": count});
+        let started = |key: i64, count: u64, ended: Value| {
+            let mut bucket = bucket(key, count);
+            bucket["ends"] = json!({"buckets": ended});
+            bucket
+        };
+        // Of five that started in the first hour, two ended in it and one in the next; one started in the third hour, and
+        // has ended before, which can't be: it was running in none.
+        let found = json!([
+            started(0, 5, json!([bucket(0, 2), bucket(hour, 1)])),
+            started(2 * hour, 1, json!([bucket(hour, 1)])),
+        ]);
+        assert_eq!(
+            result(json!({"starts": {"buckets": found}})),
+            "1970-01-01T00=5 1970-01-01T01=3 1970-01-01T02=2"
+        );
+    });
+}
+
+#[test]
+fn automatic_intervals_of_running_instances_begin_with_the_first_date() {
+    running("automatic", 1_000_007.0, 1_080_007.0, |asked, _| {
+        let histogram = &asked["starts"]["date_histogram"];
+        assert_eq!(histogram["fixed_interval"], "1000ms");
+        assert_eq!(histogram["offset"], "7ms");
+    });
+}
+
+#[test]
+fn intervals_that_are_many_or_far_off_have_a_filter_each() {
+    let day = 86_400_000.0;
+    for (unit, min, max) in [
+        ("day", 0.0, 200.0 * day),
+        ("year", 2.6e14, 2.61e14),
+        ("year", -7e13, -6.9e13),
+    ] {
+        running(unit, min, max, |asked, _| {
+            assert!(asked["runningDates"]["filters"].is_object(), "{unit}");
+        });
+    }
+}
+
 #[test]
 fn a_result_that_has_no_room_is_an_error() {
     let data = json!({

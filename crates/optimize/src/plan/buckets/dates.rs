@@ -288,6 +288,44 @@ pub fn running_intervals(
     Ok(intervals)
 }
 
+/// The first and the last moment for which [`running_histogram`] has the same intervals as [`running_intervals`]: the years 1 to 9999.
+const PLAIN_MOMENTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// A histogram of a date field with the intervals of [`running_intervals`], those in which there are dates; `None` where dates are so
+/// far off that Elasticsearch could divide them otherwise, or where there are none.
+pub fn running_histogram(
+    unit: DateUnit,
+    range: Range,
+    zone: &TimeZone,
+    field: &str,
+) -> Option<Value> {
+    let (min, max) = range.whole_ends()?;
+    if !PLAIN_MOMENTS.contains(&min) || !PLAIN_MOMENTS.contains(&max) {
+        return None;
+    }
+    let mut histogram = json!({"field": field, "format": EPOCH_MILLIS, "min_doc_count": 1});
+    let members = histogram.as_object_mut()?;
+    match CalendarUnit::of(unit) {
+        None if min != max => {
+            let length = automatic_length(min, max);
+            let offset = min.rem_euclid(length);
+            members.insert("fixed_interval".to_owned(), format!("{length}ms").into());
+            members.insert("offset".to_owned(), format!("{offset}ms").into());
+        }
+        unit => {
+            let unit = unit.unwrap_or(CalendarUnit::Month);
+            members.insert("calendar_interval".to_owned(), unit.interval().into());
+            members.insert("time_zone".to_owned(), zone_id(zone).into());
+        }
+    }
+    Some(json!({"date_histogram": histogram}))
+}
+
+/// How long intervals are that divide a range into about 80.
+fn automatic_length(min: i64, max: i64) -> i64 {
+    (max.saturating_sub(min) / i64::from(AUTOMATIC_BUCKETS)).max(1)
+}
+
 /// Divides a range into 80 intervals or somewhat more; the last one is longer by `beyond_last`, so that it can contain
 /// the end.
 fn intervals_of_equal_length(
@@ -295,7 +333,7 @@ fn intervals_of_equal_length(
     max: i64,
     beyond_last: i64,
 ) -> Result<Vec<DateInterval>, PlanError> {
-    let length = (max.saturating_sub(min) / i64::from(AUTOMATIC_BUCKETS)).max(1);
+    let length = automatic_length(min, max);
     let mut intervals = Vec::new();
     let mut start = min;
     while start < max {

@@ -9,16 +9,19 @@ use crate::filter::dates::DATE_FORMAT;
 use crate::filter::query::{all_of, any_of, exists, none_of};
 use crate::java::hash_map_order;
 use crate::plan::PlanError;
-use crate::plan::aggregations::Aggregations;
+use crate::plan::aggregations::{Aggregations, named, with};
 use crate::plan::answer::Bucket;
-use crate::plan::buckets::dates::{DateInterval, running_intervals};
+use crate::plan::buckets::dates::{DateInterval, running_histogram, running_intervals};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::search::Outermost;
 use crate::plan::statistics::{Range, statistics_of_fields};
+use crate::plan::view::count;
 use crate::report::definition::DateUnit;
 
 const DATES: &str = "runningDates";
+const STARTS: &str = "starts";
+const ENDS: &str = "ends";
 
 /// Memory of an interval: itself, and its filter as text.
 const BYTES_OF_INTERVAL: usize = 512;
@@ -26,10 +29,17 @@ const BYTES_OF_INTERVAL: usize = 512;
 const MOST_INTERVALS: f64 = 65_536.0;
 
 /// Text around the filters, about.
-const ENDS: usize = 1_024;
+const AROUND: usize = 1_024;
+
+/// Up to so many intervals running instances are counted by the intervals in which they started and ended: there are at most half as
+/// many buckets as the square of that, which is less than Elasticsearch makes.
+const MOST_COUNTED_INTERVALS: usize = 160;
 
 /// By interval; an instance counts in each one that it was running in for a moment. Instances that are still running
 /// don't make the range reach to the present.
+///
+/// Optimize has a filter for each interval, and Elasticsearch goes through all instances for each. Where instances are only counted, it
+/// is enough to know how many started in one interval and ended in another: it goes through them once.
 pub struct ByRunningDate(pub DateUnit);
 
 /// The instance started before the end of the interval, and had not ended when it started.
@@ -75,7 +85,7 @@ fn written(intervals: Vec<DateInterval>, zone: &TimeZone, inner: Aggregations) -
         let filter = was_running(&interval).to_string();
         if filters.is_empty() {
             // They are all as long as the first one.
-            filters.reserve_exact(count * (filter.len() + start.len() + 4) + ENDS);
+            filters.reserve_exact(count * (filter.len() + start.len() + 4) + AROUND);
             filters.push_str("{\"");
             filters.push_str(DATES);
             filters.push_str("\":{\"filters\":{\"filters\":{");
@@ -93,6 +103,73 @@ fn written(intervals: Vec<DateInterval>, zone: &TimeZone, inner: Aggregations) -
     }
     filters.push_str("}}");
     Outermost::Written(filters)
+}
+
+/// Asks how many instances started in an interval, and how many of them ended in which; `None` where they are not only counted, or
+/// where intervals are too many or too far off.
+fn starts_and_ends(
+    unit: DateUnit,
+    range: Range,
+    inner: &Inner<'_>,
+) -> Result<Option<Aggregations>, PlanError> {
+    if expected_intervals(unit, range) > MOST_COUNTED_INTERVALS || !inner.aggregations()?.is_empty()
+    {
+        return Ok(None);
+    }
+    let zone = &inner.context.filter.time_zone;
+    let histogram = |field| running_histogram(unit, range, zone, field);
+    let both = histogram("startDate").zip(histogram("endDate"));
+    Ok(both.map(|(starts, ends)| named(STARTS, with(starts, named(ENDS, ends)))))
+}
+
+/// How many instances started in an interval, and when.
+struct Started {
+    /// The start of the interval.
+    at: i64,
+    count: u64,
+    /// How many of them ended, by the start of the interval.
+    ended: Vec<(i64, u64)>,
+}
+
+impl Started {
+    fn read(bucket: Bucket<'_>) -> Result<Self, PlanError> {
+        let ended = bucket.sub(ENDS)?.buckets()?.into_iter();
+        let ended = ended.map(|bucket| Ok((bucket.whole_key()?, bucket.doc_count()?)));
+        Ok(Self {
+            at: bucket.whole_key()?,
+            count: bucket.doc_count()?,
+            ended: ended.collect::<Result<_, PlanError>>()?,
+        })
+    }
+
+    /// How many of them were running in the interval that starts there: those that did not start after it, nor end before it.
+    fn running_in(&self, interval: i64) -> u64 {
+        if self.at > interval {
+            return 0;
+        }
+        let ended = self.ended.iter().filter(|(at, _)| *at < interval);
+        (self.count).saturating_sub(ended.map(|(_, count)| count).sum())
+    }
+}
+
+impl ByRunningDate {
+    /// The groups of an answer to [`starts_and_ends`].
+    fn counted(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+        let zone = &inner.context.filter.time_zone;
+        let started = answer.sub(STARTS)?.buckets()?.into_iter();
+        let started = started.map(Started::read).collect::<Result<Vec<_>, _>>()?;
+        let intervals = running_intervals(self.0, inner.grouping_range, zone)?;
+        let groups = intervals.into_iter().map(|interval| {
+            let at = interval.from.millis();
+            let running = started.iter().map(|started| started.running_in(at)).sum();
+            let mut parts = inner.parts_of_nothing(&[]);
+            for part in &mut parts {
+                part.value = Some(count(running));
+            }
+            Group::unlabelled(interval.key(zone), parts)
+        });
+        Ok(groups.collect())
+    }
 }
 
 impl Grouping for ByRunningDate {
@@ -116,16 +193,21 @@ impl Grouping for ByRunningDate {
         if intervals.is_empty() {
             return Ok(Outermost::default());
         }
+        if let Some(starts) = starts_and_ends(self.0, range, inner)? {
+            return Ok(starts.into());
+        }
         Ok(written(intervals, zone, inner.aggregations()?))
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
-        let buckets = answer.sub(DATES)?.buckets()?.into_iter();
-        let keyed = buckets.map(|bucket| Ok((bucket.key()?, bucket)));
-        let keyed = keyed.collect::<Result<Vec<_>, PlanError>>()?;
-        hash_map_order(keyed, |(key, _)| key.as_str())
-            .into_iter()
-            .map(|(key, bucket)| Ok(Group::unlabelled(key, inner.parts(bucket, &[])?)))
-            .collect()
+        let groups = if starts_and_ends(self.0, inner.grouping_range, inner)?.is_some() {
+            self.counted(answer, inner)?
+        } else {
+            let buckets = answer.sub(DATES)?.buckets()?.into_iter();
+            let groups = buckets
+                .map(|bucket| Ok(Group::unlabelled(bucket.key()?, inner.parts(bucket, &[])?)));
+            groups.collect::<Result<_, PlanError>>()?
+        };
+        Ok(hash_map_order(groups, |group| group.key.key.as_str()))
     }
 }
