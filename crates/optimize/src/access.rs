@@ -116,6 +116,7 @@ impl Restrictions {
     }
 
     /// Whether a column is left out.
+    #[inline]
     pub fn leave_out(&self, column: &str) -> bool {
         (self.0.iter()).any(|limits| limits.left_out.match_text(column))
     }
@@ -140,6 +141,7 @@ impl Restrictions {
     }
 
     /// Whether there are columns that are left out.
+    #[inline]
     pub fn leave_out_something(&self) -> bool {
         (self.0.iter()).any(|limits| limits.left_out != Patterns::NONE)
     }

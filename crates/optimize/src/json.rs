@@ -82,12 +82,14 @@ impl JsonText {
     }
 
     /// An integer.
+    #[inline]
     pub fn integer(&mut self, number: i64) {
         let mut digits = itoa::Buffer::new();
         self.raw(digits.format(number));
     }
 
     /// A count.
+    #[inline]
     pub fn unsigned(&mut self, number: u64) {
         let mut digits = itoa::Buffer::new();
         self.raw(digits.format(number));
@@ -116,6 +118,7 @@ impl JsonText {
     }
 
     /// The name of a member with its colon; `first` says whether it is the first of its object.
+    #[inline]
     pub fn name(&mut self, name: &str, first: &mut bool) {
         self.separator(first);
         self.string(name);
@@ -123,6 +126,7 @@ impl JsonText {
     }
 
     /// A comma before all but the first.
+    #[inline]
     pub fn separator(&mut self, first: &mut bool) {
         if !std::mem::take(first) {
             self.bytes.push(b',');

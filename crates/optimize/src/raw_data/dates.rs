@@ -33,6 +33,7 @@ pub enum RowDate<'r> {
 
 impl<'r> RowDate<'r> {
     /// A stored date in a zone, or with its own offset.
+    #[inline]
     pub fn of(stored: &'r Text<'r>, zone: Option<&TimeZone>) -> Self {
         match stored.as_deref().map(|date| shown(date, zone)) {
             None | Some(Cow::Borrowed(_)) => Self::AsStored(stored),
