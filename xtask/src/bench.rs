@@ -13,6 +13,7 @@ mod plot;
 mod readers;
 mod statistics;
 mod streams;
+mod summary;
 mod table;
 mod usage;
 
@@ -57,15 +58,15 @@ pub struct Options {
     /// Measure only some of it.
     #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
     pub only: Vec<Part>,
-    /// How many small process instances the part `heavy` has. A million take ten minutes to store and two gigabytes: `--prefix`
+    /// How many small process instances the part `heavy` has, and the end of the curve. A million take ten minutes to store and two gigabytes: `--prefix`
     /// keeps them.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub heavy_instances: u64,
     /// Leave `helpers.scan` and `elasticdump` out, which take most of the time.
     #[arg(long)]
     pub without_peers: bool,
-    /// Also measure how speed and memory change from 10,000 to 200,000 process instances, at pages of 1,000. This stores
-    /// two gigabytes.
+    /// Also measure how speed and memory change from 20,000 small process instances to as many as `heavy` has, at pages of 1,000
+    /// and 10,000 and in whole reports.
     #[arg(long)]
     pub curve: bool,
     /// A program to measure, several times to compare builds; without it, the release build of this source.
@@ -126,10 +127,12 @@ const DECISION_INSTANCES: Subject = Subject {
 /// scroll ends it; the service asks for smaller steps.
 const MOST_HITS_AT_ONCE: u64 = 40_000;
 
-/// Sizes of the index for the curve.
-const CURVE: [u64; 5] = [10_000, 20_000, 50_000, 100_000, 200_000];
-/// The size of pages for the curve, and of the bare scroll that streams are compared with.
-const PAGE_OF_CURVE: u32 = 1_000;
+/// Sizes of the index for the curve, but for the last.
+const CURVE: [u64; 2] = [20_000, 200_000];
+/// The sizes of pages for the curve.
+const PAGES_OF_CURVE: [u32; 2] = [PAGE_OF_STREAMS, 10_000];
+/// The size of pages of the bare scroll that streams are compared with.
+const PAGE_OF_STREAMS: u32 = 1_000;
 
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize)]
@@ -179,6 +182,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             .with_context(|| format!("can't write {}", path.display()))?;
     }
     measured?;
+    heading("All of it");
+    print!("{}", summary::of(&report));
     if let Some(path) = &options.svg {
         plot::draw(&report, path)?;
     }
@@ -271,25 +276,28 @@ impl Bench<'_> {
             print!("{}", aggregated::table(&report.aggregated));
         }
         if options.curve {
-            let bench = Bench {
-                options,
-                elasticsearch: self.elasticsearch,
-                data: Data::of_curve(&self.elasticsearch.url)?,
-                programs: self.programs.clone(),
-            };
-            for instances in CURVE {
-                bench.data.fill(instances)?;
+            self.curve(report)?;
+        }
+        Ok(())
+    }
+
+    /// Measures the same at growing sizes of the index.
+    fn curve(&self, report: &mut Report) -> anyhow::Result<()> {
+        let bench = Bench {
+            options: self.options,
+            elasticsearch: self.elasticsearch,
+            data: Data::of_small(&self.elasticsearch.url, None)?,
+            programs: self.programs.clone(),
+        };
+        let largest = self.options.heavy_instances;
+        let sizes = CURVE.into_iter().filter(|size| *size < largest);
+        for instances in sizes.chain([largest]) {
+            heavy::data::store(bench.data.installation(), instances)?;
+            for page in PAGES_OF_CURVE {
                 // A process of its own for each size, so that its peak memory is that of this size.
                 let services = bench.start_services()?;
-                let streams = bench.start_streams(Part::Processes, PAGE_OF_CURVE, 1)?;
-                let reading = bench.read(
-                    &PROCESS_INSTANCES,
-                    PAGE_OF_CURVE,
-                    1,
-                    &services,
-                    &streams,
-                    &[],
-                )?;
+                let streams = bench.start_streams(Part::Processes, page, 1)?;
+                let reading = bench.read(&PROCESS_INSTANCES, page, 1, &services, &streams, &[])?;
                 report.curve.push(reading);
             }
         }
@@ -339,7 +347,7 @@ impl Bench<'_> {
         page: u32,
         clients: u32,
     ) -> anyhow::Result<Vec<(Stream, Service)>> {
-        if part != Part::Processes || page != PAGE_OF_CURVE || clients != 1 {
+        if part != Part::Processes || page != PAGE_OF_STREAMS || clients != 1 {
             return Ok(Vec::new());
         }
         let streams = self.options.streams.iter().copied();

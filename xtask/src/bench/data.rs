@@ -30,9 +30,16 @@ impl Data {
         Ok(data)
     }
 
-    /// Data for the curve, nothing of it yet, deleted in the end.
-    pub fn of_curve(elasticsearch_url: &str) -> anyhow::Result<Self> {
-        Ok(Self::Own(OwnSample::new(elasticsearch_url, "bench")?))
+    /// Small orders, none of them yet unless they were kept. They have a prefix of their own: beside a kept sample, `small` is added
+    /// to its prefix.
+    pub fn of_small(elasticsearch_url: &str, prefix: Option<&str>) -> anyhow::Result<Self> {
+        Ok(match prefix {
+            None => Self::Own(OwnSample::new(elasticsearch_url, "small")?),
+            Some(prefix) => {
+                let prefix = format!("{prefix}-small");
+                Self::Kept(Installation::new(elasticsearch_url, &prefix)?)
+            }
+        })
     }
 
     /// Stores what is missing to so many instances.

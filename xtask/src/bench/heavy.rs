@@ -3,7 +3,7 @@
 //! All caches of Elasticsearch are cleared before each measurement: a search without hits would be answered from its request cache the
 //! second time, and one with hits, as Optimize sends it, would not.
 
-mod data;
+pub(super) mod data;
 mod figures;
 mod optimize;
 mod reports;
@@ -19,9 +19,10 @@ use testkit::elasticsearch::Elasticsearch;
 use testkit::service::{Service, Start, TOKEN};
 
 use super::aggregated::searches_of;
+use super::data::Data;
 use super::readers::Reader;
 use super::statistics::median;
-use data::{Data, INSTANCES};
+use data::INSTANCES;
 use optimize::{MEASURE, Request, requests};
 use reports::Heavy;
 
@@ -57,7 +58,8 @@ impl Heavies<'_> {
     /// Measures all reports, the three ways in turn. The first round does not count, but its answers are compared.
     pub fn measure(&self) -> anyhow::Result<Vec<Cost>> {
         let url = &self.elasticsearch.url;
-        let data = Data::prepare(url, self.prefix, self.instances)?;
+        let data = Data::of_small(url, self.prefix)?;
+        data::store(data.installation(), self.instances)?;
         let prefix = data.installation().prefix();
         let start = |program: &Path, arguments: &[&str]| {
             Service::start(&Start {
@@ -192,29 +194,42 @@ fn now() -> anyhow::Result<i64> {
     i64::try_from(since.as_millis()).context("the clock is wrong")
 }
 
-/// The table of all costs, in milliseconds, and of their sum. The ratio is that of the first program.
-pub(super) fn table(costs: &[Cost]) -> String {
-    let programs = costs.first().map_or(0, |cost| cost.service_seconds.len());
-    let of_program = |cost: &Cost, program: usize| {
-        let seconds = cost.service_seconds.get(program).copied();
+impl Cost {
+    /// The time of a program, of that of Optimize's searches.
+    pub fn ratio(&self, program: usize) -> f64 {
+        self.of_program(program) / self.optimize_seconds
+    }
+
+    fn of_program(&self, program: usize) -> f64 {
+        let seconds = self.service_seconds.get(program).copied();
         seconds.unwrap_or_default()
-    };
-    let all = Cost {
+    }
+}
+
+/// The sum of all costs.
+pub(super) fn together(costs: &[Cost]) -> Cost {
+    let programs = costs.first().map_or(0, |cost| cost.service_seconds.len());
+    Cost {
         report: "together",
         optimize_seconds: costs.iter().map(|cost| cost.optimize_seconds).sum(),
         service_seconds: (0..programs)
-            .map(|program| costs.iter().map(|cost| of_program(cost, program)).sum())
+            .map(|program| costs.iter().map(|cost| cost.of_program(program)).sum())
             .collect(),
         by_hand_seconds: costs.iter().map(|cost| cost.by_hand_seconds).sum(),
         figures: costs.iter().map(|cost| cost.figures).sum(),
-    };
-    let reports = "the report ".repeat(programs);
+    }
+}
+
+/// The table of all costs, in milliseconds, and of their sum. The ratio is that of the first program.
+pub(super) fn table(costs: &[Cost]) -> String {
+    let all = together(costs);
+    let reports = "the report ".repeat(all.service_seconds.len());
     let mut text = format!(
         "{:<32}{:>12} {reports}{:>7}{:>15}{:>9}\n",
         "", "Optimize's", "ratio", "its searches", "figures"
     );
     for cost in costs.iter().chain([&all]) {
-        let ratio = of_program(cost, 0) / cost.optimize_seconds;
+        let ratio = cost.ratio(0);
         let milliseconds = |seconds: f64| format!("{:.0} ms", seconds * 1_000.0);
         let reports: String = (cost.service_seconds.iter())
             .map(|seconds| format!("{:>11}", milliseconds(*seconds)))

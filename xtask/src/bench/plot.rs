@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::statistics::median;
-use super::{Reading, Report, table};
+use super::{PAGE_OF_STREAMS, Reading, Report, table};
 
 const WIDTH: f64 = 760.0;
 /// Where bars begin, right of their names.
@@ -115,6 +115,7 @@ fn curve(svg: &mut Svg, readings: &[Reading]) {
     svg.heading("Ratio to the bare scroll of the same index, over the number of instances");
     let points: Vec<(u64, f64)> = readings
         .iter()
+        .filter(|reading| reading.page == PAGE_OF_STREAMS)
         .filter_map(|reading| {
             let service = reading.results.iter().find(|results| results.is_service)?;
             Some((reading.instances, table::ratio(&reading.results, service)?))

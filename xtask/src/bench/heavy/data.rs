@@ -5,7 +5,6 @@
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
 use testkit::indices::{Document, Index, Installation};
-use testkit::own_sample::OwnSample;
 use testkit::progress::Progress;
 use testkit::sample::random::Random;
 use testkit::sample::time::{BASE_DATE, DAY, HOUR, MINUTE, Millis, SECOND, date};
@@ -66,42 +65,8 @@ const PICK: Stay = stay("PickGoods", "userTask", Some("warehouse"), (30, 1_440))
 const SHIP: Stay = stay("ShipGoods", "serviceTask", None, (1, 120));
 const CLOSE: Stay = stay("OrderClosed", "noneEndEvent", None, (0, 0));
 
-/// The orders, kept or not.
-pub(super) enum Data {
-    /// Deleted in the end.
-    Own(OwnSample),
-    /// Kept for the next run.
-    Kept(Installation),
-}
-
-impl Data {
-    /// Stores what is missing to so many orders, under a prefix of its own; beside a kept sample, `heavy` is added to its prefix.
-    pub fn prepare(
-        elasticsearch_url: &str,
-        prefix: Option<&str>,
-        instances: u64,
-    ) -> anyhow::Result<Self> {
-        let data = match prefix {
-            None => Self::Own(OwnSample::new(elasticsearch_url, "heavy")?),
-            Some(prefix) => Self::Kept(Installation::new(
-                elasticsearch_url,
-                &format!("{prefix}-heavy"),
-            )?),
-        };
-        store(data.installation(), instances)?;
-        Ok(data)
-    }
-
-    /// Where they are.
-    pub fn installation(&self) -> &Installation {
-        match self {
-            Self::Own(sample) => &sample.0,
-            Self::Kept(installation) => installation,
-        }
-    }
-}
-
-fn store(installation: &Installation, instances: u64) -> anyhow::Result<()> {
+/// Stores what is missing to so many orders.
+pub(in crate::bench) fn store(installation: &Installation, instances: u64) -> anyhow::Result<()> {
     let stored = installation.count(INSTANCES)?;
     for index in Sample::indices() {
         installation.create(index)?;

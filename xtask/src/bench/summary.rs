@@ -1,0 +1,103 @@
+//! Everything that was measured in one table, a line for each contestant.
+
+use super::contest::{Measurement, Results};
+use super::heavy;
+use super::statistics::median;
+use super::table::{mebibytes, ratio};
+use super::{Reading, Report};
+
+/// Column titles and their widths.
+const COLUMNS: [(&str, usize); 6] = [
+    ("", 46),
+    ("by", 26),
+    ("records/s", 11),
+    ("ratio", 8),
+    ("CPU ratio", 11),
+    ("peak RSS", 12),
+];
+
+/// The table. Ratios of raw data are of records per second, to the bare scroll; those of aggregated reports are of times, to the searches that
+/// the line names.
+pub(super) fn of(report: &Report) -> String {
+    let mut text = line(COLUMNS.map(|(title, _)| title.to_owned()));
+    let readings = report.raw_data.iter().chain(&report.curve);
+    for (number, reading) in readings.enumerate() {
+        let is_small = number >= report.raw_data.len();
+        let others = reading.results.iter();
+        for results in others.filter(|results| !results.is_measure) {
+            text.push_str(&of_results(reading, is_small, results));
+        }
+    }
+    for cost in &report.aggregated {
+        let ratio = cost.service_seconds / cost.bare_seconds;
+        text.push_str(&of_ratio(cost.report, ratio, "of its searches by hand"));
+    }
+    if !report.heavy.is_empty() {
+        for cost in report.heavy.iter().chain([&heavy::together(&report.heavy)]) {
+            text.push_str(&of_ratio(
+                cost.report,
+                cost.ratio(0),
+                "of Optimize's searches",
+            ));
+        }
+    }
+    text
+}
+
+fn of_results(reading: &Reading, is_small: bool, results: &Results) -> String {
+    let Reading {
+        subject,
+        instances,
+        page,
+        clients,
+        results: all,
+    } = reading;
+    let small = if is_small { "small " } else { "" };
+    let what = format!("{instances} {small}{subject}, {page}, {clients} client(s)");
+    let of = |value: &dyn Fn(&Measurement) -> Option<f64>| {
+        median(results.rounds.iter().filter_map(value))
+    };
+    let shown = |value: Option<f64>, decimals: usize, unit: &str| {
+        value.map_or_else(
+            || "-".to_owned(),
+            |value| format!("{value:.decimals$}{unit}"),
+        )
+    };
+    line([
+        what,
+        results.contestant.clone(),
+        shown(of(&|m| Some(m.rate())), 0, ""),
+        shown(ratio(all, results), 2, ""),
+        shown(
+            of(&|m| Some(m.cpu_seconds? / m.elasticsearch_cpu_seconds?)),
+            2,
+            "",
+        ),
+        shown(of(&|m| m.peak_resident_bytes.map(mebibytes)), 1, " MiB"),
+    ])
+}
+
+fn of_ratio(report: &str, ratio: f64, compared_with: &str) -> String {
+    let none = || "-".to_owned();
+    let ratio = format!("{ratio:.2}");
+    line([
+        report.to_owned(),
+        compared_with.to_owned(),
+        none(),
+        ratio,
+        none(),
+        none(),
+    ])
+}
+
+fn line(cells: [String; COLUMNS.len()]) -> String {
+    let mut text = String::new();
+    for (number, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
+        text.push_str(&match number {
+            0 | 1 => format!("{cell:width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+    }
+    text.push('\n');
+    text
+}
