@@ -58,8 +58,8 @@ pub struct Options {
     /// Measure only some of it.
     #[arg(long, value_delimiter = ',', default_values_t = [Part::Processes, Part::Decisions, Part::Aggregated])]
     pub only: Vec<Part>,
-    /// How many small process instances the part `heavy` has, and the end of the curve. A million take ten minutes to store and two gigabytes: `--prefix`
-    /// keeps them.
+    /// How many small process instances the part `heavy` has, and the curve at its end. A million take some ten minutes to store, and
+    /// two gigabytes: `--prefix` keeps those of `heavy`.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub heavy_instances: u64,
     /// Leave `helpers.scan` and `elasticdump` out, which take most of the time.

@@ -46,11 +46,15 @@ pub(super) struct Cost {
 
 /// What is measured.
 pub(super) struct Heavies<'a> {
+    /// Where the instances are.
     pub elasticsearch: &'a Elasticsearch,
-    /// The first is the one whose searches are sent by hand.
+    /// The builds to measure; the searches of the first are sent by hand.
     pub programs: &'a [PathBuf],
+    /// The prefix below which the instances are kept, if they are.
     pub prefix: Option<&'a str>,
+    /// How many there are.
     pub instances: u64,
+    /// How often everything is measured.
     pub rounds: u32,
 }
 

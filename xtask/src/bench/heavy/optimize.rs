@@ -1,9 +1,9 @@
 //! What Optimize asks Elasticsearch for each of the six reports: searches before the main one, the main one, and a count of the instances
 //! without filters, which follows every report.
 //!
-//! The shapes are those of crates/optimize/docs (plans.md, groups.md, buckets.md and filters.md); the scripts say the same in other
-//! words, and in the cheaper way where there is a choice. What a figure is read from has the name [`MEASURE`], so that it can be
-//! compared with the service's answer.
+//! What they have in common: crates/optimize/docs/plans.md, "Nesting" and "Durations"; crates/optimize/docs/buckets.md, "Minimum and maximum".
+//! The scripts say the same in other words, and in the cheaper way where there is a choice. What a figure is read from has the name
+//! [`MEASURE`], so that it can be compared with the service's answer.
 
 use serde_json::{Value, json};
 use testkit::sample::ORDERS;
