@@ -15,7 +15,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::Value;
 use testkit::client::Client;
-use testkit::elasticsearch::Elasticsearch;
+use testkit::elasticsearch::{Elasticsearch, Product};
 use testkit::service::{Service, Start, TOKEN};
 
 use super::aggregated::searches_of;
@@ -85,6 +85,7 @@ impl Heavies<'_> {
             ],
         )?;
         let mut contest = Contest {
+            product: self.elasticsearch.product,
             alias: INSTANCES.alias(prefix),
             elasticsearch: data.installation().client().clone().with_timeout(PATIENCE),
             bare: Reader::new(url)?,
@@ -103,6 +104,7 @@ impl Heavies<'_> {
 }
 
 struct Contest<'a> {
+    product: Product,
     alias: String,
     elasticsearch: Client,
     bare: Reader,
@@ -121,7 +123,7 @@ impl Contest<'_> {
         for round in 0..=rounds {
             self.forget()?;
             let began = Instant::now();
-            for Request { what, body } in requests(heavy, now()?) {
+            for Request { what, body } in requests(heavy, self.product, now()?) {
                 self.bare.ask(&self.alias, what, &body.to_string())?;
             }
             let optimize = began.elapsed();
@@ -166,7 +168,7 @@ impl Contest<'_> {
     /// Compares the figures of both results; gives back how many there are.
     fn compare(&self, heavy: Heavy) -> anyhow::Result<usize> {
         let mut by_optimize = Vec::new();
-        for Request { what, body } in requests(heavy, now()?) {
+        for Request { what, body } in requests(heavy, self.product, now()?) {
             let path = format!("/{}/{what}", self.alias);
             let answer = self.elasticsearch.post(&path, &body)?.success()?;
             by_optimize.extend(figures::of_aggregations(&answer, MEASURE));

@@ -6,6 +6,7 @@
 //! [`MEASURE`], so that it can be compared with the service's answer.
 
 use serde_json::{Value, json};
+use testkit::elasticsearch::Product;
 use testkit::sample::ORDERS;
 
 use super::reports::Heavy;
@@ -85,8 +86,9 @@ pub(super) struct Request {
     pub body: Value,
 }
 
-/// The requests of a report in their order. `now` is the moment to which running durations reach, in milliseconds since 1970.
-pub(super) fn requests(heavy: Heavy, now: i64) -> Vec<Request> {
+/// The requests of a report in their order, as they are sent to this product. `now` is the moment to which running durations reach, in
+/// milliseconds since 1970.
+pub(super) fn requests(heavy: Heavy, product: Product, now: i64) -> Vec<Request> {
     let search = |body: Value| Request {
         what: "_search",
         body,
@@ -106,7 +108,7 @@ pub(super) fn requests(heavy: Heavy, now: i64) -> Vec<Request> {
         "track_total_hits": true,
         "_source": false,
         "query": query(heavy),
-        "aggs": aggregations(heavy, now),
+        "aggs": aggregations(heavy, product, now),
     })));
     requests.push(Request {
         what: "_count",
@@ -164,7 +166,7 @@ fn dates_first(fields: [&str; 2]) -> Value {
     json!({"size": 0, "_source": false, "query": instances(), "aggs": {"first": first, "second": second}})
 }
 
-fn aggregations(heavy: Heavy, now: i64) -> Value {
+fn aggregations(heavy: Heavy, product: Product, now: i64) -> Value {
     let of_instances = duration("duration", "startDate", now);
     match heavy {
         Heavy::FlowNodeDurations => {
@@ -202,10 +204,12 @@ fn aggregations(heavy: Heavy, now: i64) -> Value {
             }})
         }
         Heavy::Percentiles => {
-            let percentile = json!({MEASURE: {"percentiles": {
-                "script": of_instances,
-                "percents": [95.0],
-            }}});
+            let mut percentiles = json!({"script": of_instances, "percents": [95.0]});
+            if let (Product::OpenSearch, Some(members)) = (product, percentiles.as_object_mut()) {
+                // crates/optimize/docs/plans.md, "Metric aggregations"
+                members.insert("tdigest".to_owned(), json!({"compression": 9_999}));
+            }
+            let percentile = json!({MEASURE: {"percentiles": percentiles}});
             json!({"limited": {"filter": {"bool": {}}, "aggs": {"dates": by_month(percentile)}}})
         }
         Heavy::AssigneesByUserTask => {
