@@ -8,7 +8,7 @@
 //! So a half is *held* in a string as two characters: a mark, which is a character that Unicode keeps free for the inside of
 //! programs, and one of a private range that says which half it is. JSON is prepared with [`hold`] before it is parsed, and
 //! [`restore`] turns what was written back into escapes. In between, texts can be compared, sorted ([`units`]) and used as
-//! keys like any others. A stored text that has these two characters itself comes out as the escape.
+//! keys like any others. A stored text that has these two characters itself comes out as the escape, unless it is repeated as it is stored.
 
 use std::borrow::Cow;
 

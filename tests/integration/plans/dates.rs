@@ -196,28 +196,61 @@ fn running_instances_are_as_many_whether_they_are_counted_or_looked_for() {
         lasting("ended before", "2024-04-03T10:00:00", Some(-30 * hour)),
         lasting("the last", "2024-04-04T00:00:00", Some(hour)),
     ]);
-    let value = |group: &Entry<Option<f64>>| (group.key.clone(), group.value);
     for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
         world.zone = TimeZone::get(zone).unwrap();
         for unit in ["year", "month", "week", "day", "hour", "automatic"] {
-            let report = |distributed_by: &str| {
-                let by_date = by_date("runningDate", unit);
-                data("processInstance-frequency", by_date, by(distributed_by))
-            };
-            let ReportResult::Map(counted) = world.result(&report("none")) else {
-                panic!("no map");
-            };
-            // Whoever has parts has a filter for each interval.
-            let ReportResult::HyperMap(looked_for) = world.result(&report("process")) else {
-                panic!("no map of maps");
-            };
-            let looked_for = looked_for
-                .iter()
-                .map(|group| (group.key.clone(), group.value[0].value));
-            let counted: Vec<_> = counted.iter().map(value).collect();
-            assert_eq!(counted, looked_for.collect::<Vec<_>>(), "{unit} in {zone}");
+            assert_counted_as_looked_for(&mut world, unit);
         }
     }
+}
+
+/// In Cairo the 26th of April 2024 began at one o'clock, and on Lord Howe an hour of the 7th had thirty minutes: intervals of Optimize
+/// begin later than the calendar's from then on.
+#[test]
+fn running_instances_are_as_many_behind_a_day_that_begins_late() {
+    let hour = 3_600_000;
+    let mut world = World::of([
+        lasting("before", "2024-04-25T10:00:00", Some(hour)),
+        lasting("on one day", "2024-04-30T10:00:00", Some(hour)),
+        lasting("over night", "2024-05-02T20:00:00", Some(6 * hour)),
+    ]);
+    world.zone = TimeZone::get("Africa/Cairo").unwrap();
+    for unit in ["month", "week", "day"] {
+        assert_counted_as_looked_for(&mut world, unit);
+    }
+    let mut world = World::of([
+        lasting("before", "2024-04-06T12:10:00", Some(hour)),
+        lasting("after", "2024-04-06T20:10:00", Some(hour / 2)),
+        lasting("later", "2024-04-07T02:40:00", Some(hour)),
+    ]);
+    world.zone = TimeZone::get("Australia/Lord_Howe").unwrap();
+    for unit in ["day", "hour"] {
+        assert_counted_as_looked_for(&mut world, unit);
+    }
+}
+
+/// Compares both ways to count running instances: whoever has parts has a filter for each interval.
+fn assert_counted_as_looked_for(world: &mut World, unit: &str) {
+    let report = |distributed_by: &str| {
+        let by_date = by_date("runningDate", unit);
+        data("processInstance-frequency", by_date, by(distributed_by))
+    };
+    let ReportResult::Map(counted) = world.result(&report("none")) else {
+        panic!("no map");
+    };
+    let ReportResult::HyperMap(looked_for) = world.result(&report("process")) else {
+        panic!("no map of maps");
+    };
+    let counted = counted.iter().map(|group| (group.key.clone(), group.value));
+    let looked_for = looked_for
+        .iter()
+        .map(|group| (group.key.clone(), group.value[0].value));
+    assert_eq!(
+        counted.collect::<Vec<_>>(),
+        looked_for.collect::<Vec<_>>(),
+        "{unit} in {:?}",
+        world.zone
+    );
 }
 
 #[test]

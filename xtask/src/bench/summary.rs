@@ -8,7 +8,7 @@ use super::{Reading, Report};
 
 /// Column titles and their widths.
 const COLUMNS: [(&str, usize); 6] = [
-    ("", 46),
+    ("", 54),
     ("by", 26),
     ("records/s", 11),
     ("ratio", 8),
@@ -53,7 +53,7 @@ fn of_results(reading: &Reading, is_small: bool, results: &Results) -> String {
         results: all,
     } = reading;
     let small = if is_small { "small " } else { "" };
-    let what = format!("{instances} {small}{subject}, {page}, {clients} client(s)");
+    let what = format!("{instances} {small}{subject}, pages of {page}, {clients} client(s)");
     let of = |value: &dyn Fn(&Measurement) -> Option<f64>| {
         median(results.rounds.iter().filter_map(value))
     };

@@ -105,6 +105,8 @@ struct Gap {
     names: String,
     /// Where each name ends in it.
     ends: Vec<usize>,
+    /// Whether the names that are read are too long to be remembered.
+    is_too_long: bool,
     /// The member at its end; none where the object ends.
     next: Option<usize>,
 }
@@ -157,7 +159,7 @@ impl Gap {
         self.forget();
         let next = self.read_names(is_first, wanted, cursor);
         match next {
-            Ok(next) if self.names.len() <= MAX_TEXT_BYTES => {
+            Ok(next) if !self.is_too_long => {
                 self.next = next;
                 self.remember(begin.until(cursor));
             }
@@ -177,14 +179,22 @@ impl Gap {
         loop {
             let before = cursor.clone();
             let name = cursor.next_member(is_first)?;
-            self.names.push_str(before.until(cursor));
-            self.ends.push(self.names.len());
+            self.remember_name(before.until(cursor));
             match name.map(|name| wanted(&name)) {
                 Some(None) => cursor.skip()?,
                 Some(Some(member)) => return Ok(Some(member)),
                 None => return Ok(None),
             }
             is_first = false;
+        }
+    }
+
+    /// Of too many names nothing is remembered, so that it takes no room either.
+    fn remember_name(&mut self, name: &str) {
+        self.is_too_long |= self.names.len() + name.len() > MAX_TEXT_BYTES;
+        if !self.is_too_long {
+            self.names.push_str(name);
+            self.ends.push(self.names.len());
         }
     }
 
@@ -198,6 +208,7 @@ impl Gap {
     }
 
     fn forget(&mut self) {
+        self.is_too_long = false;
         self.names.clear();
         self.ends.clear();
         for text in &mut self.texts {
@@ -318,6 +329,9 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut shape = Shape::default();
         let long = "x".repeat(100_000);
+        let others: String = (0..100_000)
+            .map(|number| format!(r#""n{number}":0,"#))
+            .collect();
         let many: String = (0..1_000)
             .map(|number| format!(r#""n{number}":0,"size":{number},"#))
             .collect();
@@ -325,6 +339,7 @@ mod tests {
             format!(r#"{{"long":"{long}","size":1}}"#),
             format!(r#"{{"{long}":0,"size":1}}"#),
             format!(r#"{{{many}"size":1}}"#),
+            format!(r#"{{{others}"size":1}}"#),
         ] {
             for _ in 0..2 {
                 assert_eq!(read(&json, &mut shape), Ok(thing(None, Some(1), &[])));
@@ -332,7 +347,8 @@ mod tests {
             assert!(shape.gaps.len() <= MAX_GAPS);
             for gap in &shape.gaps {
                 let texts = gap.texts.iter().chain([&gap.names]);
-                assert!(texts.map(String::len).max() <= Some(MAX_TEXT_BYTES));
+                assert!(texts.map(String::capacity).max() <= Some(2 * MAX_TEXT_BYTES));
+                assert!(gap.ends.capacity() <= MAX_TEXT_BYTES);
             }
         }
     }

@@ -288,6 +288,16 @@ pub fn running_intervals(
     Ok(intervals)
 }
 
+/// Whether intervals begin where units of the calendar begin, which a histogram's do. They don't any more behind a day that begins late,
+/// because midnight is skipped, or behind an hour that is shorter: each begins one unit after the one before.
+pub fn begin_with_units(unit: DateUnit, intervals: &[DateInterval], zone: &TimeZone) -> bool {
+    let Some(unit) = CalendarUnit::of(unit) else {
+        return true;
+    };
+    let mut starts = intervals.iter().map(|interval| interval.from);
+    starts.all(|start| unit.start(start, zone) == Some(start))
+}
+
 /// The first and the last moment for which [`running_histogram`] has the same intervals as [`running_intervals`]: the years 1 to 9999.
 const PLAIN_MOMENTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 

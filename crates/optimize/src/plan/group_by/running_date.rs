@@ -11,7 +11,9 @@ use crate::java::hash_map_order;
 use crate::plan::PlanError;
 use crate::plan::aggregations::{Aggregations, named, with};
 use crate::plan::answer::Bucket;
-use crate::plan::buckets::dates::{DateInterval, running_histogram, running_intervals};
+use crate::plan::buckets::dates::{
+    DateInterval, begin_with_units, running_histogram, running_intervals,
+};
 use crate::plan::context::PlanContext;
 use crate::plan::inner::Inner;
 use crate::plan::search::Outermost;
@@ -31,9 +33,9 @@ const MOST_INTERVALS: f64 = 65_536.0;
 /// Text around the filters, about.
 const AROUND: usize = 1_024;
 
-/// Up to so many intervals running instances are counted by the intervals in which they started and ended: there are at most half as
-/// many buckets as the square of that, which is less than Elasticsearch makes.
-const MOST_COUNTED_INTERVALS: usize = 160;
+/// Up to so many intervals running instances are counted by the intervals in which they started and ended. There are at most so many
+/// buckets and their square then: less than 10,000, which is what some clusters are limited to (`search.max_buckets`).
+const MOST_COUNTED_INTERVALS: usize = 98;
 
 /// By interval; an instance counts in each one that it was running in for a moment. Instances that are still running
 /// don't make the range reach to the present.
@@ -106,17 +108,20 @@ fn written(intervals: Vec<DateInterval>, zone: &TimeZone, inner: Aggregations) -
 }
 
 /// Asks how many instances started in an interval, and how many of them ended in which; `None` where they are not only counted, or
-/// where intervals are too many or too far off.
+/// where intervals are too many, too far off, or none of the calendar's.
 fn starts_and_ends(
     unit: DateUnit,
     range: Range,
+    intervals: &[DateInterval],
     inner: &Inner<'_>,
 ) -> Result<Option<Aggregations>, PlanError> {
-    if expected_intervals(unit, range) > MOST_COUNTED_INTERVALS || !inner.aggregations()?.is_empty()
-    {
+    let zone = &inner.context.filter.time_zone;
+    let can_be_counted = intervals.len() <= MOST_COUNTED_INTERVALS
+        && begin_with_units(unit, intervals, zone)
+        && inner.aggregations()?.is_empty();
+    if !can_be_counted {
         return Ok(None);
     }
-    let zone = &inner.context.filter.time_zone;
     let histogram = |field| running_histogram(unit, range, zone, field);
     let both = histogram("startDate").zip(histogram("endDate"));
     Ok(both.map(|(starts, ends)| named(STARTS, with(starts, named(ENDS, ends)))))
@@ -154,11 +159,14 @@ impl Started {
 
 impl ByRunningDate {
     /// The groups of an answer to [`starts_and_ends`].
-    fn counted(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
+    fn counted(
+        intervals: Vec<DateInterval>,
+        answer: Bucket<'_>,
+        inner: &Inner<'_>,
+    ) -> Result<Vec<Group>, PlanError> {
         let zone = &inner.context.filter.time_zone;
         let started = answer.sub(STARTS)?.buckets()?.into_iter();
         let started = started.map(Started::read).collect::<Result<Vec<_>, _>>()?;
-        let intervals = running_intervals(self.0, inner.grouping_range, zone)?;
         let groups = intervals.into_iter().map(|interval| {
             let at = interval.from.millis();
             let running = started.iter().map(|started| started.running_in(at)).sum();
@@ -193,15 +201,17 @@ impl Grouping for ByRunningDate {
         if intervals.is_empty() {
             return Ok(Outermost::default());
         }
-        if let Some(starts) = starts_and_ends(self.0, range, inner)? {
+        if let Some(starts) = starts_and_ends(self.0, range, &intervals, inner)? {
             return Ok(starts.into());
         }
         Ok(written(intervals, zone, inner.aggregations()?))
     }
 
     fn groups(&self, answer: Bucket<'_>, inner: &Inner<'_>) -> Result<Vec<Group>, PlanError> {
-        let groups = if starts_and_ends(self.0, inner.grouping_range, inner)?.is_some() {
-            self.counted(answer, inner)?
+        let range = inner.grouping_range;
+        let intervals = running_intervals(self.0, range, &inner.context.filter.time_zone)?;
+        let groups = if starts_and_ends(self.0, range, &intervals, inner)?.is_some() {
+            Self::counted(intervals, answer, inner)?
         } else {
             let buckets = answer.sub(DATES)?.buckets()?.into_iter();
             let groups = buckets
