@@ -84,6 +84,11 @@ impl Measurement {
     pub fn rate(&self) -> f64 {
         self.records as f64 / self.seconds
     }
+
+    /// Processor time, of Elasticsearch's.
+    pub fn cpu_ratio(&self) -> Option<f64> {
+        Some(self.cpu_seconds? / self.elasticsearch_cpu_seconds?)
+    }
 }
 
 /// All measurements of one contestant.

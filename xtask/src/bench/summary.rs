@@ -2,8 +2,7 @@
 
 use super::contest::{Measurement, Results};
 use super::heavy;
-use super::statistics::median;
-use super::table::{mebibytes, ratio};
+use super::table::{self, mebibytes, median_of, ratio, shown};
 use super::{Reading, Report};
 
 /// Column titles and their widths.
@@ -54,50 +53,24 @@ fn of_results(reading: &Reading, is_small: bool, results: &Results) -> String {
     } = reading;
     let small = if is_small { "small " } else { "" };
     let what = format!("{instances} {small}{subject}, pages of {page}, {clients} client(s)");
-    let of = |value: &dyn Fn(&Measurement) -> Option<f64>| {
-        median(results.rounds.iter().filter_map(value))
-    };
-    let shown = |value: Option<f64>, decimals: usize, unit: &str| {
-        value.map_or_else(
-            || "-".to_owned(),
-            |value| format!("{value:.decimals$}{unit}"),
-        )
-    };
+    let of = |value: &dyn Fn(&Measurement) -> Option<f64>| median_of(results, value);
     line([
         what,
         results.contestant.clone(),
         shown(of(&|m| Some(m.rate())), 0, ""),
         shown(ratio(all, results), 2, ""),
-        shown(
-            of(&|m| Some(m.cpu_seconds? / m.elasticsearch_cpu_seconds?)),
-            2,
-            "",
-        ),
+        shown(of(&Measurement::cpu_ratio), 2, ""),
         shown(of(&|m| m.peak_resident_bytes.map(mebibytes)), 1, " MiB"),
     ])
 }
 
 fn of_ratio(report: &str, ratio: f64, compared_with: &str) -> String {
-    let none = || "-".to_owned();
-    let ratio = format!("{ratio:.2}");
-    line([
-        report.to_owned(),
-        compared_with.to_owned(),
-        none(),
-        ratio,
-        none(),
-        none(),
-    ])
+    let ratio = shown(Some(ratio), 2, "");
+    let (report, compared_with) = (report.to_owned(), compared_with.to_owned());
+    let [rate, cpu, peak] = [(); 3].map(|()| shown(None, 0, ""));
+    line([report, compared_with, rate, ratio, cpu, peak])
 }
 
 fn line(cells: [String; COLUMNS.len()]) -> String {
-    let mut text = String::new();
-    for (number, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
-        text.push_str(&match number {
-            0 | 1 => format!("{cell:width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-    }
-    text.push('\n');
-    text
+    table::line(COLUMNS, 2, cells)
 }

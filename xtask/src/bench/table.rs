@@ -1,7 +1,5 @@
 //! What was measured, for a terminal.
 
-use std::fmt::Write as _;
-
 use super::contest::{Measurement, Results};
 use super::statistics::median;
 
@@ -19,20 +17,12 @@ const COLUMNS: [(&str, usize); 8] = [
 
 /// Medians over the rounds; ratios are those to the bare scroll of the same round.
 pub(super) fn of(results: &[Results]) -> String {
-    let mut text = String::new();
-    line(&mut text, COLUMNS.map(|(title, _)| title.to_owned()));
+    let mut text = line(COLUMNS, 1, COLUMNS.map(|(title, _)| title.to_owned()));
     for result in results {
-        let of = |value: &dyn Fn(&Measurement) -> Option<f64>| {
-            median(result.rounds.iter().filter_map(value))
-        };
-        let shown = |value: Option<f64>, decimals: usize, unit: &str| {
-            value.map_or_else(
-                || "-".to_owned(),
-                |value| format!("{value:.decimals$}{unit}"),
-            )
-        };
-        line(
-            &mut text,
+        let of = |value: &dyn Fn(&Measurement) -> Option<f64>| median_of(result, value);
+        text.push_str(&line(
+            COLUMNS,
+            1,
             [
                 result.contestant.clone(),
                 shown(of(&|m| Some(m.rate())), 0, ""),
@@ -40,18 +30,48 @@ pub(super) fn of(results: &[Results]) -> String {
                 shown(of(&|m| Some(m.first_byte_seconds * 1_000.0)), 1, " ms"),
                 shown(of(&|m| m.cpu_seconds), 2, " s"),
                 shown(of(&|m| m.elasticsearch_cpu_seconds), 2, " s"),
-                shown(
-                    of(&|m| Some(m.cpu_seconds? / m.elasticsearch_cpu_seconds?)),
-                    2,
-                    "",
-                ),
+                shown(of(&Measurement::cpu_ratio), 2, ""),
                 shown(of(&|m| m.peak_resident_bytes.map(mebibytes)), 1, " MiB"),
             ],
-        );
+        ));
         for failure in &result.failures {
             text.push_str(&format!("    a round failed: {failure}\n"));
         }
     }
+    text
+}
+
+/// The median of a value over the rounds.
+pub(super) fn median_of(
+    results: &Results,
+    value: &dyn Fn(&Measurement) -> Option<f64>,
+) -> Option<f64> {
+    median(results.rounds.iter().filter_map(value))
+}
+
+/// A value with so many decimals, or a dash.
+pub(super) fn shown(value: Option<f64>, decimals: usize, unit: &str) -> String {
+    value.map_or_else(
+        || "-".to_owned(),
+        |value| format!("{value:.decimals$}{unit}"),
+    )
+}
+
+/// A line of a table, whose first columns are texts and whose others are numbers.
+pub(super) fn line<const N: usize>(
+    columns: [(&str, usize); N],
+    texts: usize,
+    cells: [String; N],
+) -> String {
+    let mut text = String::new();
+    for (number, (cell, (_, width))) in cells.iter().zip(columns).enumerate() {
+        text.push_str(&if number < texts {
+            format!("{cell:width$}")
+        } else {
+            format!("{cell:>width$}")
+        });
+    }
+    text.push('\n');
     text
 }
 
@@ -71,15 +91,4 @@ pub(super) fn ratio(results: &[Results], result: &Results) -> Option<f64> {
     }
     let pairs = result.rounds.iter().zip(&measure.rounds);
     median(pairs.map(|(it, measure)| it.rate() / measure.rate()))
-}
-
-fn line(text: &mut String, cells: [String; COLUMNS.len()]) {
-    for (number, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
-        // Writing to a string can't fail.
-        let _ = match number {
-            0 => write!(text, "{cell:width$}"),
-            _ => write!(text, "{cell:>width$}"),
-        };
-    }
-    text.push('\n');
 }
