@@ -7,7 +7,7 @@ use super::{Reading, Report};
 
 /// Column titles and their widths.
 const COLUMNS: [(&str, usize); 6] = [
-    ("", 54),
+    ("", 62),
     ("by", 26),
     ("records/s", 11),
     ("ratio", 8),
