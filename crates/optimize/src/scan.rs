@@ -24,8 +24,8 @@ pub fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
         position += VECTOR;
         rest = after;
     }
-    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-    rest.iter().position(ends).map(|offset| position + offset)
+    let end = rest.iter().position(|byte| ends_string_byte(*byte));
+    end.map(|offset| position + offset)
 }
 
 /// Whether a string with these bytes has to be written with escapes, or has the byte `other`.
@@ -49,10 +49,16 @@ pub fn needs_escapes(bytes: &[u8], other: u8) -> bool {
     }
     bytes
         .iter()
-        .any(|byte| matches!(byte, b'"' | b'\\' | ..0x20) || *byte == other)
+        .any(|byte| ends_string_byte(*byte) || *byte == other)
 }
 
-/// Which bytes a string can't go on over.
+/// Whether a string can't go on over a byte.
+#[inline]
+const fn ends_string_byte(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | ..0x20)
+}
+
+/// The same of each byte of a vector.
 #[inline]
 fn ends_string(vector: u8x16) -> u8x16 {
     let quotes = vector.simd_eq(u8x16::splat(b'"'));

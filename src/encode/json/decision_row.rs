@@ -4,44 +4,31 @@ use optimize::json::JsonText;
 use optimize::raw_data::decision_row::DecisionRow;
 
 use super::clauses;
-use super::members::Members;
+use super::members::{Members, column};
 
 /// Writes one object.
 pub fn write(row: &DecisionRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
     members.text(
-        "decisionDefinitionKey",
-        "\"decisionDefinitionKey\":",
+        column!("decisionDefinitionKey"),
         row.decision_definition_key,
         out,
     );
     members.text(
-        "decisionDefinitionId",
-        "\"decisionDefinitionId\":",
+        column!("decisionDefinitionId"),
         row.decision_definition_id,
         out,
     );
-    members.text(
-        "decisionInstanceId",
-        "\"decisionInstanceId\":",
-        row.decision_instance_id,
-        out,
-    );
-    members.text(
-        "processInstanceId",
-        "\"processInstanceId\":",
-        row.process_instance_id,
-        out,
-    );
+    members.text(column!("decisionInstanceId"), row.decision_instance_id, out);
+    members.text(column!("processInstanceId"), row.process_instance_id, out);
     members.date(
-        "evaluationDateTime",
-        "\"evaluationDateTime\":",
+        column!("evaluationDateTime"),
         &row.evaluation_date_time,
         out,
     );
-    members.text("engineName", "\"engineName\":", row.engine_name, out);
-    members.text("tenantId", "\"tenantId\":", row.tenant_id, out);
+    members.text(column!("engineName"), row.engine_name, out);
+    members.text(column!("tenantId"), row.tenant_id, out);
     for (begin, clauses) in [
         ("\"inputVariables\":", &row.inputs),
         ("\"outputVariables\":", &row.outputs),

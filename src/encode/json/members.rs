@@ -7,6 +7,17 @@ use optimize::raw_data::document::Text;
 
 use super::text;
 
+/// What tables call the column that shows the same as a member, and the text of the member up to its value, such as `"businessKey":`.
+pub type Member<'m> = (&'m str, &'m str);
+
+/// A member that is called as its column is.
+macro_rules! column {
+    ($name:literal) => {
+        ($name, concat!("\"", $name, "\":"))
+    };
+}
+pub(super) use column;
+
 /// Writes the names of members. A member is left out where the column of a table is that shows the same.
 pub struct Members<'r> {
     /// None where nothing is left out, as mostly.
@@ -24,10 +35,9 @@ impl<'r> Members<'r> {
         }
     }
 
-    /// Begins a member; `begin` is its text up to its value, such as `"businessKey":`, and `column` what tables call it. False where
-    /// it is left out.
+    /// Begins a member. False where it is left out.
     #[inline]
-    pub fn begin(&mut self, column: &str, begin: &str, out: &mut JsonText) -> bool {
+    pub fn begin(&mut self, (column, begin): Member<'_>, out: &mut JsonText) -> bool {
         if (self.restrictions).is_some_and(|restrictions| restrictions.leave_out(column)) {
             return false;
         }
@@ -46,16 +56,16 @@ impl<'r> Members<'r> {
 
     /// Writes a member that is a text.
     #[inline]
-    pub fn text(&mut self, column: &str, begin: &str, value: &Text<'_>, out: &mut JsonText) {
-        if self.begin(column, begin, out) {
+    pub fn text(&mut self, member: Member<'_>, value: &Text<'_>, out: &mut JsonText) {
+        if self.begin(member, out) {
             text::write(value, out);
         }
     }
 
     /// Writes a member that is a date.
     #[inline]
-    pub fn date(&mut self, column: &str, begin: &str, value: &RowDate<'_>, out: &mut JsonText) {
-        if self.begin(column, begin, out) {
+    pub fn date(&mut self, member: Member<'_>, value: &RowDate<'_>, out: &mut JsonText) {
+        if self.begin(member, out) {
             text::write_date(value, out);
         }
     }

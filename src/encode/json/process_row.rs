@@ -4,7 +4,7 @@ use optimize::access::columns::DURATION_PREFIX;
 use optimize::json::JsonText;
 use optimize::raw_data::process_row::ProcessRow;
 
-use super::members::Members;
+use super::members::{Members, column};
 use super::text;
 use super::variables;
 
@@ -17,40 +17,33 @@ pub fn write(row: &ProcessRow<'_>, out: &mut JsonText) {
     let mut members = Members::new(row.restrictions);
     out.raw("{");
     members.text(
-        "processDefinitionKey",
-        "\"processDefinitionKey\":",
+        column!("processDefinitionKey"),
         row.process_definition_key,
         out,
     );
     members.text(
-        "processDefinitionId",
-        "\"processDefinitionId\":",
+        column!("processDefinitionId"),
         row.process_definition_id,
         out,
     );
-    members.text(
-        "processInstanceId",
-        "\"processInstanceId\":",
-        row.process_instance_id,
-        out,
-    );
+    members.text(column!("processInstanceId"), row.process_instance_id, out);
     members.begin_always("\"counts\":", out);
     write_counts(row, out);
     members.begin_always("\"flowNodeDurations\":", out);
     write_flow_node_durations(row, out);
-    members.text("businessKey", "\"businessKey\":", row.business_key, out);
-    members.date("startDate", "\"startDate\":", &row.start_date, out);
-    members.date("endDate", "\"endDate\":", &row.end_date, out);
-    if members.begin("duration", "\"duration\":", out) {
+    members.text(column!("businessKey"), row.business_key, out);
+    members.date(column!("startDate"), &row.start_date, out);
+    members.date(column!("endDate"), &row.end_date, out);
+    if members.begin(column!("duration"), out) {
         out.optional_integer(row.duration);
     }
-    if members.begin("engineName", "\"engineName\":", out) {
+    if members.begin(column!("engineName"), out) {
         match row.engine_name {
             Some(name) => text::write(name, out),
             None => out.raw("null"),
         }
     }
-    members.text("tenantId", "\"tenantId\":", row.tenant_id, out);
+    members.text(column!("tenantId"), row.tenant_id, out);
     members.begin_always("\"variables\":", out);
     variables::write(&row.variables, out);
     members.begin_always("\"flowNodeInstances\":", out);
@@ -70,7 +63,7 @@ fn write_counts(row: &ProcessRow<'_>, out: &mut JsonText) {
         ),
         ("count:userTasks", "\"userTasks\":", row.counts.user_tasks),
     ] {
-        if members.begin(column, begin, out) {
+        if members.begin((column, begin), out) {
             out.unsigned(u64::try_from(count).unwrap_or(u64::MAX));
         }
     }
@@ -92,10 +85,10 @@ fn write_flow_node_durations(row: &ProcessRow<'_>, out: &mut JsonText) {
         text::write(duration.id, out);
         out.raw(":{");
         let mut members = Members::new(restrictions);
-        if members.begin(FLOW_NODE_NAME, "\"name\":", out) {
+        if members.begin((FLOW_NODE_NAME, "\"name\":"), out) {
             out.optional_string(duration.name);
         }
-        if members.begin("duration", "\"value\":", out) {
+        if members.begin(("duration", "\"value\":"), out) {
             out.integer(duration.value);
         }
         out.raw("}");
@@ -111,18 +104,18 @@ fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
         out.separator(&mut first);
         out.raw("{");
         let mut members = Members::new(row.restrictions);
-        members.text("flowNodeInstanceId", "\"id\":", passage.id, out);
+        members.text(("flowNodeInstanceId", "\"id\":"), passage.id, out);
         // The id stands in for a name.
         let is_id = passage.name.is_none();
         let is_left_out = is_id && row.restrictions.leave_out(FLOW_NODE_ID);
-        if !is_left_out && members.begin(FLOW_NODE_NAME, "\"name\":", out) {
+        if !is_left_out && members.begin((FLOW_NODE_NAME, "\"name\":"), out) {
             match passage.name {
                 Some(name) => out.string(name),
                 None => text::write(passage.flow_node_id, out),
             }
         }
-        members.date("startDate", "\"startDate\":", &passage.start_date, out);
-        members.date("endDate", "\"endDate\":", &passage.end_date, out);
+        members.date(column!("startDate"), &passage.start_date, out);
+        members.date(column!("endDate"), &passage.end_date, out);
         out.raw("}");
     }
     out.raw("]");

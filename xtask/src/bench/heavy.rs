@@ -18,11 +18,11 @@ use testkit::client::Client;
 use testkit::elasticsearch::{Elasticsearch, Product};
 use testkit::service::{Service, Start, TOKEN};
 
+use super::PROCESS_INSTANCES;
 use super::aggregated::searches_of;
 use super::data::Data;
-use super::readers::Reader;
+use super::readers::{Reader, aggregated_path};
 use super::statistics::median;
-use data::INSTANCES;
 use optimize::{MEASURE, Request, requests};
 use reports::Heavy;
 
@@ -86,7 +86,7 @@ impl Heavies<'_> {
         )?;
         let mut contest = Contest {
             product: self.elasticsearch.product,
-            alias: INSTANCES.alias(prefix),
+            alias: PROCESS_INSTANCES.index.alias(prefix),
             elasticsearch: data.installation().client().clone().with_timeout(PATIENCE),
             bare: Reader::new(url)?,
             exporting: (services.iter())
@@ -173,10 +173,7 @@ impl Contest<'_> {
             let answer = self.elasticsearch.post(&path, &body)?.success()?;
             by_optimize.extend(figures::of_aggregations(&answer, MEASURE));
         }
-        let path = format!(
-            "/api/public/export/report/{}/result/json?limit=10000&paginationTimeout=60",
-            heavy.id()
-        );
+        let path = aggregated_path(heavy.id());
         let mut compared = 0;
         for service in self.services {
             let client = service.client().with_timeout(PATIENCE);

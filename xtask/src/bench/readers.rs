@@ -44,6 +44,11 @@ fn number(text: &str, before: &str) -> anyhow::Result<u64> {
         .with_context(|| format!("{before} is {digits}, which is no number"))
 }
 
+/// Where the service answers with an aggregated report.
+pub(super) fn aggregated_path(report_id: &str) -> String {
+    format!("/api/public/export/report/{report_id}/result/json?limit=10000&paginationTimeout=60")
+}
+
 /// Sends requests over one connection and throws away what comes.
 pub(super) struct Reader(Connection);
 
@@ -166,9 +171,7 @@ impl Reader {
     /// Asks the service for an aggregated report and gives back how long it took.
     pub fn aggregated_report(&mut self, report_id: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        self.get(&format!(
-            "/api/public/export/report/{report_id}/result/json?limit=10000&paginationTimeout=60"
-        ))?;
+        self.get(&aggregated_path(report_id))?;
         Ok(began.elapsed())
     }
 }

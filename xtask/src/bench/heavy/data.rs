@@ -4,16 +4,14 @@
 
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
-use testkit::indices::{Document, Index, Installation};
+use testkit::indices::{Document, Installation};
 use testkit::progress::Progress;
 use testkit::sample::random::Random;
 use testkit::sample::time::{BASE_DATE, DAY, HOUR, MINUTE, Millis, SECOND, date};
 use testkit::sample::{ORDERS, Sample};
 
 use super::reports;
-
-/// Where the instances are.
-pub(super) const INSTANCES: Index<'static> = Index::ProcessInstance { key: ORDERS };
+use crate::bench::PROCESS_INSTANCES;
 
 /// The seed of the orders.
 const SEED: u64 = 0x0068_6561_7679;
@@ -67,7 +65,7 @@ const CLOSE: Stay = stay("OrderClosed", "noneEndEvent", None, (0, 0));
 
 /// Stores what is missing to so many orders.
 pub(in crate::bench) fn store(installation: &Installation, instances: u64) -> anyhow::Result<()> {
-    let stored = installation.count(INSTANCES)?;
+    let stored = installation.count(PROCESS_INSTANCES.index)?;
     for index in Sample::indices() {
         installation.create(index)?;
     }
@@ -83,7 +81,7 @@ pub(in crate::bench) fn store(installation: &Installation, instances: u64) -> an
         progress.finish();
         installation.merge()?;
     }
-    let stored = installation.count(INSTANCES)?;
+    let stored = installation.count(PROCESS_INSTANCES.index)?;
     ensure!(
         stored == instances,
         "{stored} process instances are there, not {instances}"
@@ -161,7 +159,7 @@ fn order(number: u64) -> Document<'static> {
         members.insert("flowNodeInstances".to_owned(), Value::Array(flow_nodes));
     }
     Document {
-        index: INSTANCES,
+        index: PROCESS_INSTANCES.index,
         id,
         source,
     }
