@@ -57,7 +57,7 @@ fn write_counts(row: &ProcessRow<'_>, out: &mut JsonText) {
     for (column, begin, count) in [
         ("count:incidents", "\"incidents\":", row.counts.incidents),
         (
-            "openIncidents",
+            "count:openIncidents",
             "\"openIncidents\":",
             row.counts.open_incidents,
         ),
@@ -248,6 +248,18 @@ mod tests {
                 r#"{"check":{},"start":{}}"#.to_owned(),
                 r#"{"startDate":null}"#.to_owned()
             )
+        );
+        let counts = |columns: &[&str]| {
+            let row: serde_json::Value = serde_json::from_str(&without(columns)).unwrap();
+            row["counts"].to_string()
+        };
+        assert_eq!(
+            counts(&["count:openIncidents"]),
+            r#"{"incidents":0,"userTasks":0}"#
+        );
+        assert_eq!(
+            counts(&["count:userTasks"]),
+            r#"{"incidents":0,"openIncidents":0}"#
         );
         // The names that every row has are taken out where they are found (`Columns::without_left_out`).
         assert_eq!(
