@@ -20,7 +20,7 @@ use super::{Audit, Export, ExportRequest, clock};
 use crate::auth::Access;
 use crate::catalog::columns::Columns;
 use crate::encode::json::Envelope;
-use crate::scroll::batch_size::{self, batch_size};
+use crate::scroll::batch_size;
 use crate::scroll::lease::{ActiveLease, IdleLease};
 use crate::scroll::permits::{BatchPermit, PATIENCE};
 use crate::scroll::prefetch::NextPage;
@@ -139,11 +139,10 @@ impl Pages {
             .take_sample(&request.report_id, raw.sample(&scope, &query))
             .await;
         let hit_bytes = permits.expected_bytes(&request.report_id, 1);
-        let has_few_exports = self.admission.has_few_exports();
         let contents = Arc::new(scrolls.signer().seal(ScrollContents {
             report_id: request.report_id.clone(),
             limit: request.limit,
-            batch: batch_size(request.limit, has_few_exports, hit_bytes),
+            batch: batch_size::of_page(request.limit, hit_bytes),
             now: now.as_millisecond(),
             access: access.fingerprint(),
         }));
@@ -221,8 +220,14 @@ impl Pages {
         })?;
         let known = self.known_contents(scroll_id, &request)?;
 
-        // How large the batches of a replica's scroll are is only known from its hits.
-        let hits = (known.as_ref()).map_or(batch_size::MOST_HITS, |contents| contents.batch);
+        let hits = match &known {
+            Some(contents) => contents.batch,
+            // How large the batches of a replica's scroll are is only known from its hits. It has reckoned as it is done here.
+            None => {
+                let hit_bytes = scrolls.permits().expected_bytes(&request.report_id, 1);
+                batch_size::of_page(request.limit, hit_bytes)
+            }
+        };
         let Moved {
             lease,
             mut batch,

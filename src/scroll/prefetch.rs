@@ -1,7 +1,7 @@
 //! Pages that are prefetched: asked for before their clients ask, so that Elasticsearch works while a client reads.
 //!
-//! Where a page is one batch, Elasticsearch would have nothing to do from the last row of a page to the request for the next
-//! one, which is a fifth of the time (docs/PERFORMANCE.md). So the batch of the next page is asked for while this one is
+//! Elasticsearch would have nothing to do from the last row of a page to the request for the next one, which is a fifth of the time
+//! of a page that is one batch (docs/PERFORMANCE.md). So the first batch of the next page is asked for while the last one of this page is
 //! written ([`NextPage::begin`]), kept until the client asks for it ([`Prefetch::keep`]) and found again then
 //! ([`Prefetcher::claim`]).
 //!
@@ -32,9 +32,9 @@ use super::registry::{IdDigest, digest};
 /// How long a batch is left unread. Most clients ask for it much sooner, and then its rows are written while it arrives;
 /// collecting it first would take as long as fetching it.
 const UNREAD: Duration = Duration::from_millis(250);
-/// Bytes of a batch that are read when nobody asks for it in that time, so that Elasticsearch gets its memory back. A page of a
-/// thousand documents of ten kilobytes fits; what promises to be larger is not prefetched.
-const MAX_BYTES_READ: usize = 12 * 1024 * 1024;
+/// Bytes of a batch that are read when nobody asks for it in that time, so that Elasticsearch gets its memory back. What promises to be
+/// larger is not prefetched; batches are not, but where a page can't be divided ([`super::batch_size`]).
+const MAX_BYTES_READ: usize = 16 * 1024 * 1024;
 /// How much sooner than its client wants a scroll may end; a twentieth of the keep-alive if that is less.
 const TOO_SOON: Duration = Duration::from_secs(1);
 
@@ -103,8 +103,7 @@ impl NextPage {
         }
         let place = match self.prolonging.take() {
             Some(place) => place,
-            // In a page of several batches Elasticsearch has hardly anything to wait for, and its batches are large ones.
-            None if is_one_batch && has_few_exports && is_worth_it(reader) => {
+            None if has_few_exports && is_worth_it(reader, is_one_batch) => {
                 reader.scrolls().prefetcher().place()?
             }
             None => return None,
@@ -121,9 +120,11 @@ impl NextPage {
     }
 }
 
-fn is_worth_it(reader: &ScrollReader) -> bool {
-    // A client that has asked for one further page will ask for the others; one that looked at the first page may be done.
-    let goes_on = reader.has_delivered() && !reader.is_last_batch();
+fn is_worth_it(reader: &ScrollReader, is_one_batch: bool) -> bool {
+    // A client that has asked for one further page will ask for the others; one that looked at the first page may be done, unless it
+    // was a large one, of which another batch is only a part.
+    let wants_more = reader.has_delivered() || !is_one_batch;
+    let goes_on = wants_more && !reader.is_last_batch();
     let is_small = reader.expected_batch_bytes() <= MAX_BYTES_READ as u64;
     goes_on && is_small && !reader.scrolls().signer().accepts_foreign()
 }

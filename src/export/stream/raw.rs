@@ -28,7 +28,7 @@ use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
 use crate::export::raw_report::{PageSettings, RawReport, RawReports};
 use crate::export::rows::{self, NamesAtHand, RowError};
-use crate::scroll::batch_size::{MOST_HITS, batch_size};
+use crate::scroll::batch_size;
 use crate::scroll::permits::PATIENCE;
 use crate::scroll::reader::{Batch, ScrollError};
 use crate::scroll::signer::{ScrollContents, SealedContents};
@@ -236,8 +236,7 @@ impl Streams {
             .take_sample(&request.report_id, self.raw.sample(scope, &reading.query))
             .await;
         let hit_bytes = permits.expected_bytes(&request.report_id, 1);
-        let has_few_exports = self.admission.has_few_exports();
-        let batch = batch_size(MOST_HITS, has_few_exports, hit_bytes);
+        let batch = batch_size::of_stream(hit_bytes);
         let keep_alive = self.keep_alive_of(u64::from(batch).saturating_mul(hit_bytes));
         let contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
             report_id: request.report_id.clone(),

@@ -1,4 +1,5 @@
-//! Pages that are fetched before their client asks for them: from its second page on, while it reads the one before.
+//! Pages that are fetched before their client asks for them, while it reads the one before: from its second page on, and from its first one
+//! on if that has several steps.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,26 +75,58 @@ fn each_step_is_asked_for_once_and_none_beyond_the_last_row() {
     assert_start_over(&faulty.service, &page);
 }
 
-#[test]
-fn large_pages_in_several_steps_lose_nothing() {
+/// More instances than a page of three steps has, each of so many bytes that 560 of them are enough for a step.
+fn with_large_orders() -> Faulty {
+    const INSTANCES: usize = 1_300;
+    let wide = "x".repeat(27_000);
+    let order = |n: usize| {
+        let changes = json!({ "businessKey": wide });
+        instance("order", &format!("i-{n:04}"), changes)
+    };
     let optimize = Optimize::install();
-    let order = |n: usize| instance("order", &format!("i-{n:04}"), json!({}));
-    optimize.store_instances("order", (0..9_000).map(order));
+    optimize.store_instances("order", (0..INSTANCES).map(order));
     optimize.store_report(raw_report("r", "order", json!({})));
     let proxy = Proxy::start(&optimize.url);
     let service = Service::start(&proxy.url(), &optimize.prefix, &[], &[]);
-    // Pages of two steps, of three, and of one, which are fetched ahead; three full pages and more.
-    for (limit, step) in [(2_200, 1_100), (2_997, 999), (1_300, 1_300)] {
+    Faulty {
+        optimize,
+        proxy,
+        service,
+    }
+}
+
+#[test]
+fn large_pages_in_several_steps_lose_nothing() {
+    let faulty = with_large_orders();
+    let Faulty { proxy, service, .. } = &faulty;
+    // Pages of two steps, of three, and of one.
+    for (limit, step) in [(600, 300), (1_200, 400), (500, 500)] {
         let before = proxy.count(CONTINUE);
         let rows = service.all_rows("r", limit);
-        assert_eq!(rows.len(), 9_000, "{limit}");
+        assert_eq!(rows.len(), 1_300, "{limit}");
         for (n, row) in rows.iter().enumerate() {
-            assert_eq!(row["processInstanceId"], format!("i-{n:04}"), "{limit}");
+            assert_eq!(
+                row["processInstanceId"],
+                format!("i-{n:04}").as_str(),
+                "{limit}"
+            );
         }
         // One step opens the scroll, and the empty one is asked for when its page is.
-        let steps = 9_000_usize.div_ceil(step);
+        let steps = 1_300_usize.div_ceil(step);
         assert_eq!(proxy.count(CONTINUE) - before, steps, "{limit}");
     }
+}
+
+#[test]
+fn after_a_page_of_several_steps_the_next_one_begins_to_be_fetched() {
+    let faulty = with_large_orders();
+    let first = faulty.service.first_page("r", 1_200).ok();
+    // Two more steps of this page, and the first one of the next, which has the last hundred rows.
+    faulty.wait_for_steps(3);
+    let second = faulty.service.next_page("r", &first).ok();
+    assert_eq!((ids(&first).len(), ids(&second).len()), (1_200, 100));
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(faulty.proxy.count(CONTINUE), 3);
 }
 
 #[test]

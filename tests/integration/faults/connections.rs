@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 
 const AWAY: (u16, &str) = (503, "elasticsearchConnectionError");
-/// Bytes of a batch of 2,000 small instances after which more of it is to come, and much has been read.
+/// Bytes of a batch of 2,000 instances after which more of it is to come, and much has been read.
 const FAR_INTO_A_BATCH: usize = 500_000;
 
 #[test]
@@ -140,7 +140,11 @@ fn an_answer_that_is_cut_in_the_middle_of_a_page_breaks_the_page() {
 fn a_step_that_breaks_within_a_page_breaks_the_page() {
     // The size of a page that takes several steps, of which the last one has to be asked for.
     let optimize = Optimize::install();
-    let order = |n: usize| instance("order", &format!("i-{n:04}"), json!({}));
+    let wide = "x".repeat(4_500);
+    let order = |n: usize| {
+        let changes = json!({ "businessKey": wide });
+        instance("order", &format!("i-{n:04}"), changes)
+    };
     optimize.store_instances("order", (0..4_500).map(order));
     optimize.store_report(raw_report("r", "order", json!({})));
     let proxy = Proxy::start(&optimize.url);
