@@ -153,7 +153,6 @@ async fn write_rows(
     encoder: &mut PageEncoder<'_>,
     writer: &mut BodyWriter,
 ) -> Result<(u64, Option<Prefetch>), Broken> {
-    let is_one_batch = reader.contents().batch == reader.contents().limit;
     encoder.begin(&mut writer.out)?;
     let mut prefetch = None;
     let mut shape = Shape::default();
@@ -175,7 +174,7 @@ async fn write_rows(
             if std::mem::take(&mut is_first_of_batch) {
                 let has_few_exports = pages.admission.has_few_exports();
                 if !reader.goes_on() {
-                    let begun = next_page.begin(&reader, is_one_batch, has_few_exports);
+                    let begun = next_page.begin(&reader, has_few_exports);
                     prefetch = begun.await;
                 } else if has_few_exports {
                     reader.ask_early().await;

@@ -90,12 +90,10 @@ impl NextPage {
     }
 
     /// Asks for the next page, if that is worth it and there are permits. `reader` has just found the first hit of the last
-    /// batch of this page, `is_one_batch` if that is its only one. With many exports under way Elasticsearch is busy
-    /// enough.
+    /// batch of this page. With many exports under way Elasticsearch is busy enough.
     pub async fn begin(
         &mut self,
         reader: &ScrollReader,
-        is_one_batch: bool,
         has_few_exports: bool,
     ) -> Option<Prefetch> {
         if self.was_renamed {
@@ -103,7 +101,7 @@ impl NextPage {
         }
         let place = match self.prolonging.take() {
             Some(place) => place,
-            None if has_few_exports && is_worth_it(reader, is_one_batch) => {
+            None if has_few_exports && is_worth_it(reader) => {
                 reader.scrolls().prefetcher().place()?
             }
             None => return None,
@@ -120,10 +118,11 @@ impl NextPage {
     }
 }
 
-fn is_worth_it(reader: &ScrollReader, is_one_batch: bool) -> bool {
+fn is_worth_it(reader: &ScrollReader) -> bool {
     // A client that has asked for one further page will ask for the others; one that looked at the first page may be done, unless it
     // was a large one, of which another batch is only a part.
-    let wants_more = reader.has_delivered() || !is_one_batch;
+    let contents = reader.contents();
+    let wants_more = reader.has_delivered() || contents.batch < contents.limit;
     let goes_on = wants_more && !reader.is_last_batch();
     let is_small = reader.expected_batch_bytes() <= MAX_BYTES_READ as u64;
     goes_on && is_small && !reader.scrolls().signer().accepts_foreign()

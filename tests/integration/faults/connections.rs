@@ -140,7 +140,7 @@ fn an_answer_that_is_cut_in_the_middle_of_a_page_breaks_the_page() {
 fn a_step_that_breaks_within_a_page_breaks_the_page() {
     // The size of a page that takes several steps, of which the last one has to be asked for.
     let optimize = Optimize::install();
-    let wide = "x".repeat(4_500);
+    let wide = "x".repeat(6_500);
     let order = |n: usize| {
         let changes = json!({ "businessKey": wide });
         instance("order", &format!("i-{n:04}"), changes)
