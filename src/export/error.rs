@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cluster::error::result_window;
 use cluster::memory::NoMemory;
 use cluster::{ElasticsearchError, Refusal};
 use optimize::report::definition::DefinitionError;
@@ -180,7 +179,7 @@ impl From<ElasticsearchError> for ExportError {
                     "Elasticsearch denies access (status {status}); the credentials of this service are missing, wrong \
                      or lack a privilege: {reason}"
                 )),
-                Refusal::ResultWindow => Self::BadRequest(match result_window(reason) {
+                Refusal::ResultWindow => Self::BadRequest(match error.result_window() {
                     Some(window) => format!(
                         "limit is too large: an index of this report gives at most {window} rows at a time \
                          (index.max_result_window); ask for limit={window} or less, or have that setting raised"

@@ -81,6 +81,18 @@ impl ElasticsearchError {
         }
     }
 
+    /// How many rows at a time an index gives at most (`index.max_result_window`), if it was asked for more.
+    pub fn result_window(&self) -> Option<u32> {
+        match self {
+            Self::Refused {
+                refusal: Refusal::ResultWindow,
+                reason,
+                ..
+            } => result_window(reason),
+            _ => None,
+        }
+    }
+
     /// The kind of it, as metrics name it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -430,7 +442,7 @@ fn reason(error: &Value, refusal: Refusal, cause: Option<Cause<'_>>) -> String {
 }
 
 /// The number in a refusal for the sake of `index.max_result_window`.
-pub fn result_window(reason: &str) -> Option<u64> {
+fn result_window(reason: &str) -> Option<u32> {
     let (_, rest) = reason.split_once(": [")?;
     rest.split_once(']')?.0.parse().ok()
 }

@@ -296,34 +296,48 @@ impl Streams {
         opening: &Opening,
         part: &Part,
     ) -> Result<Option<Opened>, ExportError> {
-        let contents = &opening.contents;
+        let mut contents = Arc::clone(&opening.contents);
         let keep_alive = opening.keep_alive;
         let query = part.query(&opening.query);
-        let search = scroll::search(contents, &query, &opening.sort);
         let preference = part.preference.as_deref();
         let reservation = self.scrolls.reserve().await.map_err(ExportError::from)?;
         let permits = self.scrolls.permits();
-        let permit = permits
-            .take(&contents.report_id, contents.batch, PATIENCE)
-            .await?;
-        let opened = match &part.indices {
-            None => {
-                self.raw
-                    .open_scroll(&opening.scope, preference, keep_alive, &search)
-                    .await?
-            }
-            Some(indices) => {
-                let elasticsearch = &self.raw.elasticsearch;
-                let hits = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
-                Some(hits.await?)
+        let (opened, permit) = loop {
+            let permit = permits
+                .take(&contents.report_id, contents.batch, PATIENCE)
+                .await?;
+            let search = scroll::search(&contents, &query, &opening.sort);
+            let opened = match &part.indices {
+                None => {
+                    self.raw
+                        .open_scroll(&opening.scope, preference, keep_alive, &search)
+                        .await
+                }
+                Some(indices) => {
+                    let elasticsearch = &self.raw.elasticsearch;
+                    let hits = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
+                    hits.await.map(Some)
+                }
+            };
+            match opened {
+                Ok(opened) => break (opened, permit),
+                // How many hits are asked for at once is for us to choose, not for the client.
+                Err(error) => match error.result_window() {
+                    Some(window) if (1..contents.batch).contains(&window) => {
+                        contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
+                            limit: window,
+                            batch: window,
+                            ..ScrollContents::clone(&contents)
+                        }));
+                    }
+                    _ => return Err(error.into()),
+                },
             }
         };
         let Some(hits) = opened else { return Ok(None) };
         telemetry::scrolls(ScrollEvent::Opened, 1);
         let batch = Batch { hits, permit };
-        let opened = self
-            .scrolls
-            .begin(Arc::clone(contents), keep_alive, None, batch);
+        let opened = self.scrolls.begin(contents, keep_alive, None, batch);
         drop(reservation);
         // Whoever has the lease reads from that scroll.
         opened.map(Some).ok_or_else(scroll_id_twice)

@@ -95,6 +95,23 @@ fn a_smaller_result_window_is_told_with_its_number() {
 }
 
 #[test]
+fn a_whole_report_comes_in_steps_of_a_smaller_result_window() {
+    let optimize = two_processes();
+    set(&optimize, &json!({"index.max_result_window": 5}));
+    let service = optimize.serve();
+    for (report, rows) in [("q", 20), ("both", 40), ("all", 40)] {
+        for format in ["csv", "ndjson"] {
+            let target = format!("/api/public/export/report/{report}/result/{format}");
+            let answer = service.get(&target);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert!(answer.is_complete);
+            let heads = usize::from(format == "csv");
+            assert_eq!(answer.text().lines().count(), rows + heads, "{target}");
+        }
+    }
+}
+
+#[test]
 fn a_closed_index_is_named() {
     let optimize = two_processes();
     let service = optimize.serve();
