@@ -42,7 +42,10 @@ struct Faulty {
 
 impl Faulty {
     fn new(flags: &[&str]) -> Self {
-        let optimize = with_orders();
+        Self::of(with_orders(), flags)
+    }
+
+    fn of(optimize: Optimize, flags: &[&str]) -> Self {
         let proxy = Proxy::start(&optimize.url);
         let service = Service::start(&proxy.url(), &optimize.prefix, flags, &[]);
         Self {
@@ -79,16 +82,15 @@ impl Faulty {
 }
 
 fn with_orders() -> Optimize {
+    with_wide_orders(5_000, (0..INSTANCES).map(|n| format!("i-{n:03}")))
+}
+
+/// Orders with these ids, whose rows have so many bytes and some more.
+fn with_wide_orders(bytes: usize, ids: impl Iterator<Item = String>) -> Optimize {
     let optimize = Optimize::install();
-    let wide = "x".repeat(5_000);
-    let order = |n: usize| {
-        instance(
-            "order",
-            &format!("i-{n:03}"),
-            json!({ "businessKey": wide }),
-        )
-    };
-    optimize.store_instances("order", (0..INSTANCES).map(order));
+    let wide = "x".repeat(bytes);
+    let orders = ids.map(|id| instance("order", &id, json!({ "businessKey": wide })));
+    optimize.store_instances("order", orders);
     optimize.store_report(raw_report("r", "order", json!({})));
     optimize
 }

@@ -139,16 +139,9 @@ fn an_answer_that_is_cut_in_the_middle_of_a_page_breaks_the_page() {
 #[test]
 fn a_step_that_breaks_within_a_page_breaks_the_page() {
     // The size of a page that takes several steps, of which the last one has to be asked for.
-    let optimize = Optimize::install();
-    let wide = "x".repeat(6_500);
-    let order = |n: usize| {
-        let changes = json!({ "businessKey": wide });
-        instance("order", &format!("i-{n:04}"), changes)
-    };
-    optimize.store_instances("order", (0..4_500).map(order));
-    optimize.store_report(raw_report("r", "order", json!({})));
-    let proxy = Proxy::start(&optimize.url);
-    let service = Service::start(&proxy.url(), &optimize.prefix, &[], &[]);
+    let ids = (0..4_500).map(|n| format!("i-{n:04}"));
+    let faulty = Faulty::of(with_wide_orders(6_500, ids), &[]);
+    let Faulty { proxy, service, .. } = &faulty;
     let overloaded =
         r#"{"error":{"type":"es_rejected_execution_exception","reason":"full"},"status":429}"#;
     for mode in [
@@ -175,7 +168,7 @@ fn a_step_that_breaks_within_a_page_breaks_the_page() {
         let head = broken.text().split_once(",\"data\"").unwrap().0;
         let page: Value = serde_json::from_str(&format!("{head}}}")).unwrap();
         proxy.set(Mode::Pass);
-        assert_start_over(&service, &page);
+        assert_start_over(service, &page);
     }
     assert_eq!(service.all_rows("r", 10_000).len(), 4_500);
 }
