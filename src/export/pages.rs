@@ -138,11 +138,10 @@ impl Pages {
         permits
             .take_sample(&request.report_id, raw.sample(&scope, &query))
             .await;
-        let hit_bytes = permits.expected_bytes(&request.report_id, 1);
         let contents = Arc::new(scrolls.signer().seal(ScrollContents {
             report_id: request.report_id.clone(),
             limit: request.limit,
-            batch: batch_size::of_page(request.limit, hit_bytes),
+            batch: self.batch_size(&request),
             now: now.as_millisecond(),
             access: access.fingerprint(),
         }));
@@ -223,10 +222,7 @@ impl Pages {
         let hits = match &known {
             Some(contents) => contents.batch,
             // How large the batches of a replica's scroll are is only known from its hits. It has reckoned as it is done here.
-            None => {
-                let hit_bytes = scrolls.permits().expected_bytes(&request.report_id, 1);
-                batch_size::of_page(request.limit, hit_bytes)
-            }
+            None => self.batch_size(&request),
         };
         let Moved {
             lease,
@@ -357,6 +353,12 @@ impl Pages {
             }
             Err(error) => Err(NotMoved::Maybe(error.into(), lease)),
         }
+    }
+
+    /// How many hits a batch has, as far as the size of a hit of this report is known.
+    fn batch_size(&self, request: &ExportRequest) -> u32 {
+        let permits = self.scrolls.permits();
+        batch_size::of_page(request.limit, permits.expected_bytes(&request.report_id, 1))
     }
 
     /// Waits until Elasticsearch may hold one more batch, while it holds those of other exports.

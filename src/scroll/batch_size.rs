@@ -5,8 +5,8 @@
 //! counts is bytes: small instances come in thousands, large ones in dozens. The batches of a page must divide it, because a
 //! scroll can't be told to give fewer the last time.
 
-/// Bytes that a batch may have. More at once is no faster, and less than this may be prefetched ([`super::prefetch`]): hits are
-/// taken to be as large as those before, which the next ones may surpass.
+/// Bytes that a batch may have: more at once is no faster. A little less than what may be prefetched ([`super::prefetch`]), because the next
+/// hits may be larger than those that it is reckoned by.
 const GOOD_BYTES: u64 = 15 * 1024 * 1024;
 /// Bytes that a batch may have where a page can only be had as a whole or in very small batches.
 const MOST_BYTES: u64 = 128 * 1024 * 1024;

@@ -1,5 +1,7 @@
 //! The stream of a raw data report: one scroll, from its first hit to its last.
 
+use cluster::ElasticsearchError;
+use cluster::scroll::ScrollBatch;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -299,7 +301,6 @@ impl Streams {
         let mut contents = Arc::clone(&opening.contents);
         let keep_alive = opening.keep_alive;
         let query = part.query(&opening.query);
-        let preference = part.preference.as_deref();
         let reservation = self.scrolls.reserve().await.map_err(ExportError::from)?;
         let permits = self.scrolls.permits();
         let (opened, permit) = loop {
@@ -307,32 +308,20 @@ impl Streams {
                 .take(&contents.report_id, contents.batch, PATIENCE)
                 .await?;
             let search = scroll::search(&contents, &query, &opening.sort);
-            let opened = match &part.indices {
-                None => {
-                    self.raw
-                        .open_scroll(&opening.scope, preference, keep_alive, &search)
-                        .await
-                }
-                Some(indices) => {
-                    let elasticsearch = &self.raw.elasticsearch;
-                    let hits = elasticsearch.open_scroll(indices, preference, keep_alive, &search);
-                    hits.await.map(Some)
-                }
-            };
-            match opened {
+            let error = match self.open_scroll(opening, part, &search).await {
                 Ok(opened) => break (opened, permit),
-                // How many hits are asked for at once is for us to choose, not for the client.
-                Err(error) => match error.result_window() {
-                    Some(window) if (1..contents.batch).contains(&window) => {
-                        contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
-                            limit: window,
-                            batch: window,
-                            ..ScrollContents::clone(&contents)
-                        }));
-                    }
-                    _ => return Err(error.into()),
-                },
-            }
+                Err(error) => error,
+            };
+            // How many hits are asked for at once is for us to choose, not for the client.
+            let smaller = error.result_window().filter(|hits| *hits < contents.batch);
+            let Some(hits @ 1..) = smaller else {
+                return Err(error.into());
+            };
+            contents = Arc::new(self.scrolls.signer().seal(ScrollContents {
+                limit: hits,
+                batch: hits,
+                ..ScrollContents::clone(&contents)
+            }));
         };
         let Some(hits) = opened else { return Ok(None) };
         telemetry::scrolls(ScrollEvent::Opened, 1);
@@ -341,6 +330,28 @@ impl Streams {
         drop(reservation);
         // Whoever has the lease reads from that scroll.
         opened.map(Some).ok_or_else(scroll_id_twice)
+    }
+
+    /// Asks for the scroll of one part; `None` where its indices don't exist.
+    async fn open_scroll(
+        &self,
+        opening: &Opening,
+        part: &Part,
+        search: &Value,
+    ) -> Result<Option<ScrollBatch>, ElasticsearchError> {
+        let (preference, keep_alive) = (part.preference.as_deref(), opening.keep_alive);
+        match &part.indices {
+            None => {
+                let scope = &opening.scope;
+                let hits = self.raw.open_scroll(scope, preference, keep_alive, search);
+                hits.await
+            }
+            Some(indices) => {
+                let elasticsearch = &self.raw.elasticsearch;
+                let hits = elasticsearch.open_scroll(indices, preference, keep_alive, search);
+                hits.await.map(Some)
+            }
+        }
     }
 
     /// What the objects of `json` have, if those are asked for; of processes it is found with the columns of the table.
