@@ -239,7 +239,8 @@ impl IllFormed {
 pub fn push_json<'b>(text: &mut String, bytes: &'b [u8]) -> Result<&'b [u8], Damaged> {
     let mut rest = bytes;
     loop {
-        let error = match std::str::from_utf8(rest) {
+        // All that an export reads goes through here, and the standard library looks at eight bytes at a time.
+        let error = match simdutf8::compat::from_utf8(rest) {
             Ok(valid) => {
                 text.push_str(valid);
                 return Ok(&[]);
