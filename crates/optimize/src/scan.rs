@@ -28,6 +28,25 @@ pub fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
     end.map(|offset| position + offset)
 }
 
+/// Whether bytes begin with a text. The comparison of the standard library asks its system first which vectors there are, which takes longer
+/// than to compare the texts of a document.
+#[inline]
+pub fn begins_with(bytes: &[u8], text: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..text.len()) else {
+        return false;
+    };
+    // What is left over at the end is compared together with what is before it.
+    if let (Some(last), Some(last_of_text)) = (bytes.last_chunk(), text.last_chunk::<VECTOR>()) {
+        let (vectors, _) = bytes.as_chunks();
+        let (vectors_of_text, _) = text.as_chunks::<VECTOR>();
+        return vectors.iter().zip(vectors_of_text).all(|(a, b)| a == b) && last == last_of_text;
+    }
+    if let (Some(last), Some(last_of_text)) = (bytes.last_chunk(), text.last_chunk::<8>()) {
+        return bytes.first_chunk() == text.first_chunk::<8>() && last == last_of_text;
+    }
+    bytes.iter().zip(text).all(|(a, b)| a == b)
+}
+
 /// Whether a string with these bytes has to be written with escapes, or has the byte `other`.
 #[inline]
 pub fn needs_escapes(bytes: &[u8], other: u8) -> bool {
@@ -245,6 +264,19 @@ mod tests {
                 let cut = json.as_bytes().get(..end).unwrap();
                 prop_assert_eq!(brackets_end(cut, 0), brackets_end_by_bytes(cut));
             }
+        }
+
+        #[test]
+        fn texts_begin_as_they_begin_byte_by_byte(text in "[ab]{0,70}", length in 0..70_usize, other in 0..70_usize) {
+            let begin = text.get(..length).unwrap_or_default();
+            prop_assert!(begins_with(text.as_bytes(), begin.as_bytes()));
+            let mut begin = begin.as_bytes().to_vec();
+            if let Some(byte) = begin.get_mut(other) {
+                *byte = b'c';
+            }
+            prop_assert_eq!(begins_with(text.as_bytes(), &begin), text.as_bytes().starts_with(&begin));
+            let longer = format!("{text}a");
+            prop_assert!(!begins_with(text.as_bytes(), longer.as_bytes()));
         }
 
         #[test]

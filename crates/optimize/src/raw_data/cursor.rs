@@ -12,11 +12,13 @@ use std::fmt;
 use std::ops::Range;
 
 use super::shape::Shapes;
-use crate::scan::{brackets_end, string_end};
+use crate::scan::{begins_with, brackets_end, string_end};
 
 /// Why something could not be read. Where that was is the [position](Cursor::position) of the cursor.
 ///
-/// It takes two bytes: it is part of what every step gives back, and there are some hundred steps in a document.
+/// It takes a whole word, as [`Expected`] does. It shares its place with the address of a text in what every step gives back; where it takes
+/// one byte, the compiler moves the other bytes of the address on their own, and the processor waits at each of some hundred steps until they
+/// are together again: a sixth of the time of reading a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The text ends too early; with more of it, it can be tried again from the beginning.
@@ -32,6 +34,7 @@ pub enum ReadError {
 
 /// What should have been there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Expected {
     /// `{`.
     Object,
@@ -161,7 +164,7 @@ impl<'a> Cursor<'a> {
     /// Goes on behind this text, if it comes next and there is any.
     #[inline]
     pub fn pass(&mut self, text: &str) -> bool {
-        let comes_next = !text.is_empty() && self.rest().starts_with(text.as_bytes());
+        let comes_next = !text.is_empty() && begins_with(self.rest(), text.as_bytes());
         if comes_next {
             self.position += text.len();
         }
@@ -244,17 +247,27 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        self.take(b'[', Expected::List)?;
-        if self.peek()? == b']' {
-            self.position += 1;
-            return Ok(());
-        }
-        loop {
+        let mut is_first = true;
+        while self.has_element(is_first)? {
             element(self)?;
-            if !self.goes_on(b']')? {
-                return Ok(());
-            }
+            is_first = false;
         }
+        Ok(())
+    }
+
+    /// Goes into a list, or behind the comma after an element, to the next element; `false` behind the end of the list.
+    ///
+    /// # Errors
+    /// It is no list, or it is cut off.
+    #[inline]
+    pub fn has_element(&mut self, is_first: bool) -> Result<bool, ReadError> {
+        if !is_first {
+            return self.goes_on(b']');
+        }
+        self.take(b'[', Expected::List)?;
+        let is_empty = self.peek()? == b']';
+        self.position += usize::from(is_empty);
+        Ok(!is_empty)
     }
 
     /// Goes into a list, to its first element or to its end.

@@ -179,12 +179,7 @@ impl MatchedQueries<'_> {
 
 impl<'a> Read<'a> for MatchedQueries<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        let mut names = OneOrMore::AtMostOne(None);
-        cursor.list(|cursor| {
-            names.push(cursor.read()?);
-            Ok(())
-        })?;
-        Ok(Self(names))
+        OneOrMore::read(cursor).map(Self)
     }
 }
 
@@ -372,7 +367,13 @@ impl<'a, T: Object<'a>> Many<T> {
 
     fn read_one(&mut self, cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<(), ReadError> {
         match cursor.peek()? {
-            b'{' => self.0.push(shape.read(cursor)?),
+            b'{' => {
+                // It is made where it stays: to move it would take a tenth of the time of reading it.
+                self.0.resize_with(self.0.len() + 1, T::default);
+                if let Some(element) = self.0.last_mut() {
+                    shape.read_into(element, cursor)?;
+                }
+            }
             _ if cursor.scalar()? == "null" => {}
             _ => return Err(Expected::NullOrObject.into()),
         }
@@ -415,12 +416,7 @@ impl<'a> Read<'a> for Values<'a> {
             let is_there = text.as_deref().is_some();
             return Ok(Self(is_there.then_some(OneOrMore::AtMostOne(Some(text)))));
         }
-        let mut values = OneOrMore::AtMostOne(None);
-        cursor.list(|cursor| {
-            values.push(cursor.read()?);
-            Ok(())
-        })?;
-        Ok(Self(Some(values)))
+        OneOrMore::read(cursor).map(|values| Self(Some(values)))
     }
 }
 
@@ -440,14 +436,24 @@ impl<T> OneOrMore<T> {
             Self::More(elements) => elements,
         }
     }
+}
 
-    fn push(&mut self, element: T) {
-        match self {
-            Self::AtMostOne(first) => match first.take() {
-                None => *first = Some(element),
-                Some(first) => *self = Self::More(vec![first, element]),
-            },
-            Self::More(elements) => elements.push(element),
+impl<'a, T: Read<'a>> Read<'a> for OneOrMore<T> {
+    #[inline]
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        if !cursor.has_element(true)? {
+            return Ok(Self::AtMostOne(None));
+        }
+        let first = cursor.read()?;
+        if !cursor.has_element(false)? {
+            return Ok(Self::AtMostOne(Some(first)));
+        }
+        let mut elements = vec![first];
+        loop {
+            elements.push(cursor.read()?);
+            if !cursor.has_element(false)? {
+                return Ok(Self::More(elements));
+            }
         }
     }
 }

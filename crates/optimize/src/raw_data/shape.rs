@@ -61,6 +61,20 @@ impl Shape {
     /// It is no object, it is cut off, or one of its members can't be read.
     pub fn read<'a, T: Object<'a>>(&mut self, cursor: &mut Cursor<'a>) -> Result<T, ReadError> {
         let mut object = T::default();
+        self.read_into(&mut object, cursor)?;
+        Ok(object)
+    }
+
+    /// Reads the next object into one that has nothing yet.
+    ///
+    /// # Errors
+    /// As [`Shape::read`]. What was read before is in the object then.
+    #[inline]
+    pub fn read_into<'a, T: Object<'a>>(
+        &mut self,
+        object: &mut T,
+        cursor: &mut Cursor<'a>,
+    ) -> Result<(), ReadError> {
         let mut number = 0;
         loop {
             let passed = match self.gaps.get_mut(number) {
@@ -73,7 +87,7 @@ impl Shape {
             };
             match next {
                 Some(member) => object.read_member(member, cursor, &mut self.within)?,
-                None => return Ok(object),
+                None => return Ok(()),
             }
             number += 1;
         }
