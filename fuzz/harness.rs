@@ -3,7 +3,6 @@
 //!
 //! Each function stops with a panic if something panics, if output is no JSON, or if it is out of proportion to the input.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -215,7 +214,7 @@ fn evaluate(evaluation: &impl Evaluation, answer: &str) {
 pub fn instances(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let names = VariableNames::new(vec!["a".to_owned(), "b".to_owned(), "\u{1}".to_owned()]);
-    let flow_nodes: FlowNodeNames = HashMap::from([("task".to_owned(), Some("Task".to_owned()))]);
+    let flow_nodes = FlowNodeNames::from([("task".to_owned(), Some("Task".to_owned()))]);
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
     // Known the second time.
     let (mut process_shape, mut decision_shape) = (Shape::default(), Shape::default());

@@ -195,7 +195,7 @@ impl RawReports {
         let restrictions = access.restrictions();
         let time_zone = time_zone.or(self.settings.time_zone.as_ref());
         match columns {
-            Columns::Variables(variable_names) => Rows::Process(NamedRows {
+            Columns::Variables(variable_names) => Rows::Process(Box::new(NamedRows {
                 definitions: &self.definitions,
                 names,
                 rows: ProcessRows {
@@ -206,7 +206,7 @@ impl RawReports {
                     restrictions,
                     scratch: Default::default(),
                 },
-            }),
+            })),
             Columns::Clauses(clauses) => Rows::Decision(DecisionRows {
                 clauses,
                 time_zone,

@@ -42,7 +42,7 @@ pub enum Instance<'t> {
 /// Makes rows of the hits of one page.
 pub enum Rows<'a> {
     /// Of process instances.
-    Process(NamedRows<'a>),
+    Process(Box<NamedRows<'a>>),
     /// Of decision instances; they need nothing beside their hits.
     Decision(DecisionRows<'a>),
 }
@@ -60,10 +60,10 @@ impl Rows<'_> {
         shape: &mut Shape,
     ) -> Result<(Instance<'t>, usize), HitError> {
         Ok(match self {
-            Self::Process(NamedRows { rows, .. }) => {
+            Self::Process(named) => {
                 let (mut instance, length) =
                     Hit::<ProcessInstance<'_>>::of_scroll(text, name, shape)?;
-                instance.leave_out(rows.restrictions);
+                instance.leave_out(named.rows.restrictions);
                 (Instance::Process(instance), length)
             }
             Self::Decision(rows) => {
@@ -92,7 +92,8 @@ impl Rows<'_> {
     /// The instance was read by rows of another kind.
     pub fn row<'r>(&'r mut self, instance: &'r Instance<'r>) -> Result<Row<'r>, HitError> {
         match (self, instance) {
-            (Self::Process(NamedRows { rows, names, .. }), Instance::Process(instance)) => {
+            (Self::Process(named), Instance::Process(instance)) => {
+                let NamedRows { rows, names, .. } = &mut **named;
                 Ok(Row::Process(rows.row(instance, names.of_previous())))
             }
             (Self::Decision(rows), Instance::Decision(instance)) => {

@@ -2,7 +2,7 @@
 //!
 //! Who asks the cluster for them hands in what is stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -11,12 +11,11 @@ use crate::scope::{DefinitionScope, Versions};
 
 pub mod clauses;
 pub mod decisions;
+mod flow_node_names;
 pub mod searches;
 
+pub use flow_node_names::FlowNodeNames;
 use searches::ProcessDefinitionKey;
-
-/// Flow node id to name; `None` for an unnamed one.
-pub type FlowNodeNames = HashMap<String, Option<String>>;
 
 /// A definition version of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -20,6 +20,7 @@
 pub mod access;
 pub mod definitions;
 pub mod filter;
+mod followers;
 pub mod java;
 pub mod json;
 pub mod listing;

@@ -9,6 +9,7 @@ pub mod cursor;
 pub mod dates;
 pub mod decision_row;
 pub mod document;
+pub mod flow_nodes;
 pub mod process_row;
 pub mod shape;
 pub mod sorting;

@@ -3,12 +3,11 @@
 //! Source: crates/optimize/docs/raw-data.md, "Rows of process instances". Fields and their order are those of Optimize's
 //! `RawDataProcessInstanceDto`.
 
-use std::collections::HashMap;
-
 use jiff::tz::TimeZone;
 
 use super::dates::{self, RowDate};
 use super::document::{Integer, Many, Text, document};
+use super::flow_nodes::{FlowNodeDuration, FlowNodeInstance, FlowNodes, PlacedFlowNodes};
 use super::variables::{ObjectVariables, RowVariables, Scratch, Variable, VariableNames};
 use crate::access::Restrictions;
 use crate::access::columns::VARIABLE_PREFIX;
@@ -61,17 +60,6 @@ document! {
 }
 
 document! {
-    struct FlowNodeInstance<'a> {
-        flow_node_instance_id: Text<'a> = "flowNodeInstanceId",
-        flow_node_id: Text<'a> = "flowNodeId",
-        flow_node_type: Text<'a> = "flowNodeType",
-        start_date: Text<'a> = "startDate",
-        end_date: Text<'a> = "endDate",
-        total_duration_in_ms: Integer = "totalDurationInMs",
-    }
-}
-
-document! {
     pub(crate) struct Incident<'a> {
         pub(crate) incident_status: Text<'a> = "incidentStatus",
     }
@@ -116,7 +104,7 @@ pub struct ProcessRows<'p> {
     /// What is left out.
     pub restrictions: &'p Restrictions,
     /// Room that is used again for every row.
-    pub scratch: Scratch,
+    pub scratch: (Scratch, PlacedFlowNodes),
 }
 
 impl ProcessRows<'_> {
@@ -127,10 +115,13 @@ impl ProcessRows<'_> {
         names: &'r FlowNodeNames,
     ) -> ProcessRow<'r> {
         let now = self.now;
-        let flow_node_instances = &*instance.flow_node_instances.0;
-        let flow_nodes = FlowNodes::of(flow_node_instances, names, |start_date| {
-            running_duration(now, start_date)
-        });
+        let (of_variables, of_flow_nodes) = &mut self.scratch;
+        let flow_nodes = FlowNodes::of(
+            &instance.flow_node_instances.0,
+            names,
+            |start_date| running_duration(now, start_date),
+            of_flow_nodes,
+        );
         let duration = instance.duration.0;
         ProcessRow {
             process_definition_key: &instance.process_definition_key,
@@ -147,10 +138,9 @@ impl ProcessRows<'_> {
                 &instance.variables.0,
                 self.variable_names,
                 self.object_variables,
-                &mut self.scratch,
+                of_variables,
             ),
             flow_nodes,
-            flow_node_instances,
             time_zone: self.time_zone,
             restrictions: self.restrictions,
         }
@@ -182,7 +172,6 @@ pub struct ProcessRow<'r> {
     /// `variables`
     pub variables: RowVariables<'r>,
     flow_nodes: FlowNodes<'r>,
-    flow_node_instances: &'r [FlowNodeInstance<'r>],
     time_zone: Option<&'r TimeZone>,
     /// What is left out.
     pub restrictions: &'r Restrictions,
@@ -217,16 +206,6 @@ impl Counts {
     }
 }
 
-/// How long an instance was in a flow node, all passages together.
-pub struct FlowNodeDuration<'r> {
-    /// Its id.
-    pub id: &'r Text<'r>,
-    /// Its name in the model.
-    pub name: Option<&'r str>,
-    /// Milliseconds.
-    pub value: i64,
-}
-
 /// One passage of a flow node.
 pub struct FlowNodeOfRow<'r> {
     /// The id of the passage.
@@ -244,166 +223,19 @@ pub struct FlowNodeOfRow<'r> {
 impl<'r> ProcessRow<'r> {
     /// `flowNodeDurations`, in the order in which flow nodes got one.
     pub fn flow_node_durations(&self) -> impl Iterator<Item = FlowNodeDuration<'r>> {
-        let durations = self.flow_nodes.durations();
-        durations.map(|(flow_node, value)| FlowNodeDuration {
-            id: flow_node.id,
-            name: flow_node.name,
-            value,
-        })
+        self.flow_nodes.durations()
     }
 
     /// `flowNodeInstances`, in the order in which they are stored.
     pub fn flow_node_instances(&self) -> impl Iterator<Item = FlowNodeOfRow<'r>> {
-        let (instances, time_zone) = (self.flow_node_instances, self.time_zone);
-        let passages = instances.iter().zip(self.flow_nodes.of_instances());
-        passages.map(move |(instance, flow_node)| FlowNodeOfRow {
+        let time_zone = self.time_zone;
+        let passages = self.flow_nodes.passages();
+        passages.map(move |(instance, name)| FlowNodeOfRow {
             id: &instance.flow_node_instance_id,
-            name: flow_node.and_then(|flow_node| flow_node.name),
+            name,
             flow_node_id: &instance.flow_node_id,
             start_date: RowDate::of(&instance.start_date, time_zone),
             end_date: RowDate::of(&instance.end_date, time_zone),
         })
-    }
-}
-
-/// The flow nodes of one process instance, each once however often the instance passed it.
-struct FlowNodes<'a> {
-    distinct: Vec<FlowNode<'a>>,
-    /// Those that have a duration, in the order in which they got one.
-    with_duration: Vec<usize>,
-    /// Which one each flow node instance belongs to.
-    of_instances: Vec<Option<usize>>,
-}
-
-struct FlowNode<'a> {
-    id: &'a Text<'a>,
-    name: Option<&'a str>,
-    /// The sum over its instances.
-    duration: Option<i64>,
-}
-
-/// So many flow nodes are told apart faster by looking at all of them than by hashing.
-const FEW_FLOW_NODES: usize = 24;
-
-impl<'a> FlowNodes<'a> {
-    /// Durations are summed up per flow node; one that is running counts with its duration so far, one without dates
-    /// does not count.
-    fn of(
-        instances: &'a [FlowNodeInstance<'a>],
-        names: &'a FlowNodeNames,
-        running_duration: impl Fn(&Text<'_>) -> Option<i64>,
-    ) -> Self {
-        let mut this = Self {
-            distinct: Vec::with_capacity(instances.len().min(FEW_FLOW_NODES)),
-            with_duration: Vec::with_capacity(instances.len().min(FEW_FLOW_NODES)),
-            of_instances: Vec::with_capacity(instances.len()),
-        };
-        let mut by_id: HashMap<&str, usize> = HashMap::new();
-        for instance in instances {
-            let index = (instance.flow_node_id.as_deref())
-                .map(|id| this.find_or_add(id, &instance.flow_node_id, names, &mut by_id));
-            this.of_instances.push(index);
-            let duration = instance
-                .total_duration_in_ms
-                .0
-                .or_else(|| running_duration(&instance.start_date));
-            let flow_node = index.and_then(|index| Some((index, this.distinct.get_mut(index)?)));
-            if let (Some((index, flow_node)), Some(duration)) = (flow_node, duration) {
-                match &mut flow_node.duration {
-                    Some(sum) => *sum = sum.saturating_add(duration),
-                    sum => {
-                        *sum = Some(duration);
-                        this.with_duration.push(index);
-                    }
-                }
-            }
-        }
-        this
-    }
-
-    fn find_or_add(
-        &mut self,
-        id: &'a str,
-        id_as_text: &'a Text<'a>,
-        names: &'a FlowNodeNames,
-        by_id: &mut HashMap<&'a str, usize>,
-    ) -> usize {
-        let next = self.distinct.len();
-        let found = if next < FEW_FLOW_NODES {
-            (self.distinct.iter()).position(|flow_node| flow_node.id.as_deref() == Some(id))
-        } else {
-            if by_id.is_empty() {
-                let ids = self.distinct.iter().enumerate();
-                by_id.extend(ids.filter_map(|(i, node)| Some((node.id.as_deref()?, i))));
-            }
-            by_id.get(id).copied()
-        };
-        if let Some(index) = found {
-            return index;
-        }
-        if next >= FEW_FLOW_NODES {
-            by_id.insert(id, next);
-        }
-        self.distinct.push(FlowNode {
-            id: id_as_text,
-            name: names.get(id).and_then(|name| name.as_deref()),
-            duration: None,
-        });
-        next
-    }
-
-    fn durations(&self) -> impl Iterator<Item = (&FlowNode<'a>, i64)> {
-        self.with_duration.iter().filter_map(|index| {
-            let flow_node = self.distinct.get(*index)?;
-            Some((flow_node, flow_node.duration?))
-        })
-    }
-
-    fn of_instances(&self) -> impl Iterator<Item = Option<&FlowNode<'a>>> {
-        self.of_instances
-            .iter()
-            .map(|index| index.and_then(|index| self.distinct.get(index)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::cursor::Cursor;
-    use super::super::document::Many;
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn durations_are_summed_up_however_many_flow_nodes_there_are(
-            passed in proptest::collection::vec((0..60_u32, proptest::option::of(-5..1_000_i64)), 0..150),
-        ) {
-            let documents: Vec<serde_json::Value> = passed
-                .iter()
-                .map(|(id, duration)| serde_json::json!({"flowNodeId": format!("f{id}"), "totalDurationInMs": duration}))
-                .collect();
-            let json = serde_json::Value::from(documents).to_string();
-            let Many(instances): Many<FlowNodeInstance<'_>> = Cursor::new(&json).read().unwrap();
-            let names = (0..30).map(|id| (format!("f{id}"), Some(format!("F{id}")))).collect();
-            let flow_nodes = FlowNodes::of(&instances, &names, |_| None);
-
-            let mut expected: Vec<(u32, i64)> = Vec::new();
-            for (id, duration) in &passed {
-                let Some(duration) = duration else { continue };
-                match expected.iter_mut().find(|(known, _)| known == id) {
-                    Some((_, sum)) => *sum += duration,
-                    None => expected.push((*id, *duration)),
-                }
-            }
-            let text = |id: u32| format!("f{id}");
-            let name = |id: u32| (id < 30).then(|| format!("F{id}"));
-            let durations: Vec<_> = flow_nodes.durations()
-                .map(|(node, sum)| (node.id.as_deref().unwrap().to_owned(), node.name.map(str::to_owned), sum))
-                .collect();
-            let expected: Vec<_> = expected.into_iter().map(|(id, sum)| (text(id), name(id), sum)).collect();
-            proptest::prop_assert_eq!(durations, expected);
-            let found: Vec<_> = flow_nodes.of_instances().map(|node| node.unwrap().id.as_deref().unwrap().to_owned()).collect();
-            let expected: Vec<_> = passed.iter().map(|(id, _)| text(*id)).collect();
-            proptest::prop_assert_eq!(found, expected);
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::document::{Text, Values, document};
+use crate::followers::Followers;
 
 /// What older releases of Optimize show instead of the value of an object variable.
 pub const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
@@ -77,32 +78,14 @@ impl VariableNames {
 pub struct Scratch {
     by_position: Vec<Option<usize>>,
     others: Vec<usize>,
-    /// The positions of the variables of the row before: mostly those of this row are in the same order.
-    guesses: Vec<usize>,
+    followers: Followers,
 }
 
 impl VariableNames {
-    /// The position of a name, looked for first where the row before had its variable of the same number.
-    pub(crate) fn position(
-        &self,
-        name: &str,
-        number: usize,
-        guesses: &mut Vec<usize>,
-    ) -> Option<usize> {
-        if let Some(guess) = guesses.get(number)
-            && self
-                .names
-                .get(*guess)
-                .is_some_and(|guessed| guessed == name)
-        {
-            return Some(*guess);
-        }
-        let position = *self.positions.get(name)?;
-        match guesses.get_mut(number) {
-            Some(guess) => *guess = position,
-            None => guesses.push(position),
-        }
-        Some(position)
+    /// The position of the next name of a row; `followers` are those of these names.
+    pub(crate) fn position(&self, name: &str, followers: &mut Followers) -> Option<usize> {
+        let is_it = |guess: usize| self.names.get(guess).is_some_and(|known| known == name);
+        followers.find(is_it, || self.positions.get(name).copied())
     }
 }
 
@@ -120,10 +103,11 @@ impl Scratch {
         self.by_position.clear();
         self.by_position.resize(names.names.len(), None);
         self.others.clear();
+        self.followers.begin_row();
         for (index, name) in of_row.enumerate() {
             let Some(name) = name else { continue };
             match names
-                .position(name, index, &mut self.guesses)
+                .position(name, &mut self.followers)
                 .and_then(|position| self.by_position.get_mut(position))
             {
                 Some(slot) => *slot = Some(index),

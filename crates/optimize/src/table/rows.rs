@@ -362,7 +362,8 @@ mod tests {
                 }
                 Ok::<(), HitError>(())
             };
-            rows.write(&document, &FlowNodeNames::new(), each).unwrap();
+            rows.write(&document, &FlowNodeNames::default(), each)
+                .unwrap();
             assert_eq!(number, 1);
             let keys = schema.primary_key.iter();
             assert!(
@@ -398,7 +399,7 @@ mod tests {
             .unwrap();
         let mut rows = rows_of(&RawTable::Variables);
         let each = &mut |_: &[Value<'_>]| Ok::<(), HitError>(());
-        let written = rows.write(&document, &FlowNodeNames::new(), each);
+        let written = rows.write(&document, &FlowNodeNames::default(), each);
         assert!(matches!(written, Err(HitError::OtherKind)));
     }
 

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use crate::access::Restrictions;
 use crate::access::columns::{INPUT_PREFIX, OUTPUT_PREFIX};
 use crate::definitions::clauses::{Clauses, DecisionClauses};
+use crate::followers::Followers;
 use crate::id_enum;
 use crate::raw_data::document::{Many, Text, document};
 use crate::raw_data::variables::{Scratch, java_order};
@@ -342,16 +343,17 @@ fn id_of<'d>(clauses: &'d [Clause<'_>], index: usize) -> &'d str {
 struct Outputs {
     /// Position of the column and number of the value, ordered; those without a column are at [`usize::MAX`], by id.
     order: Vec<(usize, usize)>,
-    guesses: Vec<usize>,
+    followers: Followers,
 }
 
 impl Outputs {
     fn place(&mut self, columns: &TypedNames, outputs: &[Clause<'_>]) {
         self.order.clear();
+        self.followers.begin_row();
         for (index, output) in outputs.iter().enumerate() {
             // A value that belongs to no clause is left out, as in rows of raw data.
             if let Some(id) = output.clause_id.as_deref() {
-                let position = columns.names().position(id, index, &mut self.guesses);
+                let position = columns.names().position(id, &mut self.followers);
                 self.order.push((position.unwrap_or(usize::MAX), index));
             }
         }

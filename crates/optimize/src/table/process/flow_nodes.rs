@@ -211,7 +211,7 @@ impl Rows {
             Field::FlowNodeId => text(&flow_node.flow_node_id),
             Field::FlowNodeName => {
                 let id = flow_node.flow_node_id.as_deref();
-                Value::text(id.and_then(|id| names.get(id)?.as_deref()))
+                Value::text(id.and_then(|id| names.name_of(id)))
             }
             Field::FlowNodeType => text(&flow_node.flow_node_type),
             Field::StartDate => date(&flow_node.start_date, zone),

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::access::Restrictions;
 use crate::access::columns::{DURATION_PREFIX, VARIABLE_PREFIX};
+use crate::followers::Followers;
 use crate::id_enum;
 use crate::raw_data::document::{Integer, Many, Text, document};
 use crate::raw_data::process_row::{DataSource, Incident, is_open, is_user_task, running_duration};
@@ -223,8 +224,8 @@ pub struct Rows {
     room: Room,
     scratch: Scratch,
     durations: Vec<Option<i64>>,
-    /// The positions of the flow nodes of the row before.
-    guesses: Vec<usize>,
+    /// Which flow node comes after which.
+    followers: Followers,
     /// The variables that don't fit their columns.
     misfits: Vec<usize>,
 }
@@ -258,7 +259,7 @@ impl Rows {
             room: Room::default(),
             scratch: Scratch::default(),
             durations: Vec::new(),
-            guesses: Vec::new(),
+            followers: Followers::default(),
             misfits: Vec::new(),
         }
     }
@@ -342,13 +343,14 @@ impl Rows {
         self.durations.clear();
         let ids = &self.columns.flow_nodes;
         self.durations.resize(ids.as_slice().len(), None);
-        for (number, flow_node) in flow_nodes.iter().enumerate() {
+        self.followers.begin_row();
+        for flow_node in flow_nodes {
             let so_far = || running_duration(self.settings.now, &flow_node.start_date);
             let duration = flow_node.total_duration_in_ms.0.or_else(so_far);
             let (Some(id), Some(duration)) = (flow_node.flow_node_id.as_deref(), duration) else {
                 continue;
             };
-            let position = ids.position(id, number, &mut self.guesses);
+            let position = ids.position(id, &mut self.followers);
             if let Some(sum) = position.and_then(|at| self.durations.get_mut(at)) {
                 *sum = Some(sum.unwrap_or(0).saturating_add(duration));
             }

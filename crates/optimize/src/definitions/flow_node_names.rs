@@ -1,0 +1,104 @@
+//! The names of the flow nodes of a process definition.
+
+use std::collections::HashMap;
+
+use crate::followers::Followers;
+
+/// Names of flow nodes by their ids, of one version of a definition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlowNodeNames {
+    flow_nodes: Vec<NamedFlowNode>,
+    numbers: HashMap<String, usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NamedFlowNode {
+    id: String,
+    name: Option<String>,
+}
+
+impl FlowNodeNames {
+    /// How many flow nodes there are, those without a name among them.
+    pub fn len(&self) -> usize {
+        self.flow_nodes.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.flow_nodes.is_empty()
+    }
+
+    /// The name of a flow node; none where it has none, or is not known.
+    pub fn name_of(&self, id: &str) -> Option<&str> {
+        self.name(*self.numbers.get(id)?)
+    }
+
+    /// The name of the flow node with a number from [`FlowNodeNames::number_of`].
+    #[inline]
+    pub fn name(&self, number: usize) -> Option<&str> {
+        self.flow_nodes.get(number)?.name.as_deref()
+    }
+
+    /// The number of the next flow node of a row, below [`FlowNodeNames::len`].
+    #[inline]
+    pub(crate) fn number_of(&self, id: &str, followers: &mut Followers) -> Option<usize> {
+        let is_it = |guess: usize| {
+            self.flow_nodes
+                .get(guess)
+                .is_some_and(|known| known.id == id)
+        };
+        followers.find(is_it, || self.numbers.get(id).copied())
+    }
+}
+
+/// Of two with the same id the last one counts.
+impl FromIterator<(String, Option<String>)> for FlowNodeNames {
+    fn from_iter<I: IntoIterator<Item = (String, Option<String>)>>(flow_nodes: I) -> Self {
+        let mut this = Self::default();
+        for (id, name) in flow_nodes {
+            match this.numbers.get(&id) {
+                Some(number) => {
+                    if let Some(flow_node) = this.flow_nodes.get_mut(*number) {
+                        flow_node.name = name;
+                    }
+                }
+                None => {
+                    this.numbers.insert(id.clone(), this.flow_nodes.len());
+                    this.flow_nodes.push(NamedFlowNode { id, name });
+                }
+            }
+        }
+        this
+    }
+}
+
+impl<const N: usize> From<[(String, Option<String>); N]> for FlowNodeNames {
+    fn from(flow_nodes: [(String, Option<String>); N]) -> Self {
+        flow_nodes.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_node_is_found_by_its_id() {
+        let named = |id: &str, name: Option<&str>| (id.to_owned(), name.map(str::to_owned));
+        let names = FlowNodeNames::from([
+            named("a", Some("first")),
+            named("b", None),
+            named("a", Some("last")),
+        ]);
+        assert_eq!(names.len(), 2);
+        let mut followers = Followers::default();
+        for id in ["a", "b", "c", "a", "a", "b", "c"] {
+            let expected = ["a", "b"].iter().position(|known| *known == id);
+            assert_eq!(names.number_of(id, &mut followers), expected);
+        }
+        assert_eq!(names.name(0), Some("last"));
+        assert_eq!(names.name_of("a"), Some("last"));
+        assert_eq!((names.name(1), names.name(2)), (None, None));
+        assert_eq!((names.name_of("b"), names.name_of("c")), (None, None));
+    }
+}
