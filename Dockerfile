@@ -60,8 +60,9 @@ LABEL org.opencontainers.image.title="optimize-export" \
       org.opencontainers.image.description="Camunda Optimize's report data export, served straight from Elasticsearch" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build-service /image /
-# The allocator keeps less of what it was given back: 64 large results at once took 88 MiB in place of 252.
-ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144
+# The allocator keeps less of what it was given back: 64 large results at once took 88 MiB in place of 252. But four megabytes it keeps, or a
+# tenth of the processor time of an export goes into getting them back.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304
 # A number, because Kubernetes' runAsNonRoot can't look up names. It owns nothing, so the program can't write anywhere.
 USER 65532:65532
 # The export; health checks.

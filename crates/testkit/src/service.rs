@@ -39,9 +39,10 @@ pub enum Profile {
 }
 
 /// How the image and the systemd units have glibc give memory back: what is measured is what is deployed.
-const ALLOCATOR: [(&str, &str); 2] = [
+const ALLOCATOR: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "2"),
     ("MALLOC_MMAP_THRESHOLD_", "262144"),
+    ("MALLOC_TRIM_THRESHOLD_", "4194304"),
 ];
 
 /// What is started.
