@@ -33,6 +33,9 @@ const MAX_TEXT_BYTES: usize = 2 * 1024;
 /// Gaps of an object that are remembered; with [`MAX_TEXT_BYTES`] that bounds the memory of a shape.
 const MAX_GAPS: usize = 64;
 
+/// After so many texts that differed no more of them are remembered, nor compared: that takes longer than to skip the values.
+const MAX_DIFFERED: u8 = 32;
+
 /// The shapes of the objects within an object, by the number of their member.
 #[derive(Debug, Default)]
 pub struct Shapes(BTreeMap<usize, Shape>);
@@ -121,6 +124,8 @@ struct Gap {
     ends: Vec<usize>,
     /// Whether the names that are read are too long to be remembered.
     is_too_long: bool,
+    /// How often in a row only the names came again. What is between them is an id, then, or something else that never repeats.
+    differed: u8,
     /// The member at its end; none where the object ends.
     next: Option<usize>,
 }
@@ -129,15 +134,24 @@ impl Gap {
     /// Passes the gap if it comes next, and gives back its member.
     #[inline]
     fn pass(&mut self, cursor: &mut Cursor<'_>) -> Option<Option<usize>> {
-        let [latest, earlier] = &mut self.texts;
-        if cursor.pass(latest) {
-            return Some(self.next);
-        }
-        if cursor.pass(earlier) {
-            std::mem::swap(latest, earlier);
+        if self.differed < MAX_DIFFERED && self.pass_text(cursor) {
+            self.differed = 0;
             return Some(self.next);
         }
         self.pass_names(cursor).then_some(self.next)
+    }
+
+    #[inline]
+    fn pass_text(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let [latest, earlier] = &mut self.texts;
+        if cursor.pass(latest) {
+            return true;
+        }
+        let comes_next = cursor.pass(earlier);
+        if comes_next {
+            std::mem::swap(latest, earlier);
+        }
+        comes_next
     }
 
     /// The same where at least the names come.
@@ -157,7 +171,10 @@ impl Gap {
         if start == 0 {
             return false;
         }
-        self.remember(cursor.until(&ahead));
+        if self.differed < MAX_DIFFERED {
+            self.differed += 1;
+            self.remember(cursor.until(&ahead));
+        }
         *cursor = ahead;
         true
     }
@@ -223,6 +240,7 @@ impl Gap {
 
     fn forget(&mut self) {
         self.is_too_long = false;
+        self.differed = 0;
         self.names.clear();
         self.ends.clear();
         for text in &mut self.texts {
@@ -313,6 +331,28 @@ mod tests {
             ),
         ] {
             assert_eq!(read(json, &mut shape), Ok(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn values_that_never_repeat_are_skipped_as_others_are() {
+        let mut shape = Shape::default();
+        for number in 0..3 * i64::from(MAX_DIFFERED) {
+            // The first gap differs every time, the second one never.
+            let json =
+                format!(r#"{{"x":"{number}","name":"a","y":[{{"name":"no"}}],"size":{number}}}"#);
+            let expected = thing(Some("a"), Some(number), &[]);
+            assert_eq!(read(&json, &mut shape), Ok(expected), "{json}");
+        }
+        let differed = shape.gaps.iter().map(|gap| gap.differed);
+        assert_eq!(differed.collect::<Vec<_>>(), [MAX_DIFFERED, 0, 0]);
+        // Other names are learned all the same.
+        for size in 0..3 {
+            let json = format!(r#"{{"z":1,"name":"b","size":{size}}}"#);
+            assert_eq!(
+                read(&json, &mut shape),
+                Ok(thing(Some("b"), Some(size), &[]))
+            );
         }
     }
 
