@@ -62,6 +62,17 @@ impl PlacedFlowNodes {
         self.followers.begin_row();
     }
 
+    fn find_or_add(&mut self, passage: usize, number: usize) -> usize {
+        if let Some(Some(index)) = self.of_definition.get(number) {
+            return *index;
+        }
+        let index = self.add(passage, Some(number));
+        if let Some(slot) = self.of_definition.get_mut(number) {
+            *slot = Some(index);
+        }
+        index
+    }
+
     /// Adds a flow node, which has come up for the first time with this passage.
     fn add(&mut self, first: usize, number: Option<usize>) -> usize {
         self.distinct.push(Distinct {
@@ -112,16 +123,7 @@ impl<'r> FlowNodes<'r> {
             let number = names.number_of(id, &mut placed.followers);
             placed.of_passages.push(number);
             let index = match number {
-                Some(number) => match placed.of_definition.get(number) {
-                    Some(Some(index)) => *index,
-                    _ => {
-                        let index = placed.add(passage, Some(number));
-                        if let Some(slot) = placed.of_definition.get_mut(number) {
-                            *slot = Some(index);
-                        }
-                        index
-                    }
-                },
+                Some(number) => placed.find_or_add(passage, number),
                 None => *unknown
                     .entry(id)
                     .or_insert_with(|| placed.add(passage, None)),
