@@ -4,6 +4,23 @@ use utf16::FIRST_BYTE_OF_MARK;
 
 use crate::scan::needs_escapes;
 
+/// A text that is written often, with the JSON string that it is, if that was made beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownText<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// It as JSON, with quotation marks.
+    pub json: Option<&'t str>,
+}
+
+/// The JSON string that a text is.
+pub(crate) fn string_of(text: &str) -> String {
+    let mut json = JsonText::default();
+    json.string(text);
+    // What is written is text.
+    String::from_utf8(json.bytes).unwrap_or_default()
+}
+
 /// A growing piece of JSON text.
 #[derive(Debug, Default)]
 pub struct JsonText {
@@ -73,6 +90,15 @@ impl JsonText {
         let _ = serde_json::to_writer(&mut self.bytes, text);
     }
 
+    /// A string that may have been made beforehand.
+    #[inline]
+    pub fn known_string(&mut self, text: KnownText<'_>) {
+        match text.json {
+            Some(json) => self.raw(json),
+            None => self.string(text.text),
+        }
+    }
+
     /// A string, or `null`.
     pub fn optional_string(&mut self, text: Option<&str>) {
         match text {
@@ -120,8 +146,20 @@ impl JsonText {
     /// The name of a member with its colon; `first` says whether it is the first of its object.
     #[inline]
     pub fn name(&mut self, name: &str, first: &mut bool) {
+        self.known_name(
+            KnownText {
+                text: name,
+                json: None,
+            },
+            first,
+        );
+    }
+
+    /// The same of a name that may have been made beforehand.
+    #[inline]
+    pub fn known_name(&mut self, name: KnownText<'_>, first: &mut bool) {
         self.separator(first);
-        self.string(name);
+        self.known_string(name);
         self.bytes.push(b':');
     }
 

@@ -86,7 +86,10 @@ fn write_flow_node_durations(row: &ProcessRow<'_>, out: &mut JsonText) {
         out.raw(":{");
         let mut members = Members::new(restrictions);
         if members.begin((FLOW_NODE_NAME, "\"name\":"), out) {
-            out.optional_string(duration.name);
+            match duration.name {
+                Some(name) => out.known_string(name),
+                None => out.raw("null"),
+            }
         }
         if members.begin(("duration", "\"value\":"), out) {
             out.integer(duration.value);
@@ -110,7 +113,7 @@ fn write_flow_node_instances(row: &ProcessRow<'_>, out: &mut JsonText) {
         let is_left_out = is_id && row.restrictions.leave_out(FLOW_NODE_ID);
         if !is_left_out && members.begin((FLOW_NODE_NAME, "\"name\":"), out) {
             match passage.name {
-                Some(name) => out.string(name),
+                Some(name) => out.known_string(name),
                 None => text::write(passage.flow_node_id, out),
             }
         }

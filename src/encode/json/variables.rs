@@ -12,7 +12,7 @@ pub fn write(variables: &RowVariables<'_>, out: &mut JsonText) {
     let mut first = true;
     out.raw("{");
     variables.for_each(|name, value| {
-        out.name(name, &mut first);
+        out.known_name(name, &mut first);
         match value {
             VariableValue::Nothing => out.raw("\"\""),
             VariableValue::Placeholder => out.string(OBJECT_PLACEHOLDER),

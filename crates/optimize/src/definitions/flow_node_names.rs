@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::followers::Followers;
+use crate::json::{KnownText, string_of};
 
 /// Names of flow nodes by their ids, of one version of a definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +15,20 @@ pub struct FlowNodeNames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct NamedFlowNode {
     id: String,
-    name: Option<String>,
+    name: Option<Name>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name {
+    text: String,
+    json: String,
+}
+
+impl Name {
+    fn new(text: String) -> Self {
+        let json = string_of(&text);
+        Self { text, json }
+    }
 }
 
 impl FlowNodeNames {
@@ -30,13 +44,17 @@ impl FlowNodeNames {
 
     /// The name of a flow node; none where it has none, or is not known.
     pub fn name_of(&self, id: &str) -> Option<&str> {
-        self.name(*self.numbers.get(id)?)
+        self.name(*self.numbers.get(id)?).map(|name| name.text)
     }
 
     /// The name of the flow node with a number from [`FlowNodeNames::number_of`].
     #[inline]
-    pub fn name(&self, number: usize) -> Option<&str> {
-        self.flow_nodes.get(number)?.name.as_deref()
+    pub fn name(&self, number: usize) -> Option<KnownText<'_>> {
+        let name = self.flow_nodes.get(number)?.name.as_ref()?;
+        Some(KnownText {
+            text: &name.text,
+            json: Some(&name.json),
+        })
     }
 
     /// The number of the next flow node of a row, below [`FlowNodeNames::len`].
@@ -56,6 +74,7 @@ impl FromIterator<(String, Option<String>)> for FlowNodeNames {
     fn from_iter<I: IntoIterator<Item = (String, Option<String>)>>(flow_nodes: I) -> Self {
         let mut this = Self::default();
         for (id, name) in flow_nodes {
+            let name = name.map(Name::new);
             match this.numbers.get(&id) {
                 Some(number) => {
                     if let Some(flow_node) = this.flow_nodes.get_mut(*number) {
@@ -88,7 +107,7 @@ mod tests {
         let names = FlowNodeNames::from([
             named("a", Some("first")),
             named("b", None),
-            named("a", Some("last")),
+            named("a", Some("the \"last\"")),
         ]);
         assert_eq!(names.len(), 2);
         let mut followers = Followers::default();
@@ -96,8 +115,12 @@ mod tests {
             let expected = ["a", "b"].iter().position(|known| *known == id);
             assert_eq!(names.number_of(id, &mut followers), expected);
         }
-        assert_eq!(names.name(0), Some("last"));
-        assert_eq!(names.name_of("a"), Some("last"));
+        let last = KnownText {
+            text: "the \"last\"",
+            json: Some(r#""the \"last\"""#),
+        };
+        assert_eq!(names.name(0), Some(last));
+        assert_eq!(names.name_of("a"), Some(last.text));
         assert_eq!((names.name(1), names.name(2)), (None, None));
         assert_eq!((names.name_of("b"), names.name_of("c")), (None, None));
     }

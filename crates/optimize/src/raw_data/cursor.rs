@@ -293,6 +293,17 @@ impl<'a> Cursor<'a> {
         self.string_with_escapes()
     }
 
+    /// Reads a string, and gives back the JSON that it was read from too, with its quotation marks.
+    ///
+    /// # Errors
+    /// As [`Cursor::string`].
+    pub fn string_with_text(&mut self) -> Result<(String, &'a str), ReadError> {
+        self.peek()?;
+        let before = self.clone();
+        let text = self.string()?.into_owned();
+        Ok((text, before.until(self)))
+    }
+
     /// Reads a string without escapes that begins at this place, if there is one; gives it back with its quotation marks.
     #[inline]
     pub fn quoted(&mut self) -> Option<&'a str> {

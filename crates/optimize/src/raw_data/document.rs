@@ -205,8 +205,15 @@ enum Form<'a> {
     Quoted(&'a str),
     /// A number or truth value as it stands in a document.
     Bare(&'a str),
-    /// A string that had escapes.
-    Unescaped(Box<str>),
+    /// A string that has escapes.
+    Escaped(Box<Escaped<'a>>),
+}
+
+#[derive(Debug, Clone)]
+struct Escaped<'a> {
+    text: String,
+    /// As it stands in a document, if all its escapes are those that are written too.
+    json: Option<&'a str>,
 }
 
 impl Text<'_> {
@@ -217,16 +224,17 @@ impl Text<'_> {
             Form::Nothing => None,
             Form::Quoted(json) => json.get(1..json.len().saturating_sub(1)),
             Form::Bare(text) => Some(text),
-            Form::Unescaped(text) => Some(text),
+            Form::Escaped(escaped) => Some(&escaped.text),
         }
     }
 
-    /// The string of JSON that it is in its document, if nothing in it is escaped there: it can be repeated as it is.
+    /// The string of JSON that it is in its document, if it is written like that: it can be repeated as it is.
     #[inline]
     pub fn as_json(&self) -> Option<&str> {
         match &self.0 {
             Form::Quoted(json) => Some(json),
-            Form::Nothing | Form::Bare(_) | Form::Unescaped(_) => None,
+            Form::Escaped(escaped) => escaped.json,
+            Form::Nothing | Form::Bare(_) => None,
         }
     }
 }
@@ -256,7 +264,11 @@ impl<'a> Text<'a> {
         Ok(Self(match cursor.peek()? {
             b'"' => match cursor.quoted() {
                 Some(json) => Form::Quoted(json),
-                None => Form::Unescaped(cursor.string()?.into()),
+                None => {
+                    let (text, json) = cursor.string_with_text()?;
+                    let json = has_usual_escapes(json).then_some(json);
+                    Form::Escaped(Box::new(Escaped { text, json }))
+                }
             },
             b'[' => return first_of_list(cursor).map(Option::unwrap_or_default),
             _ => match cursor.scalar()? {
@@ -265,6 +277,20 @@ impl<'a> Text<'a> {
             },
         }))
     }
+}
+
+/// Whether a string of JSON has no other escapes than those that are written: not `\/`, and none by the number of a character, which is
+/// spelled in several ways.
+fn has_usual_escapes(json: &str) -> bool {
+    let mut rest = json.as_bytes();
+    while let Some(backslash) = memchr::memchr(b'\\', rest) {
+        match rest.get(backslash + 1) {
+            Some(b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f') => {}
+            _ => return false,
+        }
+        rest = rest.get(backslash + 2..).unwrap_or_default();
+    }
+    true
 }
 
 /// An integer, or nothing.
@@ -510,6 +536,24 @@ mod tests {
 
     fn integer(json: &str) -> Option<i64> {
         read(json, |integer: &Integer| integer.0).unwrap()
+    }
+
+    #[test]
+    fn a_text_is_repeated_if_its_escapes_are_those_that_are_written() {
+        for (json, text, is_repeated) in [
+            (r#""plain""#, "plain", true),
+            (r#""{\"a\":\"C:\\\\x\"}""#, r#"{"a":"C:\\x"}"#, true),
+            (r#""\b\f\n\r\t""#, "\u{8}\u{c}\n\r\t", true),
+            (r#""a\/b""#, "a/b", false),
+            (r#""\\\u00e9""#, "\\\u{e9}", false),
+            (r#""\u001f""#, "\u{1f}", false),
+            ("7", "7", false),
+        ] {
+            let with_more = format!("{json} ");
+            let read: Text<'_> = Cursor::new(&with_more).read().unwrap();
+            assert_eq!(read.as_deref(), Some(text), "{json}");
+            assert_eq!(read.as_json(), is_repeated.then_some(json), "{json}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::document::{Integer, Text, document};
 use crate::definitions::FlowNodeNames;
 use crate::followers::Followers;
+use crate::json::KnownText;
 
 document! {
     /// One passage of a flow node, as it is stored.
@@ -23,7 +24,7 @@ pub struct FlowNodeDuration<'r> {
     /// Its id.
     pub id: &'r Text<'r>,
     /// Its name in the model.
-    pub name: Option<&'r str>,
+    pub name: Option<KnownText<'r>>,
     /// Milliseconds.
     pub value: i64,
 }
@@ -156,7 +157,7 @@ impl<'r> FlowNodes<'r> {
     /// All passages, with the names of their flow nodes.
     pub(crate) fn passages(
         &self,
-    ) -> impl Iterator<Item = (&'r FlowNodeInstance<'r>, Option<&'r str>)> + use<'r> {
+    ) -> impl Iterator<Item = (&'r FlowNodeInstance<'r>, Option<KnownText<'r>>)> + use<'r> {
         let (names, placed) = (self.names, self.placed);
         let numbers = placed.of_passages.iter();
         let passages = self.passages.iter().zip(numbers);
@@ -199,12 +200,12 @@ mod tests {
             let text = |id: u32| format!("f{id}");
             let name = |id: u32| (id < 30).then(|| format!("F{id}"));
             let durations: Vec<_> = flow_nodes.durations()
-                .map(|node| (node.id.as_deref().unwrap().to_owned(), node.name.map(str::to_owned), node.value))
+                .map(|node| (node.id.as_deref().unwrap().to_owned(), node.name.map(|name| name.text.to_owned()), node.value))
                 .collect();
             let expected: Vec<_> = expected.into_iter().map(|(id, sum)| (text(id), name(id), sum)).collect();
             proptest::prop_assert_eq!(durations, expected);
             let found: Vec<_> = flow_nodes.passages()
-                .map(|(passage, name)| (passage.flow_node_id.as_deref().unwrap().to_owned(), name.map(str::to_owned)))
+                .map(|(passage, name)| (passage.flow_node_id.as_deref().unwrap().to_owned(), name.map(|name| name.text.to_owned())))
                 .collect();
             let expected: Vec<_> = passed.iter().map(|(id, _)| (text(*id), name(*id))).collect();
             proptest::prop_assert_eq!(found, expected);

@@ -12,6 +12,7 @@ use super::variables::{ObjectVariables, RowVariables, Scratch, Variable, Variabl
 use crate::access::Restrictions;
 use crate::access::columns::VARIABLE_PREFIX;
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
+use crate::json::KnownText;
 
 /// Type of the flow nodes that count as user tasks, spelled as it is stored.
 const USER_TASK_TYPE: &str = "userTask";
@@ -211,7 +212,7 @@ pub struct FlowNodeOfRow<'r> {
     /// The id of the passage.
     pub id: &'r Text<'r>,
     /// The name of the flow node in the model.
-    pub name: Option<&'r str>,
+    pub name: Option<KnownText<'r>>,
     /// Its id, which stands in for a name.
     pub flow_node_id: &'r Text<'r>,
     /// When it began.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::document::{Text, Values, document};
 use crate::followers::Followers;
+use crate::json::{KnownText, string_of};
 
 /// What older releases of Optimize show instead of the value of an object variable.
 pub const OBJECT_PLACEHOLDER: &str = "<<OBJECT_VARIABLE_VALUE>>";
@@ -46,6 +47,8 @@ pub(crate) fn java_order(a: &str, b: &str) -> Ordering {
 #[derive(Debug, Default)]
 pub struct VariableNames {
     names: Vec<String>,
+    /// They as JSON.
+    json: Vec<String>,
     positions: HashMap<String, usize>,
 }
 
@@ -59,7 +62,11 @@ impl VariableNames {
             .enumerate()
             .map(|(i, name)| (name.clone(), i))
             .collect();
-        Self { names, positions }
+        Self {
+            json: names.iter().map(|name| string_of(name)).collect(),
+            names,
+            positions,
+        }
     }
 
     /// The names, ordered.
@@ -69,7 +76,7 @@ impl VariableNames {
 
     /// Bytes that they take, roughly.
     pub fn weight(&self) -> usize {
-        self.names.iter().map(|name| 2 * name.len() + 128).sum()
+        self.names.iter().map(|name| 3 * name.len() + 160).sum()
     }
 }
 
@@ -175,19 +182,25 @@ impl<'r> RowVariables<'r> {
     }
 
     /// Hands on each name with its value, in the order of a row.
-    pub fn for_each(&self, mut take: impl FnMut(&str, VariableValue<'r>)) {
+    pub fn for_each(&self, mut take: impl FnMut(KnownText<'_>, VariableValue<'r>)) {
         let name_of = |index: &usize| name_of(self.variables, *index);
         let mut others = self.placed.others.iter().peekable();
-        for (name, slot) in self.names.names.iter().zip(&self.placed.by_position) {
+        let other_name = |index: &usize| KnownText {
+            text: name_of(index),
+            json: None,
+        };
+        let names = self.names.names.iter().zip(&self.names.json);
+        for ((name, json), slot) in names.zip(&self.placed.by_position) {
             while let Some(other) =
                 others.next_if(|other| java_order(name_of(other), name) == Ordering::Less)
             {
-                take(name_of(other), self.value_of(Some(*other)));
+                take(other_name(other), self.value_of(Some(*other)));
             }
-            take(name, self.value_of(*slot));
+            let json = Some(json.as_str());
+            take(KnownText { text: name, json }, self.value_of(*slot));
         }
         for other in others {
-            take(name_of(other), self.value_of(Some(*other)));
+            take(other_name(other), self.value_of(Some(*other)));
         }
     }
 
