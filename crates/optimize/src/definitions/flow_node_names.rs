@@ -33,13 +33,8 @@ impl Name {
 
 impl FlowNodeNames {
     /// How many flow nodes there are, those without a name among them.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.flow_nodes.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.flow_nodes.is_empty()
     }
 
     /// The name of a flow node; none where it has none, or is not known.
@@ -47,9 +42,9 @@ impl FlowNodeNames {
         self.name(*self.numbers.get(id)?).map(|name| name.text)
     }
 
-    /// The name of the flow node with a number from [`FlowNodeNames::number_of`].
+    /// The name of the flow node with this number; numbers are below [`FlowNodeNames::len`].
     #[inline]
-    pub fn name(&self, number: usize) -> Option<KnownText<'_>> {
+    pub(crate) fn name(&self, number: usize) -> Option<KnownText<'_>> {
         let name = self.flow_nodes.get(number)?.name.as_ref()?;
         Some(KnownText {
             text: &name.text,

@@ -215,13 +215,11 @@ impl<'a> Cursor<'a> {
     /// Goes into an object, or behind the comma after a member, to the next name; `false` behind the end of the object.
     #[inline]
     fn has_member(&mut self, is_first: bool) -> Result<bool, ReadError> {
-        if !is_first {
-            return self.goes_on(b'}');
+        if is_first {
+            self.enter(b'{', Expected::Object, b'}')
+        } else {
+            self.goes_on(b'}')
         }
-        self.take(b'{', Expected::Object)?;
-        let is_empty = self.peek()? == b'}';
-        self.position += usize::from(is_empty);
-        Ok(!is_empty)
     }
 
     /// Goes to the value of the next member, and gives back its name; none behind the end of the object.
@@ -261,13 +259,11 @@ impl<'a> Cursor<'a> {
     /// It is no list, or it is cut off.
     #[inline]
     pub fn has_element(&mut self, is_first: bool) -> Result<bool, ReadError> {
-        if !is_first {
-            return self.goes_on(b']');
+        if is_first {
+            self.enter(b'[', Expected::List, b']')
+        } else {
+            self.goes_on(b']')
         }
-        self.take(b'[', Expected::List)?;
-        let is_empty = self.peek()? == b']';
-        self.position += usize::from(is_empty);
-        Ok(!is_empty)
     }
 
     /// Goes into a list, to its first element or to its end.
@@ -433,6 +429,15 @@ impl<'a> Cursor<'a> {
         }
         self.position += 1;
         Ok(())
+    }
+
+    /// Passes an opening bracket, and the closing one if nothing is between them: `false` then.
+    #[inline]
+    fn enter(&mut self, opening: u8, expected: Expected, closing: u8) -> Result<bool, ReadError> {
+        self.take(opening, expected)?;
+        let is_empty = self.peek()? == closing;
+        self.position += usize::from(is_empty);
+        Ok(!is_empty)
     }
 
     /// Passes a comma, or the closing bracket, after which it does not go on.
