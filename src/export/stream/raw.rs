@@ -1,10 +1,10 @@
 //! The stream of a raw data report: one scroll, from its first hit to its last.
 
-use cluster::ElasticsearchError;
-use cluster::scroll::ScrollBatch;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use cluster::ElasticsearchError;
+use cluster::scroll::ScrollBatch;
 use jiff::Timestamp;
 use optimize::access::Restrictions;
 use optimize::definitions::DefinitionVersion;
