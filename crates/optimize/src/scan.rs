@@ -28,8 +28,8 @@ pub fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
     end.map(|offset| position + offset)
 }
 
-/// Whether bytes begin with a text. The comparison of the standard library asks its system first which vectors there are, which takes longer
-/// than to compare the texts of a document.
+/// Whether bytes begin with a text. The comparison of the standard library is a call where the length is not known beforehand, which takes
+/// longer than to compare the short texts of a document.
 #[inline]
 pub fn begins_with(bytes: &[u8], text: &[u8]) -> bool {
     let Some(bytes) = bytes.get(..text.len()) else {
