@@ -239,7 +239,7 @@ impl IllFormed {
 pub fn push_json<'b>(text: &mut String, bytes: &'b [u8]) -> Result<&'b [u8], Damaged> {
     let mut rest = bytes;
     loop {
-        // All that an export reads goes through here, and the standard library looks at eight bytes at a time.
+        // All that an export reads goes through here, and the standard library does without vectors.
         let error = match simdutf8::compat::from_utf8(rest) {
             Ok(valid) => {
                 text.push_str(valid);
@@ -272,7 +272,7 @@ pub struct Damaged;
 /// # Errors
 /// It is no JSON, or not of this type.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    if std::str::from_utf8(json).is_ok() {
+    if simdutf8::basic::from_utf8(json).is_ok() {
         return serde_json::from_slice(&hold(json));
     }
     let mut text = String::with_capacity(json.len());
