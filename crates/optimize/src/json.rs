@@ -13,6 +13,13 @@ pub struct KnownText<'t> {
     pub json: Option<&'t str>,
 }
 
+/// A text of which no JSON was made.
+impl<'t> From<&'t str> for KnownText<'t> {
+    fn from(text: &'t str) -> Self {
+        Self { text, json: None }
+    }
+}
+
 /// The JSON string that a text is.
 pub(crate) fn string_of(text: &str) -> String {
     let mut json = JsonText::default();
@@ -146,13 +153,7 @@ impl JsonText {
     /// The name of a member with its colon; `first` says whether it is the first of its object.
     #[inline]
     pub fn name(&mut self, name: &str, first: &mut bool) {
-        self.known_name(
-            KnownText {
-                text: name,
-                json: None,
-            },
-            first,
-        );
+        self.known_name(name.into(), first);
     }
 
     /// The same of a name that may have been made beforehand.

@@ -32,6 +32,8 @@ pub enum ReadError {
     LostPlace,
 }
 
+const _: () = assert!(size_of::<ReadError>() == size_of::<usize>());
+
 /// What should have been there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -103,6 +105,13 @@ pub trait Read<'a>: Sized {
         _member: usize,
     ) -> Result<Self, ReadError> {
         Self::read(cursor)
+    }
+}
+
+/// A string.
+impl<'a> Read<'a> for Cow<'a, str> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        cursor.string()
     }
 }
 
@@ -287,17 +296,6 @@ impl<'a> Cursor<'a> {
             return Ok(Cow::Borrowed(text.ok_or(ReadError::LostPlace)?));
         }
         self.string_with_escapes()
-    }
-
-    /// Reads a string, and gives back the JSON that it was read from too, with its quotation marks.
-    ///
-    /// # Errors
-    /// As [`Cursor::string`].
-    pub fn string_with_text(&mut self) -> Result<(String, &'a str), ReadError> {
-        self.peek()?;
-        let before = self.clone();
-        let text = self.string()?.into_owned();
-        Ok((text, before.until(self)))
     }
 
     /// Reads a string without escapes that begins at this place, if there is one; gives it back with its quotation marks.

@@ -3,6 +3,8 @@
 //! Absent, `null` and an empty list mean the same; a single value may stand for a list; numbers may be texts and texts
 //! numbers (crates/optimize/docs/indices.md, "Process instances"). Everything borrows from the hit where it can.
 
+use std::borrow::Cow;
+
 use super::cursor::{Cursor, Expected, Read, ReadError};
 use super::shape::{Object, Shape, Shapes};
 
@@ -265,9 +267,11 @@ impl<'a> Text<'a> {
             b'"' => match cursor.quoted() {
                 Some(json) => Form::Quoted(json),
                 None => {
-                    let (text, json) = cursor.string_with_text()?;
-                    let json = has_usual_escapes(json).then_some(json);
-                    Form::Escaped(Box::new(Escaped { text, json }))
+                    let (text, json) = cursor.read_with_text::<Cow<'a, str>>()?;
+                    Form::Escaped(Box::new(Escaped {
+                        text: text.into_owned(),
+                        json: has_usual_escapes(json).then_some(json),
+                    }))
                 }
             },
             b'[' => return first_of_list(cursor).map(Option::unwrap_or_default),
@@ -394,7 +398,7 @@ impl<'a, T: Object<'a>> Many<T> {
     fn read_one(&mut self, cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<(), ReadError> {
         match cursor.peek()? {
             b'{' => {
-                // It is made where it stays: to move it would take a tenth of the time of reading it.
+                // It is made where it stays: what has just been written in parts can't be moved as a whole without waiting.
                 self.0.resize_with(self.0.len() + 1, T::default);
                 if let Some(element) = self.0.last_mut() {
                     shape.read_into(element, cursor)?;

@@ -185,22 +185,18 @@ impl<'r> RowVariables<'r> {
     pub fn for_each(&self, mut take: impl FnMut(KnownText<'_>, VariableValue<'r>)) {
         let name_of = |index: &usize| name_of(self.variables, *index);
         let mut others = self.placed.others.iter().peekable();
-        let other_name = |index: &usize| KnownText {
-            text: name_of(index),
-            json: None,
-        };
         let names = self.names.names.iter().zip(&self.names.json);
         for ((name, json), slot) in names.zip(&self.placed.by_position) {
             while let Some(other) =
                 others.next_if(|other| java_order(name_of(other), name) == Ordering::Less)
             {
-                take(other_name(other), self.value_of(Some(*other)));
+                take(name_of(other).into(), self.value_of(Some(*other)));
             }
             let json = Some(json.as_str());
             take(KnownText { text: name, json }, self.value_of(*slot));
         }
         for other in others {
-            take(other_name(other), self.value_of(Some(*other)));
+            take(name_of(other).into(), self.value_of(Some(*other)));
         }
     }
 
