@@ -13,8 +13,9 @@ use optimize::definitions::clauses::DecisionClauses;
 use optimize::raw_data::Row;
 use optimize::raw_data::cursor::Cursor;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
-use optimize::raw_data::document::Hit;
+use optimize::raw_data::hit;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::reuse::Reuse;
 use optimize::raw_data::shape::Shape;
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize_export::encode::Encoder;
@@ -92,10 +93,12 @@ fn pages(criterion: &mut Criterion) {
     });
     group.bench_function("read process instances", |bencher| {
         bencher.iter(|| {
-            let mut shape = Shape::default();
+            let (mut shape, mut room) = (Shape::default(), None);
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                black_box(Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut shape).ok()?);
+                let mut instance: ProcessInstance<'_> = room.take().unwrap_or_default();
+                hit::read(&mut instance, &mut cursor, &mut shape).ok()?;
+                room = Some(black_box(instance).emptied());
                 Some(cursor.position())
             })
         });
@@ -125,12 +128,14 @@ fn pages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut out = Vec::new();
             let mut page = PageEncoder::new(Envelope::default());
-            let mut shape = Shape::default();
+            let (mut shape, mut room) = (Shape::default(), None);
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit = Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut shape).ok()?;
-                let row = Row::Process(rows.row(&hit.source, &flow_node_names));
+                let mut instance: ProcessInstance<'_> = room.take().unwrap_or_default();
+                hit::read(&mut instance, &mut cursor, &mut shape).ok()?;
+                let row = Row::Process(rows.row(&instance, &flow_node_names));
                 page.row(&row, &mut out).ok()?;
+                room = Some(instance.emptied());
                 Some(cursor.position())
             });
             out
@@ -154,12 +159,14 @@ fn decision_pages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut out = Vec::new();
             let mut page = PageEncoder::new(Envelope::default());
-            let mut shape = Shape::default();
+            let (mut shape, mut room) = (Shape::default(), None);
             read_with(black_box(&answer), |text| {
                 let mut cursor = Cursor::new(text);
-                let hit = Hit::<DecisionInstance<'_>>::read(&mut cursor, &mut shape).ok()?;
-                let row = Row::Decision(rows.row(&hit.source));
+                let mut instance: DecisionInstance<'_> = room.take().unwrap_or_default();
+                hit::read(&mut instance, &mut cursor, &mut shape).ok()?;
+                let row = Row::Decision(rows.row(&instance));
                 page.row(&row, &mut out).ok()?;
+                room = Some(instance.emptied());
                 Some(cursor.position())
             });
             out

@@ -22,8 +22,9 @@ use optimize::plan::{Plan, PlanError, Room, combination};
 use optimize::raw_data::Row;
 use optimize::raw_data::cursor::Cursor;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
-use optimize::raw_data::document::Hit;
+use optimize::raw_data::hit;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::reuse::Reuse;
 use optimize::raw_data::shape::Shape;
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
@@ -218,14 +219,16 @@ pub fn instances(bytes: &[u8]) {
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
     // Known the second time.
     let (mut process_shape, mut decision_shape) = (Shape::default(), Shape::default());
+    let (mut process_room, mut decision_room) = Default::default();
     for (object_variables, time_zone) in [
         (ObjectVariables::Values, None),
         (ObjectVariables::Placeholder, Some(&zone)),
     ] {
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = Hit::<ProcessInstance<'_>>::read(&mut cursor, &mut process_shape) {
+        let mut instance: ProcessInstance<'_> = std::mem::take(&mut process_room);
+        if hit::read(&mut instance, &mut cursor, &mut process_shape).is_ok() {
             assert!(cursor.position() <= text.len() && text.is_char_boundary(cursor.position()));
-            hit.source.definition();
+            instance.definition();
             let mut out = Vec::new();
             let mut rows = ProcessRows {
                 now: 1_750_000_000_000,
@@ -235,14 +238,16 @@ pub fn instances(bytes: &[u8]) {
                 restrictions: &Restrictions::default(),
                 scratch: Default::default(),
             };
-            let row = Row::Process(rows.row(&hit.source, &flow_nodes));
+            let row = Row::Process(rows.row(&instance, &flow_nodes));
             PageEncoder::new(Envelope::default())
                 .row(&row, &mut out)
                 .expect("any row has its JSON");
             is_proportionate(&out, &text);
+            process_room = instance.emptied();
         }
         let mut cursor = Cursor::new(&text);
-        if let Ok(hit) = Hit::<DecisionInstance<'_>>::read(&mut cursor, &mut decision_shape) {
+        let mut instance: DecisionInstance<'_> = std::mem::take(&mut decision_room);
+        if hit::read(&mut instance, &mut cursor, &mut decision_shape).is_ok() {
             let mut out = Vec::new();
             let clauses = DecisionClauses::default();
             let mut rows = DecisionRows {
@@ -251,11 +256,12 @@ pub fn instances(bytes: &[u8]) {
                 restrictions: &Restrictions::default(),
                 scratch: Default::default(),
             };
-            let row = Row::Decision(rows.row(&hit.source));
+            let row = Row::Decision(rows.row(&instance));
             PageEncoder::new(Envelope::default())
                 .row(&row, &mut out)
                 .expect("any row has its JSON");
             is_proportionate(&out, &text);
+            decision_room = instance.emptied();
         }
     }
 }

@@ -17,7 +17,7 @@ use cluster::scroll::ScrollBatch;
 use cluster::{Elasticsearch, ElasticsearchError};
 use moka::sync::Cache;
 use optimize::raw_data::cursor::{Cursor, ReadError};
-use optimize::raw_data::document::{Hit, Skipped};
+use optimize::raw_data::hit::{self, Skipped};
 use optimize::raw_data::shape::Shape;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -236,8 +236,9 @@ impl Scrolls {
         batch: &mut ScrollBatch,
     ) -> Result<Option<SealedContents>, VerifyError> {
         while let Some(text) = batch.next_hit().await? {
-            let hit = match Hit::<Skipped>::read(&mut Cursor::new(text), &mut Shape::default()) {
-                Ok(hit) => hit,
+            let mut cursor = Cursor::new(text);
+            let matched = match hit::read(&mut Skipped, &mut cursor, &mut Shape::default()) {
+                Ok(matched) => matched,
                 Err(ReadError::Incomplete) => {
                     batch.wait()?;
                     continue;
@@ -246,10 +247,7 @@ impl Scrolls {
                     return Err(VerifyError::Foreign);
                 }
             };
-            let contents = hit
-                .matched
-                .names()
-                .find_map(|name| self.0.signer.open(name));
+            let contents = (matched.names()).find_map(|name| self.0.signer.open(name));
             return contents.map(Some).ok_or(VerifyError::Foreign);
         }
         Ok(None)

@@ -1,7 +1,7 @@
 //! The writing of one page: from the hits of its batches to rows that leave while the next ones arrive.
 
 use optimize::raw_data::cursor::ReadError;
-use optimize::raw_data::document::HitError;
+use optimize::raw_data::hit::HitError;
 use optimize::raw_data::shape::Shape;
 use tracing::Instrument;
 
@@ -155,12 +155,13 @@ async fn write_rows(
 ) -> Result<(u64, Option<Prefetch>), Broken> {
     encoder.begin(&mut writer.out)?;
     let mut prefetch = None;
-    let mut shape = Shape::default();
+    let (mut shape, mut room) = (Shape::default(), None);
     loop {
         let mut is_first_of_batch = true;
         while let Some((text, contents)) = reader.next_hit().await? {
-            let (instance, length) = match rows.read(text, contents.name(), &mut shape) {
-                Ok(read) => read,
+            let mut instance = room.take().unwrap_or_else(|| rows.empty_instance());
+            let length = match rows.read(&mut instance, text, contents.name(), &mut shape) {
+                Ok(length) => length,
                 Err(HitError::Document(ReadError::Incomplete)) => {
                     reader.wait()?;
                     continue;
@@ -170,6 +171,7 @@ async fn write_rows(
             rows.prepare(&instance).await?;
             let row = rows.row(&instance).map_err(RowError::from)?;
             encoder.row(&row, &mut writer.out)?;
+            room = Some(instance.emptied());
             reader.advance(length)?;
             if std::mem::take(&mut is_first_of_batch) {
                 let has_few_exports = pages.admission.has_few_exports();

@@ -8,8 +8,9 @@ use optimize::definitions::{DefinitionVersion, FlowNodeNames};
 use optimize::raw_data::Row;
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
-use optimize::raw_data::document::{Hit, HitError};
+use optimize::raw_data::hit::{self, HitError};
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
+use optimize::raw_data::reuse::Reuse;
 use optimize::raw_data::shape::Shape;
 
 use crate::catalog::columns::Columns;
@@ -39,6 +40,16 @@ pub enum Instance<'t> {
     Decision(DecisionInstance<'t>),
 }
 
+impl Instance<'_> {
+    /// Takes everything out, so that the next hit can be read in the same room.
+    pub fn emptied(self) -> Instance<'static> {
+        match self {
+            Self::Process(instance) => Instance::Process(instance.emptied()),
+            Self::Decision(instance) => Instance::Decision(instance.emptied()),
+        }
+    }
+}
+
 /// Makes rows of the hits of one page.
 pub enum Rows<'a> {
     /// Of process instances.
@@ -48,31 +59,40 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Reads the hit that a text begins with; gives back its instance and its length in bytes. `name` is the name of the
+    /// An instance of their kind that has nothing yet.
+    pub fn empty_instance(&self) -> Instance<'static> {
+        match self {
+            Self::Process(_) => Instance::Process(ProcessInstance::default()),
+            Self::Decision(_) => Instance::Decision(DecisionInstance::default()),
+        }
+    }
+
+    /// Reads the hit that a text begins with into an instance that has nothing yet; gives back its length in bytes. `name` is the name of the
     /// scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
-    /// The document can't be read, the text ends before it does, or the hit has another name.
+    /// The document can't be read, the text ends before it does, or the hit has another name; or the instance is of another kind.
     pub fn read<'t>(
         &self,
+        instance: &mut Instance<'t>,
         text: &'t str,
         name: &str,
         shape: &mut Shape,
-    ) -> Result<(Instance<'t>, usize), HitError> {
-        Ok(match self {
-            Self::Process(named) => {
-                let (mut instance, length) =
-                    Hit::<ProcessInstance<'_>>::of_scroll(text, name, shape)?;
+    ) -> Result<usize, HitError> {
+        match (self, instance) {
+            (Self::Process(named), Instance::Process(instance)) => {
+                let length = hit::read_of_scroll(instance, text, name, shape)?;
                 instance.leave_out(named.rows.restrictions);
-                (Instance::Process(instance), length)
+                Ok(length)
             }
-            Self::Decision(rows) => {
-                let (mut instance, length) =
-                    Hit::<DecisionInstance<'_>>::of_scroll(text, name, shape)?;
+            (Self::Decision(rows), Instance::Decision(instance)) => {
+                let length = hit::read_of_scroll(instance, text, name, shape)?;
                 instance.leave_out(rows.restrictions);
-                (Instance::Decision(instance), length)
+                Ok(length)
             }
-        })
+            (Self::Process(_), Instance::Decision(_))
+            | (Self::Decision(_), Instance::Process(_)) => Err(HitError::OtherKind),
+        }
     }
 
     /// Finds out what the row of an instance needs beside it; mostly it is at hand.
@@ -216,8 +236,8 @@ pub fn definition_of_object(
 ) -> Result<Option<DefinitionVersion>, HitError> {
     match columns {
         Columns::Variables(_) => {
-            let (instance, _) =
-                Hit::<ProcessInstance<'_>>::of_scroll(text, name, &mut Shape::default())?;
+            let mut instance = ProcessInstance::default();
+            hit::read_of_scroll(&mut instance, text, name, &mut Shape::default())?;
             Ok(instance.definition())
         }
         Columns::Clauses(_) => Ok(None),

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use optimize::access::Restrictions;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError;
-use optimize::raw_data::document::HitError;
+use optimize::raw_data::hit::HitError;
 use optimize::raw_data::shape::Shape;
 use optimize::raw_data::variables::VariableNames;
 use optimize::scope::Scope;
-use optimize::table::rows::{RawTable, RowSettings, TableRows};
+use optimize::table::rows::{Document, RawTable, RowSettings, TableRows};
 use optimize::table::schema::{Schema, Table};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ use crate::export::ExportError;
 use crate::export::pages::scroll_id_twice;
 use crate::export::query::ask_scope;
 use crate::export::raw_report::{PageSettings, RawReport, RawReports};
-use crate::export::rows::{self, NamesAtHand, RowError};
+use crate::export::rows::{self, Instance, NamesAtHand, RowError};
 use crate::scroll::batch_size;
 use crate::scroll::permits::PATIENCE;
 use crate::scroll::reader::{Batch, ScrollError};
@@ -450,7 +450,8 @@ impl RawStream {
             } => {
                 let rows = self.table_rows(raw, lists_are_joined);
                 let definition = |text: &str, name: &str| {
-                    let (document, _) = rows.read(text, name, &mut Shape::default())?;
+                    let mut document = rows.empty_document();
+                    document.read(text, name, &mut Shape::default())?;
                     Ok(rows.definition(&document))
                 };
                 NamesAtHand::of_first(&raw.definitions, reader, &definition).await?
@@ -488,7 +489,11 @@ impl RawStream {
                 };
                 let rows = (streams.raw).rows(&columns, self.names, settings);
                 let shape = Shape::default();
-                let mut hits = Objects { rows, shape };
+                let mut hits = Objects {
+                    rows,
+                    shape,
+                    room: None,
+                };
                 read_source(streams, source, &mut hits, writer).await
             }
             Encoding::Cells {
@@ -503,6 +508,7 @@ impl RawStream {
                     definitions: &streams.raw.definitions,
                     names: self.names,
                     shape: Shape::default(),
+                    room: None,
                 };
                 hits.encoder.begin(&mut writer.out)?;
                 writer.flush().await?;
@@ -539,6 +545,7 @@ trait Hits {
 struct Objects<'a> {
     rows: rows::Rows<'a>,
     shape: Shape,
+    room: Option<Instance<'static>>,
 }
 
 impl Hits for Objects<'_> {
@@ -548,9 +555,12 @@ impl Hits for Objects<'_> {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
-        let (instance, length) = self.rows.read(text, name, &mut self.shape)?;
+        let room = self.room.take();
+        let mut instance = room.unwrap_or_else(|| self.rows.empty_instance());
+        let length = (self.rows).read(&mut instance, text, name, &mut self.shape)?;
         self.rows.prepare(&instance).await?;
         LinesEncoder.row(&self.rows.row(&instance)?, out)?;
+        self.room = Some(instance.emptied());
         Ok((length, 1))
     }
 }
@@ -564,6 +574,7 @@ struct Cells<'a> {
     definitions: &'a Definitions,
     names: NamesAtHand,
     shape: Shape,
+    room: Option<Document<'static>>,
 }
 
 impl Hits for Cells<'_> {
@@ -573,7 +584,9 @@ impl Hits for Cells<'_> {
         name: &str,
         out: &mut Vec<u8>,
     ) -> Result<(usize, u64), Broken> {
-        let (mut document, length) = self.rows.read(text, name, &mut self.shape)?;
+        let room = self.room.take();
+        let mut document: Document<'_> = room.unwrap_or_else(|| self.rows.empty_document());
+        let length = document.read(text, name, &mut self.shape)?;
         document.leave_out(self.restrictions);
         let is_of = |definition: &DefinitionVersion| self.rows.is_of(&document, definition);
         let definition = || self.rows.definition(&document);
@@ -587,6 +600,7 @@ impl Hits for Cells<'_> {
             rows += 1;
             Ok(encoder.row(row, out)?)
         })?;
+        self.room = Some(document.emptied());
         Ok((length, rows))
     }
 

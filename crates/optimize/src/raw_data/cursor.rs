@@ -58,7 +58,7 @@ pub enum Expected {
     Integer,
     /// Fewer lists in lists.
     LessDepth,
-    /// A hit that has a document.
+    /// A hit that has a document, and one only.
     Document,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Expected {
             Self::NullOrObject => "null or an object",
             Self::Integer => "an integer",
             Self::LessDepth => "fewer lists in lists",
-            Self::Document => "a hit with its document",
+            Self::Document => "a hit with one document",
         })
     }
 }
@@ -94,17 +94,20 @@ pub trait Read<'a>: Sized {
     /// The value is cut off, or it is none of the kinds that are understood.
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError>;
 
-    /// The same for the value of a member; `shapes` are those of the objects within the object that has it.
+    /// Reads the value of a member in the place of what is there, whose room it may use; `shapes` are those of the objects within the object
+    /// that has it.
     ///
     /// # Errors
     /// As [`Read::read`].
     #[inline]
-    fn read_within(
+    fn read_over(
+        &mut self,
         cursor: &mut Cursor<'a>,
         _shapes: &mut Shapes,
         _member: usize,
-    ) -> Result<Self, ReadError> {
-        Self::read(cursor)
+    ) -> Result<(), ReadError> {
+        *self = Self::read(cursor)?;
+        Ok(())
     }
 }
 
@@ -150,19 +153,6 @@ impl<'a> Cursor<'a> {
         let before = self.clone();
         let value = self.read()?;
         Ok((value, before.until(self)))
-    }
-
-    /// Reads the value of a member; `shapes` are those of the objects within the object that has it.
-    ///
-    /// # Errors
-    /// As [`Read::read`].
-    #[inline]
-    pub fn read_within<T: Read<'a>>(
-        &mut self,
-        shapes: &mut Shapes,
-        member: usize,
-    ) -> Result<T, ReadError> {
-        T::read_within(self, shapes, member)
     }
 
     /// The text from here to a later place.

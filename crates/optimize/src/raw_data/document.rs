@@ -46,8 +46,7 @@ macro_rules! document {
                     shapes: &mut $crate::raw_data::shape::Shapes,
                 ) -> Result<(), $crate::raw_data::cursor::ReadError> {
                     $(if member == Number::$field as usize {
-                        self.$field = cursor.read_within(shapes, member)?;
-                        return Ok(());
+                        return $crate::raw_data::cursor::Read::read_over(&mut self.$field, cursor, shapes, member);
                     })+
                     cursor.skip()
                 }
@@ -61,139 +60,29 @@ macro_rules! document {
                 $crate::raw_data::shape::Shape::default().read(cursor)
             }
 
-            fn read_within(
+            fn read_over(
+                &mut self,
                 cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
                 shapes: &mut $crate::raw_data::shape::Shapes,
                 member: usize,
-            ) -> Result<Self, $crate::raw_data::cursor::ReadError> {
-                shapes.of(member).read(cursor)
+            ) -> Result<(), $crate::raw_data::cursor::ReadError> {
+                *self = Self::default();
+                shapes.of(member).read_into(self, cursor)
+            }
+        }
+
+        impl $crate::raw_data::reuse::Reuse for $name<'_> {
+            type Empty = $name<'static>;
+
+            fn emptied(self) -> Self::Empty {
+                $name {
+                    $($field: $crate::raw_data::reuse::Reuse::emptied(self.$field),)+
+                }
             }
         }
     };
 }
 pub(crate) use document;
-
-/// One hit of a scroll.
-#[derive(Debug)]
-pub struct Hit<'a, T> {
-    /// The stored document.
-    pub source: T,
-    /// Which named queries it matched.
-    pub matched: MatchedQueries<'a>,
-}
-
-impl<'a, T: Read<'a>> Hit<'a, T> {
-    /// Reads a hit; `shape` is what is known of those before.
-    ///
-    /// # Errors
-    /// It is no hit, it is cut off, or its document can't be read.
-    pub fn read(cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<Self, ReadError> {
-        let Parts { source, matched } = shape.read(cursor)?;
-        let source = source.ok_or(Expected::Document)?;
-        Ok(Self { source, matched })
-    }
-}
-
-/// What is read of a hit.
-struct Parts<'a, T> {
-    source: Option<T>,
-    matched: MatchedQueries<'a>,
-}
-
-impl<T> Default for Parts<'_, T> {
-    fn default() -> Self {
-        Self {
-            source: None,
-            matched: MatchedQueries::default(),
-        }
-    }
-}
-
-impl<'a, T: Read<'a>> Object<'a> for Parts<'a, T> {
-    fn member(name: &str) -> Option<usize> {
-        match name {
-            "_source" => Some(0),
-            "matched_queries" => Some(1),
-            _ => None,
-        }
-    }
-
-    fn read_member(
-        &mut self,
-        member: usize,
-        cursor: &mut Cursor<'a>,
-        shapes: &mut Shapes,
-    ) -> Result<(), ReadError> {
-        match member {
-            0 => self.source = Some(cursor.read_within(shapes, member)?),
-            _ => self.matched = cursor.read()?,
-        }
-        Ok(())
-    }
-}
-
-/// Why a hit is no row.
-#[derive(Debug, thiserror::Error)]
-pub enum HitError {
-    /// The document is not what Optimize writes.
-    #[error("a stored instance can't be read: {0}")]
-    Document(#[from] ReadError),
-    /// A process instance in place of a decision instance, or the other way round.
-    #[error("it is an instance of another kind than the report's")]
-    OtherKind,
-    /// It does not repeat the name of the scroll, so that it is none of the report's.
-    #[error("a hit of another scroll was among those of this one")]
-    Foreign,
-}
-
-impl<'a, T: Read<'a>> Hit<'a, T> {
-    /// Reads the document of the hit that a text begins with; gives back its length in bytes too. `name` is the name of
-    /// the scroll, which every hit repeats, and `shape` what is known of its hits so far.
-    ///
-    /// # Errors
-    /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn of_scroll(text: &'a str, name: &str, shape: &mut Shape) -> Result<(T, usize), HitError> {
-        let mut cursor = Cursor::new(text);
-        let hit = Self::read(&mut cursor, shape)?;
-        if !hit.matched.names().any(|matched| matched == name) {
-            return Err(HitError::Foreign);
-        }
-        Ok((hit.source, cursor.position()))
-    }
-}
-
-/// The names of the queries that a hit matched; empty where no query has a name.
-#[derive(Debug)]
-pub struct MatchedQueries<'a>(OneOrMore<Text<'a>>);
-
-impl Default for MatchedQueries<'_> {
-    fn default() -> Self {
-        Self(OneOrMore::AtMostOne(None))
-    }
-}
-
-impl MatchedQueries<'_> {
-    /// The names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.as_slice().iter().filter_map(Text::as_deref)
-    }
-}
-
-impl<'a> Read<'a> for MatchedQueries<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        OneOrMore::read(cursor).map(Self)
-    }
-}
-
-/// A document that is passed over.
-#[derive(Debug)]
-pub struct Skipped;
-
-impl<'a> Read<'a> for Skipped {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        cursor.skip().map(|()| Self)
-    }
-}
 
 /// A text, or nothing.
 #[derive(Debug, Default, Clone)]
@@ -361,17 +250,21 @@ impl<T> Default for Many<T> {
     }
 }
 
-impl<'a, T: Object<'a>> Read<'a> for Many<T> {
+impl<'a, T: Object<'a> + Default> Read<'a> for Many<T> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        Self::read_with(cursor, &mut Shape::default())
+        let mut many = Self::default();
+        many.read_with(cursor, &mut Shape::default())?;
+        Ok(many)
     }
 
-    fn read_within(
+    fn read_over(
+        &mut self,
         cursor: &mut Cursor<'a>,
         shapes: &mut Shapes,
         member: usize,
-    ) -> Result<Self, ReadError> {
-        Self::read_with(cursor, shapes.of(member))
+    ) -> Result<(), ReadError> {
+        self.0.clear();
+        self.read_with(cursor, shapes.of(member))
     }
 }
 
@@ -381,18 +274,15 @@ const MAX_EXPECTED: usize = 64;
 /// How deep lists of lists may go. Elasticsearch flattens them, and nobody writes them.
 const MAX_LIST_DEPTH: u32 = 100;
 
-impl<'a, T: Object<'a>> Many<T> {
-    fn read_with(cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<Self, ReadError> {
-        let mut many = Self::default();
-        match cursor.peek()? {
-            b'[' => {
-                many.0.reserve(shape.in_last_list.min(MAX_EXPECTED));
-                many.read_list(cursor, shape, 0)?;
-                shape.in_last_list = many.0.len();
-            }
-            _ => many.read_one(cursor, shape)?,
+impl<'a, T: Object<'a> + Default> Many<T> {
+    fn read_with(&mut self, cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<(), ReadError> {
+        if cursor.peek()? != b'[' {
+            return self.read_one(cursor, shape);
         }
-        Ok(many)
+        self.0.reserve(shape.in_last_list.min(MAX_EXPECTED));
+        self.read_list(cursor, shape, 0)?;
+        shape.in_last_list = self.0.len();
+        Ok(())
     }
 
     fn read_one(&mut self, cursor: &mut Cursor<'a>, shape: &mut Shape) -> Result<(), ReadError> {
@@ -460,7 +350,8 @@ pub enum OneOrMore<T> {
 }
 
 impl<T> OneOrMore<T> {
-    fn as_slice(&self) -> &[T] {
+    /// The elements.
+    pub fn as_slice(&self) -> &[T] {
         match self {
             Self::AtMostOne(element) => element.as_slice(),
             Self::More(elements) => elements,
@@ -598,30 +489,6 @@ mod tests {
         assert_eq!(integer("null"), None);
         assert_eq!(integer("\"soon\""), None);
         assert_eq!(integer("18446744073709551615"), None);
-    }
-
-    fn hit<'a, T: Read<'a>>(json: &'a str) -> Result<Hit<'a, T>, ReadError> {
-        Hit::read(&mut Cursor::new(json), &mut Shape::default())
-    }
-
-    #[test]
-    fn a_hit_has_a_document() {
-        let id = |json: &str| {
-            let json = format!("{json} ");
-            hit::<Element<'_>>(&json).map(|hit| hit.source.id())
-        };
-        let hit = r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#;
-        assert_eq!(id(hit), Ok(Some("a".to_owned())));
-        assert!(id(r#"{"_id":"x"}"#).is_err());
-    }
-
-    #[test]
-    fn a_hit_tells_which_queries_it_matched() {
-        let json = r#"{"_id":"x","_source":{},"matched_queries":["a","b\n"],"sort":[1]} "#;
-        let named: Hit<'_, Skipped> = hit(json).unwrap();
-        assert_eq!(named.matched.names().collect::<Vec<_>>(), ["a", "b\n"]);
-        let nameless: Hit<'_, Skipped> = hit(r#"{"_source":{}} "#).unwrap();
-        assert_eq!(nameless.matched.names().count(), 0);
     }
 
     /// What is shown of any value where a text is usual; `None` where that is an error.

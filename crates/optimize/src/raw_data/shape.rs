@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::cursor::{Cursor, ReadError};
 
 /// An object of which some members are read.
-pub trait Object<'a>: Default {
+pub trait Object<'a> {
     /// The number of the member with this name; none for one that is skipped.
     fn member(name: &str) -> Option<usize>;
 
@@ -62,7 +62,10 @@ impl Shape {
     ///
     /// # Errors
     /// It is no object, it is cut off, or one of its members can't be read.
-    pub fn read<'a, T: Object<'a>>(&mut self, cursor: &mut Cursor<'a>) -> Result<T, ReadError> {
+    pub fn read<'a, T: Object<'a> + Default>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+    ) -> Result<T, ReadError> {
         let mut object = T::default();
         self.read_into(&mut object, cursor)?;
         Ok(object)

@@ -13,7 +13,8 @@ use super::row::EachRow;
 use super::schema::{Schema, Table};
 use crate::access::Restrictions;
 use crate::definitions::{DefinitionVersion, FlowNodeNames};
-use crate::raw_data::document::{Hit, HitError};
+use crate::raw_data::hit::{self, HitError};
+use crate::raw_data::reuse::Reuse;
 use crate::raw_data::shape::Shape;
 use crate::raw_data::variables::ObjectVariables;
 
@@ -114,7 +115,42 @@ pub enum Document<'t> {
     Outputs(decision::inputs_and_outputs::Outputs<'t>),
 }
 
-impl Document<'_> {
+impl<'t> Document<'t> {
+    /// Reads the hit that a text begins with, where nothing was read yet; gives back its length in bytes. `name` is the name of the scroll, which
+    /// every hit repeats, and `shape` what is known of its hits so far.
+    ///
+    /// # Errors
+    /// The document can't be read, the text ends before it does, or the hit has another name.
+    pub fn read(
+        &mut self,
+        text: &'t str,
+        name: &str,
+        shape: &mut Shape,
+    ) -> Result<usize, HitError> {
+        match self {
+            Self::ProcessInstance(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::FlowNodes(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::Variables(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::Incidents(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::DecisionInstance(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::Inputs(instance) => hit::read_of_scroll(instance, text, name, shape),
+            Self::Outputs(instance) => hit::read_of_scroll(instance, text, name, shape),
+        }
+    }
+
+    /// Takes everything out, so that the next hit can be read in the same room.
+    pub fn emptied(self) -> Document<'static> {
+        match self {
+            Self::ProcessInstance(instance) => Document::ProcessInstance(instance.emptied()),
+            Self::FlowNodes(instance) => Document::FlowNodes(instance.emptied()),
+            Self::Variables(instance) => Document::Variables(instance.emptied()),
+            Self::Incidents(instance) => Document::Incidents(instance.emptied()),
+            Self::DecisionInstance(instance) => Document::DecisionInstance(instance.emptied()),
+            Self::Inputs(instance) => Document::Inputs(instance.emptied()),
+            Self::Outputs(instance) => Document::Outputs(instance.emptied()),
+        }
+    }
+
     /// Takes out values that somebody may not see, wherever they would show. Whole columns are not selected.
     pub fn leave_out(&mut self, restrictions: &Restrictions) {
         match self {
@@ -214,47 +250,17 @@ impl TableRows {
         }
     }
 
-    /// Reads the hit that a text begins with; gives back its document and its length in bytes. `name` is the name of the
-    /// scroll, which every hit repeats, and `shape` what is known of its hits so far.
-    ///
-    /// # Errors
-    /// The document can't be read, the text ends before it does, or the hit has another name.
-    pub fn read<'t>(
-        &self,
-        text: &'t str,
-        name: &str,
-        shape: &mut Shape,
-    ) -> Result<(Document<'t>, usize), HitError> {
-        Ok(match self {
-            Self::ProcessInstances(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::ProcessInstance(instance), length)
-            }
-            Self::FlowNodes(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::FlowNodes(instance), length)
-            }
-            Self::Variables(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::Variables(instance), length)
-            }
-            Self::Incidents(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::Incidents(instance), length)
-            }
-            Self::DecisionInstances(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::DecisionInstance(instance), length)
-            }
-            Self::Inputs(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::Inputs(instance), length)
-            }
-            Self::Outputs(_) => {
-                let (instance, length) = Hit::of_scroll(text, name, shape)?;
-                (Document::Outputs(instance), length)
-            }
-        })
+    /// A document of the table that has nothing yet.
+    pub fn empty_document(&self) -> Document<'static> {
+        match self {
+            Self::ProcessInstances(_) => Document::ProcessInstance(Default::default()),
+            Self::FlowNodes(_) => Document::FlowNodes(Default::default()),
+            Self::Variables(_) => Document::Variables(Default::default()),
+            Self::Incidents(_) => Document::Incidents(Default::default()),
+            Self::DecisionInstances(_) => Document::DecisionInstance(Default::default()),
+            Self::Inputs(_) => Document::Inputs(Default::default()),
+            Self::Outputs(_) => Document::Outputs(Default::default()),
+        }
     }
 
     /// The document that names of flow nodes are needed for; `None` where the rows show none.
@@ -344,13 +350,23 @@ mod tests {
         TableRows::new(table, RowSettings::default(), &positions)
     }
 
+    /// Reads the hit that a text begins with, where another was read before.
+    fn read<'t>(rows: &TableRows, text: &'t str, name: &str) -> Result<Document<'t>, HitError> {
+        let mut shape = Shape::default();
+        let mut before = rows.empty_document();
+        before.read(HIT, "mine", &mut shape)?;
+        let mut document: Document<'_> = before.emptied();
+        let length = document.read(text, name, &mut shape)?;
+        assert_eq!(length, HIT.len());
+        Ok(document)
+    }
+
     #[test]
     fn every_table_has_a_row_of_a_hit_with_a_value_for_each_column() {
         for table in tables() {
             let mut rows = rows_of(&table);
             let text = format!("{HIT},{{");
-            let (document, length) = rows.read(&text, "mine", &mut Shape::default()).unwrap();
-            assert_eq!(length, HIT.len());
+            let document = read(&rows, &text, "mine").unwrap();
             let schema = table.schema();
             let mut number = 0;
             let each = &mut |row: &[Value<'_>]| {
@@ -377,16 +393,11 @@ mod tests {
     fn a_foreign_hit_and_one_that_is_cut_off_are_noticed() {
         for table in tables() {
             let rows = rows_of(&table);
-            assert!(matches!(
-                rows.read(HIT, "other", &mut Shape::default()),
-                Err(HitError::Foreign)
-            ));
+            assert!(matches!(read(&rows, HIT, "other"), Err(HitError::Foreign)));
             let cut = &HIT[..HIT.len() - 1];
             let incomplete = HitError::Document(ReadError::Incomplete).to_string();
             assert_eq!(
-                rows.read(cut, "mine", &mut Shape::default())
-                    .unwrap_err()
-                    .to_string(),
+                read(&rows, cut, "mine").unwrap_err().to_string(),
                 incomplete
             );
         }
@@ -394,9 +405,7 @@ mod tests {
 
     #[test]
     fn a_document_of_another_table_is_an_error() {
-        let (document, _) = rows_of(&RawTable::Incidents)
-            .read(HIT, "mine", &mut Shape::default())
-            .unwrap();
+        let document = read(&rows_of(&RawTable::Incidents), HIT, "mine").unwrap();
         let mut rows = rows_of(&RawTable::Variables);
         let each = &mut |_: &[Value<'_>]| Ok::<(), HitError>(());
         let written = rows.write(&document, &FlowNodeNames::default(), each);
@@ -406,11 +415,11 @@ mod tests {
     #[test]
     fn names_are_asked_for_only_where_they_are_shown() {
         let with_names = rows_of(&RawTable::FlowNodes);
-        let (document, _) = with_names.read(HIT, "mine", &mut Shape::default()).unwrap();
+        let document = read(&with_names, HIT, "mine").unwrap();
         let definition = with_names.definition(&document).unwrap();
         assert!(with_names.is_of(&document, &definition));
         let without = TableRows::new(&RawTable::FlowNodes, RowSettings::default(), &[0, 4]);
-        let (document, _) = without.read(HIT, "mine", &mut Shape::default()).unwrap();
+        let document = read(&without, HIT, "mine").unwrap();
         assert!(without.definition(&document).is_none());
     }
 }

@@ -12,6 +12,7 @@ use crate::json::JsonText;
 use crate::moment::Moment;
 use crate::raw_data::cursor::{Cursor, Read, ReadError};
 use crate::raw_data::document::{Text, Values, document};
+use crate::raw_data::reuse::Reuse;
 use crate::raw_data::variables::{self, OBJECT_PLACEHOLDER, ObjectVariables, VariableNames};
 use crate::report::definition::VariableType;
 
@@ -100,6 +101,15 @@ impl<'a> Read<'a> for StoredValue<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
         let (values, json) = cursor.read_with_text()?;
         Ok(Self { values, json })
+    }
+}
+
+impl Reuse for StoredValue<'_> {
+    type Empty = StoredValue<'static>;
+
+    #[inline]
+    fn emptied(self) -> Self::Empty {
+        StoredValue::default()
     }
 }
 
