@@ -86,6 +86,17 @@ impl From<Expected> for ReadError {
     }
 }
 
+/// The text of a string as it is written, with its quotation marks.
+///
+/// # Errors
+/// It has escapes that there are not.
+pub fn unescaped(quoted: &str) -> Result<String, ReadError> {
+    // Escapes are common, halves of surrogate pairs are not.
+    serde_json::from_str(quoted)
+        .or_else(|_| utf16::from_slice(quoted.as_bytes()))
+        .map_err(|_| Expected::Characters.into())
+}
+
 /// What can be read from a [`Cursor`].
 pub trait Read<'a>: Sized {
     /// Reads one value, however it is written.
@@ -313,15 +324,19 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn string_with_escapes(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        let quoted = self.quoted_with_escapes()?;
+        unescaped(quoted).map(Cow::Owned)
+    }
+
+    /// Reads a string that may have escapes; gives it back as it is written, with its quotation marks. What its escapes are is not looked at.
+    ///
+    /// # Errors
+    /// It is no string, or it is cut off.
+    pub fn quoted_with_escapes(&mut self) -> Result<&'a str, ReadError> {
         self.take(b'"', Expected::String)?;
         let start = self.position - 1;
         self.skip_string()?;
-        let quoted = self.slice(start..self.position)?;
-        // Escapes are common, halves of surrogate pairs are not.
-        match serde_json::from_str(quoted).or_else(|_| utf16::from_slice(quoted.as_bytes())) {
-            Ok(text) => Ok(Cow::Owned(text)),
-            Err(_) => Err(Expected::Characters.into()),
-        }
+        self.slice(start..self.position)
     }
 
     /// Reads a number, `true`, `false` or `null` as it is written.

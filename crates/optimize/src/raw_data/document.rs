@@ -3,9 +3,9 @@
 //! Absent, `null` and an empty list mean the same; a single value may stand for a list; numbers may be texts and texts
 //! numbers (crates/optimize/docs/indices.md, "Process instances"). Everything borrows from the hit where it can.
 
-use std::borrow::Cow;
+use std::sync::OnceLock;
 
-use super::cursor::{Cursor, Expected, Read, ReadError};
+use super::cursor::{Cursor, Expected, Read, ReadError, unescaped};
 use super::shape::{Object, Shape, Shapes};
 
 /// Declares what is read of a stored object: each field with the name of the member that it comes from. Absent members leave
@@ -102,9 +102,12 @@ enum Form<'a> {
 
 #[derive(Debug, Clone)]
 struct Escaped<'a> {
-    text: String,
-    /// As it stands in a document, if all its escapes are those that are written too.
-    json: Option<&'a str>,
+    /// As it stands in a document, with its quotation marks.
+    json: &'a str,
+    /// Whether all its escapes are those that are written too.
+    is_usual: bool,
+    /// Without escapes. Where they are usual, it is made when it is asked for: mostly the string is only repeated.
+    text: OnceLock<String>,
 }
 
 impl Text<'_> {
@@ -115,8 +118,16 @@ impl Text<'_> {
             Form::Nothing => None,
             Form::Quoted(json) => json.get(1..json.len().saturating_sub(1)),
             Form::Bare(text) => Some(text),
-            Form::Escaped(escaped) => Some(&escaped.text),
+            Form::Escaped(escaped) => {
+                Some((escaped.text).get_or_init(|| without_usual_escapes(escaped.json)))
+            }
         }
+    }
+
+    /// Whether there is a text.
+    #[inline]
+    pub fn is_there(&self) -> bool {
+        !matches!(self.0, Form::Nothing)
     }
 
     /// The string of JSON that it is in its document, if it is written like that: it can be repeated as it is.
@@ -124,7 +135,7 @@ impl Text<'_> {
     pub fn as_json(&self) -> Option<&str> {
         match &self.0 {
             Form::Quoted(json) => Some(json),
-            Form::Escaped(escaped) => escaped.json,
+            Form::Escaped(escaped) => escaped.is_usual.then_some(escaped.json),
             Form::Nothing | Form::Bare(_) => None,
         }
     }
@@ -156,10 +167,17 @@ impl<'a> Text<'a> {
             b'"' => match cursor.quoted() {
                 Some(json) => Form::Quoted(json),
                 None => {
-                    let (text, json) = cursor.read_with_text::<Cow<'a, str>>()?;
+                    let json = cursor.quoted_with_escapes()?;
+                    let is_usual = has_usual_escapes(json);
+                    // What other escapes there are has to be right.
+                    let text = match is_usual {
+                        true => OnceLock::new(),
+                        false => OnceLock::from(unescaped(json)?),
+                    };
                     Form::Escaped(Box::new(Escaped {
-                        text: text.into_owned(),
-                        json: has_usual_escapes(json).then_some(json),
+                        json,
+                        is_usual,
+                        text,
                     }))
                 }
             },
@@ -184,6 +202,29 @@ fn has_usual_escapes(json: &str) -> bool {
         rest = rest.get(backslash + 2..).unwrap_or_default();
     }
     true
+}
+
+/// The text of a string of JSON that has usual escapes alone.
+fn without_usual_escapes(json: &str) -> String {
+    let mut rest = json
+        .get(1..json.len().saturating_sub(1))
+        .unwrap_or_default();
+    let mut text = String::with_capacity(rest.len());
+    while let Some((before, escaped)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut characters = escaped.chars();
+        text.extend(characters.next().map(|character| match character {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            itself => itself,
+        }));
+        rest = characters.as_str();
+    }
+    text.push_str(rest);
+    text
 }
 
 /// An integer, or nothing.
@@ -333,8 +374,9 @@ impl<'a> Read<'a> for Values<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
         if cursor.peek()? != b'[' {
             let text: Text<'a> = cursor.read()?;
-            let is_there = text.as_deref().is_some();
-            return Ok(Self(is_there.then_some(OneOrMore::AtMostOne(Some(text)))));
+            return Ok(Self(
+                text.is_there().then(|| OneOrMore::AtMostOne(Some(text))),
+            ));
         }
         OneOrMore::read(cursor).map(|values| Self(Some(values)))
     }

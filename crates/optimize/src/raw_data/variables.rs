@@ -213,7 +213,7 @@ impl<'r> RowVariables<'r> {
             (None, true, ObjectVariables::Values) => VariableValue::Null,
             (Some(values), true, ObjectVariables::Values) => VariableValue::List(values),
             (None, false, _) => VariableValue::Nothing,
-            (Some([value]), false, _) if value.as_deref().is_some() => VariableValue::One(value),
+            (Some([value]), false, _) if value.is_there() => VariableValue::One(value),
             (Some(values), false, _) => VariableValue::Joined(values),
         }
     }
