@@ -3,16 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::auth::{AccessRules, access as access_file};
+use crate::catalog::report_list::ReportList;
+use crate::config::{Config, Environment, Settings};
+use crate::flags;
 use cluster::Elasticsearch;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use optimize::scope::IndexNames;
-use optimize_export::auth::{AccessRules, access as access_file};
-use optimize_export::catalog::report_list::ReportList;
-use optimize_export::config::{Config, Environment, Settings};
-use optimize_export::flags;
 
 pub mod access;
 pub mod check;
+pub mod command_line;
 pub mod completions;
 pub mod connection;
 pub mod export;

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod catalog;
 pub mod check;
 pub mod client;
+pub mod commands;
 pub mod config;
 pub mod encode;
 pub mod export;

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::auth::Access;
+use crate::auth::access::Rule;
+use crate::catalog::reports::{Found, LoadError, ReportStore};
+use crate::config::Config;
 use clap::Arg;
 use optimize::access::Patterns;
 use optimize::report::definition::StoredReport;
 use optimize::scope::DefinitionKind;
-use optimize_export::auth::Access;
-use optimize_export::auth::access::Rule;
-use optimize_export::catalog::reports::{Found, LoadError, ReportStore};
-use optimize_export::config::Config;
 use serde_json::{Map, Value};
 
 use super::{

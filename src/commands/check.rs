@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use crate::check::{self, Findings, Verdict};
+use crate::config::Config;
 use comfy_table::{Attribute, Cell, Color, Table};
-use optimize_export::check::{self, Findings, Verdict};
-use optimize_export::config::Config;
 
 use super::{connect, keep_words, printed, runtime, table};
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use optimize_export::client::ClientError;
-use optimize_export::client::oauth::{ClientCredentials, SecretSource};
-use optimize_export::client::service::{Service, TokenSource};
-use optimize_export::config::Environment;
+use crate::client::ClientError;
+use crate::client::oauth::{ClientCredentials, SecretSource};
+use crate::client::service::{Service, TokenSource};
+use crate::config::Environment;
 use secrecy::SecretString;
 use url::Url;
 
@@ -270,7 +270,7 @@ mod tests {
     fn a_service_is_looked_for_where_it_listens_if_nothing_else_is_said() {
         let command = <Connection as clap::Args>::augment_args(clap::Command::new("export"));
         let url = command.get_arguments().find(|arg| arg.get_id() == "url");
-        let port = optimize_export::config::DEFAULT_LISTEN.port();
+        let port = crate::config::DEFAULT_LISTEN.port();
         let expected = format!("http://localhost:{port}");
         assert_eq!(url.unwrap().get_default_values(), [expected.as_str()]);
     }

@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use crate::client::bookmark_file::BookmarkFile;
+use crate::client::format::{FileFormat, FileKind};
+use crate::client::output::{ExistingFile, Format, Output};
+use crate::client::service::Service;
+use crate::client::table::{Since, TableFormat, TableParameters, TableRequest, export_table};
+use crate::client::whole_file::{Temporary, WholeFile};
+use crate::client::{ClientError, ReportRequest, Stop, export};
+use crate::config;
 use indicatif::{HumanBytes, HumanCount};
-use optimize_export::client::bookmark_file::BookmarkFile;
-use optimize_export::client::format::{FileFormat, FileKind};
-use optimize_export::client::output::{ExistingFile, Format, Output};
-use optimize_export::client::service::Service;
-use optimize_export::client::table::{
-    Since, TableFormat, TableParameters, TableRequest, export_table,
-};
-use optimize_export::client::whole_file::{Temporary, WholeFile};
-use optimize_export::client::{ClientError, ReportRequest, Stop, export};
-use optimize_export::config;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connection::{Connection, EXIT_RESUME, exit_code};

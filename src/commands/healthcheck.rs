@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::config::DEFAULT_MANAGEMENT_LISTEN;
 use cluster::tls::http_client;
-use optimize_export::config::DEFAULT_MANAGEMENT_LISTEN;
 
 use super::{printed, runtime};
 

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::catalog::report_list::ReportList;
 use clap::Arg;
 use cluster::ElasticsearchError;
 use comfy_table::{Cell, Color};
 use optimize::listing::ListedReport;
-use optimize_export::catalog::report_list::ReportList;
 
 use super::{
     Configured, OTHER_SETTINGS_HELP, connect, keep_words, printable, printed, report_list, runtime,

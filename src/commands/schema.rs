@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::client::table::{TableSchema, schema_json};
+use crate::config;
 use comfy_table::Cell;
-use optimize_export::client::table::{TableSchema, schema_json};
-use optimize_export::config;
 
 use super::connection::{Connection, exit_code};
 use super::export::TableFlags;

@@ -6,19 +6,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth::{AccessRules, Authenticator, JwtVerifier, NamedToken, StaticTokens, Tokens};
+use crate::config::{Config, LogFormat};
+use crate::export::Exporter;
+use crate::http;
+use crate::http::readiness::Readiness;
+use crate::http::server::ServerLimits;
+use crate::http::tls::TlsAcceptor;
+use crate::http::{health, routes, server};
+use crate::scroll::signer::ScrollSigner;
+use crate::{flags, reload, telemetry};
 use metrics_exporter_prometheus::PrometheusHandle;
-use optimize_export::auth::{
-    AccessRules, Authenticator, JwtVerifier, NamedToken, StaticTokens, Tokens,
-};
-use optimize_export::config::{Config, LogFormat};
-use optimize_export::export::Exporter;
-use optimize_export::http;
-use optimize_export::http::readiness::Readiness;
-use optimize_export::http::server::ServerLimits;
-use optimize_export::http::tls::TlsAcceptor;
-use optimize_export::http::{health, routes, server};
-use optimize_export::scroll::signer::ScrollSigner;
-use optimize_export::{flags, reload, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;

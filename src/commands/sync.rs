@@ -4,17 +4,17 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::auth::Access;
+use crate::encode::Format as TableFormat;
+use crate::export::Exporter;
+use crate::scroll::signer::ScrollSigner;
+use crate::sync::layout::RunMode;
+use crate::sync::{
+    FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
+};
 use clap::Arg;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use optimize::table::schema::Table;
-use optimize_export::auth::Access;
-use optimize_export::encode::Format as TableFormat;
-use optimize_export::export::Exporter;
-use optimize_export::scroll::signer::ScrollSigner;
-use optimize_export::sync::layout::RunMode;
-use optimize_export::sync::{
-    FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
-};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -264,7 +264,7 @@ async fn all(sync: &Sync, reports: &[String], given: usize, summary: &mut Summar
 
 /// A line for people about a report.
 fn told(report: &ReportSummary) -> String {
-    let of_table = |table: &optimize_export::sync::TableSummary| {
+    let of_table = |table: &crate::sync::TableSummary| {
         let mode = table.mode.id();
         match (report.run.is_some(), table.instances) {
             (false, Some(instances)) => format!(
