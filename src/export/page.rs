@@ -2,6 +2,7 @@
 
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::hit::HitError;
+use optimize::raw_data::reuse::Reuse;
 use optimize::raw_data::shape::Shape;
 use tracing::Instrument;
 

@@ -40,9 +40,10 @@ pub enum Instance<'t> {
     Decision(DecisionInstance<'t>),
 }
 
-impl Instance<'_> {
-    /// Takes everything out, so that the next hit can be read in the same room.
-    pub fn emptied(self) -> Instance<'static> {
+impl Reuse for Instance<'_> {
+    type Empty = Instance<'static>;
+
+    fn emptied(self) -> Self::Empty {
         match self {
             Self::Process(instance) => Instance::Process(instance.emptied()),
             Self::Decision(instance) => Instance::Decision(instance.emptied()),

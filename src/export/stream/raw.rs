@@ -10,6 +10,7 @@ use optimize::access::Restrictions;
 use optimize::definitions::DefinitionVersion;
 use optimize::raw_data::cursor::ReadError;
 use optimize::raw_data::hit::HitError;
+use optimize::raw_data::reuse::Reuse;
 use optimize::raw_data::shape::Shape;
 use optimize::raw_data::variables::VariableNames;
 use optimize::scope::Scope;

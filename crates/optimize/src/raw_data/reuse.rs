@@ -10,7 +10,7 @@ const MAX_KEPT_BYTES: usize = 64 * 1024;
 /// What borrows from its hit, and can be emptied so that it does not any more.
 pub trait Reuse {
     /// The same with nothing in it. It is good for a hit of any lifetime.
-    type Empty: Default + 'static;
+    type Empty: 'static;
 
     /// Takes everything out and keeps the room.
     fn emptied(self) -> Self::Empty;

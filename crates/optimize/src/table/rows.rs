@@ -138,19 +138,6 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Takes everything out, so that the next hit can be read in the same room.
-    pub fn emptied(self) -> Document<'static> {
-        match self {
-            Self::ProcessInstance(instance) => Document::ProcessInstance(instance.emptied()),
-            Self::FlowNodes(instance) => Document::FlowNodes(instance.emptied()),
-            Self::Variables(instance) => Document::Variables(instance.emptied()),
-            Self::Incidents(instance) => Document::Incidents(instance.emptied()),
-            Self::DecisionInstance(instance) => Document::DecisionInstance(instance.emptied()),
-            Self::Inputs(instance) => Document::Inputs(instance.emptied()),
-            Self::Outputs(instance) => Document::Outputs(instance.emptied()),
-        }
-    }
-
     /// Takes out values that somebody may not see, wherever they would show. Whole columns are not selected.
     pub fn leave_out(&mut self, restrictions: &Restrictions) {
         match self {
@@ -161,6 +148,22 @@ impl<'t> Document<'t> {
             Self::Outputs(instance) => instance.leave_out(restrictions),
             // Their columns are all fixed ones.
             Self::FlowNodes(_) | Self::Incidents(_) => {}
+        }
+    }
+}
+
+impl Reuse for Document<'_> {
+    type Empty = Document<'static>;
+
+    fn emptied(self) -> Self::Empty {
+        match self {
+            Self::ProcessInstance(instance) => Document::ProcessInstance(instance.emptied()),
+            Self::FlowNodes(instance) => Document::FlowNodes(instance.emptied()),
+            Self::Variables(instance) => Document::Variables(instance.emptied()),
+            Self::Incidents(instance) => Document::Incidents(instance.emptied()),
+            Self::DecisionInstance(instance) => Document::DecisionInstance(instance.emptied()),
+            Self::Inputs(instance) => Document::Inputs(instance.emptied()),
+            Self::Outputs(instance) => Document::Outputs(instance.emptied()),
         }
     }
 }
