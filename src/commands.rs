@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
+use cluster::Elasticsearch;
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use optimize::scope::IndexNames;
+
 use crate::auth::{AccessRules, access as access_file};
 use crate::catalog::report_list::ReportList;
 use crate::config::{Config, Environment, Settings};
 use crate::flags;
-use cluster::Elasticsearch;
-use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
-use optimize::scope::IndexNames;
 
 pub mod access;
 pub mod check;

@@ -4,10 +4,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::auth::Access;
-use crate::auth::access::Rule;
-use crate::catalog::reports::{Found, LoadError, ReportStore};
-use crate::config::Config;
 use clap::Arg;
 use optimize::access::Patterns;
 use optimize::report::definition::StoredReport;
@@ -18,6 +14,10 @@ use super::{
     Configured, OTHER_SETTINGS_HELP, access_rules, connect, index_names, printable, printed,
     runtime,
 };
+use crate::auth::Access;
+use crate::auth::access::Rule;
+use crate::catalog::reports::{Found, LoadError, ReportStore};
+use crate::config::Config;
 
 /// Hides what makes no difference to it, in `--help` and the man page.
 fn shown_for_rules(flag: Arg) -> Arg {

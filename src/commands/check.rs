@@ -3,11 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use crate::check::{self, Findings, Verdict};
-use crate::config::Config;
 use comfy_table::{Attribute, Cell, Color, Table};
 
 use super::{connect, keep_words, printed, runtime, table};
+use crate::check::{self, Findings, Verdict};
+use crate::config::Config;
 
 /// Prints what was found: as a table on a terminal, as plain lines anywhere else.
 pub fn run(config: Config) -> Result<ExitCode, String> {

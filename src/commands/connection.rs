@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+use url::Url;
+
 use crate::client::ClientError;
 use crate::client::oauth::{ClientCredentials, SecretSource};
 use crate::client::service::{Service, TokenSource};
 use crate::config::Environment;
-use secrecy::SecretString;
-use url::Url;
 
 /// Not complete, for a reason that may pass: it was interrupted, or the service was not available. The same command goes on,
 /// or does it again.

@@ -6,6 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use indicatif::{HumanBytes, HumanCount};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::connection::{Connection, EXIT_RESUME, exit_code};
+use super::{environment, runtime};
 use crate::client::bookmark_file::BookmarkFile;
 use crate::client::format::{FileFormat, FileKind};
 use crate::client::output::{ExistingFile, Format, Output};
@@ -14,11 +19,6 @@ use crate::client::table::{Since, TableFormat, TableParameters, TableRequest, ex
 use crate::client::whole_file::{Temporary, WholeFile};
 use crate::client::{ClientError, ReportRequest, Stop, export};
 use crate::config;
-use indicatif::{HumanBytes, HumanCount};
-use tokio::signal::unix::{SignalKind, signal};
-
-use super::connection::{Connection, EXIT_RESUME, exit_code};
-use super::{environment, runtime};
 
 mod progress;
 

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::DEFAULT_MANAGEMENT_LISTEN;
 use cluster::tls::http_client;
 
 use super::{printed, runtime};
+use crate::config::DEFAULT_MANAGEMENT_LISTEN;
 
 /// Flags of `healthcheck`.
 #[derive(clap::Args)]

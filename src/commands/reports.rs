@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::catalog::report_list::ReportList;
 use clap::Arg;
 use cluster::ElasticsearchError;
 use comfy_table::{Cell, Color};
@@ -13,6 +12,7 @@ use super::{
     Configured, OTHER_SETTINGS_HELP, connect, keep_words, printable, printed, report_list, runtime,
     table,
 };
+use crate::catalog::report_list::ReportList;
 
 /// Flags of `reports`.
 #[derive(clap::Args)]

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::client::table::{TableSchema, schema_json};
-use crate::config;
 use comfy_table::Cell;
 
 use super::connection::{Connection, exit_code};
 use super::export::TableFlags;
 use super::{environment, keep_words, printable, printed, table};
+use crate::client::table::{TableSchema, schema_json};
+use crate::config;
 
 /// Flags of `schema`.
 #[derive(clap::Args)]

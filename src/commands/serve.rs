@@ -6,6 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{access_rules, connect, runtime};
 use crate::auth::{AccessRules, Authenticator, JwtVerifier, NamedToken, StaticTokens, Tokens};
 use crate::config::{Config, LogFormat};
 use crate::export::Exporter;
@@ -16,14 +24,6 @@ use crate::http::tls::TlsAcceptor;
 use crate::http::{health, routes, server};
 use crate::scroll::signer::ScrollSigner;
 use crate::{flags, reload, telemetry};
-use metrics_exporter_prometheus::PrometheusHandle;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-
-use super::{access_rules, connect, runtime};
 
 /// Time to give up the scrolls of pages that were cut off when the service stopped.
 const TIME_TO_CLEAR: Duration = Duration::from_secs(5);

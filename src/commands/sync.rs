@@ -4,14 +4,6 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::auth::Access;
-use crate::encode::Format as TableFormat;
-use crate::export::Exporter;
-use crate::scroll::signer::ScrollSigner;
-use crate::sync::layout::RunMode;
-use crate::sync::{
-    FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
-};
 use clap::Arg;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use optimize::table::schema::Table;
@@ -21,6 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::connection::{EXIT_REFUSED, EXIT_RESUME};
 use super::{Configured, connect, environment, report_list, runtime, serve};
+use crate::auth::Access;
+use crate::encode::Format as TableFormat;
+use crate::export::Exporter;
+use crate::scroll::signer::ScrollSigner;
+use crate::sync::layout::RunMode;
+use crate::sync::{
+    FileSize, OPEN_KEY, ReportSummary, Sync, SyncError, SyncMode, SyncOptions, SyncProgress, Target,
+};
 
 /// How long the cluster keeps the rows of a table while the lake takes what came before.
 const STALL_TIMEOUT: Duration = Duration::from_secs(120);

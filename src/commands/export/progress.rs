@@ -5,8 +5,9 @@ use std::io::{IsTerminal, stderr};
 use std::fmt;
 use std::time::Duration;
 
-use crate::client::Progress;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::client::Progress;
 
 /// Rows, share, rate and time left.
 const TEMPLATE: &str =
