@@ -17,8 +17,7 @@ use cluster::scroll::ScrollBatch;
 use cluster::{Elasticsearch, ElasticsearchError};
 use moka::sync::Cache;
 use optimize::raw_data::cursor::{Cursor, ReadError};
-use optimize::raw_data::hit::{self, Skipped};
-use optimize::raw_data::shape::Shape;
+use optimize::raw_data::hit;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -237,7 +236,7 @@ impl Scrolls {
     ) -> Result<Option<SealedContents>, VerifyError> {
         while let Some(text) = batch.next_hit().await? {
             let mut cursor = Cursor::new(text);
-            let matched = match hit::read(&mut Skipped, &mut cursor, &mut Shape::default()) {
+            let matched = match hit::read_matched(&mut cursor) {
                 Ok(matched) => matched,
                 Err(ReadError::Incomplete) => {
                     batch.wait()?;

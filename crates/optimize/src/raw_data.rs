@@ -2,7 +2,7 @@
 //!
 //! A row is made from one [`hit`], without a tree of JSON values in between: it is read ([`cursor`]) into borrowed types
 //! ([`document`]), of which a [`Row`] is made that borrows from them. What looks like the hit before takes fewer steps
-//! ([`shape`]), and its lists have their [`room`] already. How a row is written is not decided here.
+//! ([`shape`]), and its lists have their room already ([`reuse`]). How a row is written is not decided here.
 
 pub mod clauses;
 pub mod cursor;

@@ -86,10 +86,10 @@ impl From<Expected> for ReadError {
     }
 }
 
-/// The text of a string as it is written, with its quotation marks.
+/// The text of a string of JSON, which is given with its quotation marks.
 ///
 /// # Errors
-/// It has escapes that there are not.
+/// It has escapes that JSON does not know, or control characters.
 pub fn unescaped(quoted: &str) -> Result<String, ReadError> {
     // Escapes are common, halves of surrogate pairs are not.
     serde_json::from_str(quoted)
@@ -119,13 +119,6 @@ pub trait Read<'a>: Sized {
     ) -> Result<(), ReadError> {
         *self = Self::read(cursor)?;
         Ok(())
-    }
-}
-
-/// A string.
-impl<'a> Read<'a> for Cow<'a, str> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
-        cursor.string()
     }
 }
 

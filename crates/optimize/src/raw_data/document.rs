@@ -53,21 +53,14 @@ macro_rules! document {
             }
         };
 
+        /// One alone, with nothing known of others.
         impl<$text> $crate::raw_data::cursor::Read<$text> for $name<$text> {
             fn read(
                 cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
             ) -> Result<Self, $crate::raw_data::cursor::ReadError> {
-                $crate::raw_data::shape::Shape::default().read(cursor)
-            }
-
-            fn read_over(
-                &mut self,
-                cursor: &mut $crate::raw_data::cursor::Cursor<$text>,
-                shapes: &mut $crate::raw_data::shape::Shapes,
-                member: usize,
-            ) -> Result<(), $crate::raw_data::cursor::ReadError> {
-                *self = Self::default();
-                shapes.of(member).read_into(self, cursor)
+                let mut object = Self::default();
+                $crate::raw_data::shape::Shape::default().read_into(&mut object, cursor)?;
+                Ok(object)
             }
         }
 
@@ -104,9 +97,10 @@ enum Form<'a> {
 struct Escaped<'a> {
     /// As it stands in a document, with its quotation marks.
     json: &'a str,
-    /// Whether all its escapes are those that are written too.
+    /// Whether all its escapes are those that this service writes too.
     is_usual: bool,
-    /// Without escapes. Where they are usual, it is made when it is asked for: mostly the string is only repeated.
+    /// Without escapes. Where they are usual, it is made when it is asked for: mostly the string is only repeated. What has been read is borrowed
+    /// while the names of its flow nodes are waited for, so that threads may share it.
     text: OnceLock<String>,
 }
 
@@ -204,7 +198,7 @@ fn has_usual_escapes(json: &str) -> bool {
     true
 }
 
-/// The text of a string of JSON that has usual escapes alone.
+/// The text of a string of JSON that has usual escapes alone, and no control characters, which ended the string where it was read.
 fn without_usual_escapes(json: &str) -> String {
     let mut rest = json
         .get(1..json.len().saturating_sub(1))
@@ -436,6 +430,19 @@ mod tests {
     {
         let json = format!("{json} ");
         Cursor::new(&json).read::<T>().map(|value| shown(&value))
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_with_escapes_is_what_a_string_is(inner in r#"["\\/bfnrtu0-9a-fdD\u{1}é]{0,30}"#) {
+            let json = format!("\"{inner}\" ");
+            let (mut as_text, mut as_string) = (Cursor::new(&json), Cursor::new(&json));
+            let text = as_text.read::<Text<'_>>();
+            let text = text.map(|text| text.as_deref().map(str::to_owned));
+            let string = as_string.string().map(|string| Some(string.into_owned()));
+            prop_assert_eq!(text, string);
+            prop_assert_eq!(as_text.position(), as_string.position());
+        }
     }
 
     fn text(json: &str) -> Result<Option<String>, ReadError> {

@@ -4,6 +4,9 @@ use super::cursor::{Cursor, Expected, Read, ReadError};
 use super::document::{OneOrMore, Text};
 use super::shape::{Object, Shape, Shapes};
 
+/// The member of a hit that has the names of the queries it matched.
+const MATCHED_QUERIES: &str = "matched_queries";
+
 /// Why a hit is no row.
 #[derive(Debug, thiserror::Error)]
 pub enum HitError {
@@ -18,8 +21,8 @@ pub enum HitError {
     Foreign,
 }
 
-/// Reads a hit into a document that has nothing yet; gives back which named queries the hit matched. `shape` is what is known of the hits
-/// before.
+/// Reads a hit into an empty document, of which members that the hit does not have are left as they are; gives back which named queries the hit
+/// matched. `shape` is what is known of the hits before.
 ///
 /// # Errors
 /// It is no hit, it is cut off, or its document can't be read.
@@ -40,7 +43,7 @@ pub fn read<'a>(
     Ok(hit.matched)
 }
 
-/// Reads the hit that a text begins with into a document that has nothing yet; gives back the length of the hit in bytes. `name` is the name of
+/// Reads the hit that a text begins with into an empty document; gives back the length of the hit in bytes. `name` is the name of
 /// the scroll, which every hit repeats, and `shape` what is known of its hits so far.
 ///
 /// # Errors
@@ -59,7 +62,17 @@ pub fn read_of_scroll<'a>(
     Ok(cursor.position())
 }
 
-/// What is read of a hit.
+/// Reads of a hit which named queries it matched. Its document is passed over, whatever it is.
+///
+/// # Errors
+/// It is no hit, or it is cut off.
+pub fn read_matched<'a>(cursor: &mut Cursor<'a>) -> Result<MatchedQueries<'a>, ReadError> {
+    let mut hit = Matched::default();
+    Shape::default().read_into(&mut hit, cursor)?;
+    Ok(hit.queries)
+}
+
+/// What is read of a hit with its document.
 struct Hit<'d, 'a, T> {
     document: &'d mut T,
     has_document: bool,
@@ -70,7 +83,7 @@ impl<'a, T: Object<'a>> Object<'a> for Hit<'_, 'a, T> {
     fn member(name: &str) -> Option<usize> {
         match name {
             "_source" => Some(0),
-            "matched_queries" => Some(1),
+            MATCHED_QUERIES => Some(1),
             _ => None,
         }
     }
@@ -90,6 +103,28 @@ impl<'a, T: Object<'a>> Object<'a> for Hit<'_, 'a, T> {
             return Err(Expected::Document.into());
         }
         shapes.of(member).read_into(self.document, cursor)
+    }
+}
+
+/// What is read of a hit without its document.
+#[derive(Default)]
+struct Matched<'a> {
+    queries: MatchedQueries<'a>,
+}
+
+impl<'a> Object<'a> for Matched<'a> {
+    fn member(name: &str) -> Option<usize> {
+        (name == MATCHED_QUERIES).then_some(0)
+    }
+
+    fn read_member(
+        &mut self,
+        _member: usize,
+        cursor: &mut Cursor<'a>,
+        _shapes: &mut Shapes,
+    ) -> Result<(), ReadError> {
+        self.queries = cursor.read()?;
+        Ok(())
     }
 }
 
@@ -116,25 +151,6 @@ impl<'a> Read<'a> for MatchedQueries<'a> {
     }
 }
 
-/// A document of which nothing is read.
-#[derive(Debug)]
-pub struct Skipped;
-
-impl<'a> Object<'a> for Skipped {
-    fn member(_name: &str) -> Option<usize> {
-        None
-    }
-
-    fn read_member(
-        &mut self,
-        _member: usize,
-        cursor: &mut Cursor<'a>,
-        _shapes: &mut Shapes,
-    ) -> Result<(), ReadError> {
-        cursor.skip()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::document::document;
@@ -146,20 +162,11 @@ mod tests {
         }
     }
 
-    /// The names of the queries that a hit matched.
-    fn matched<'a>(
-        document: &mut impl Object<'a>,
-        json: &'a str,
-    ) -> Result<Vec<String>, ReadError> {
-        let matched = read(document, &mut Cursor::new(json), &mut Shape::default())?;
-        Ok(matched.names().map(str::to_owned).collect())
-    }
-
     #[test]
     fn a_hit_tells_which_queries_it_matched() {
         for (json, expected) in [
             (
-                r#"{"_source":{"x":[]},"matched_queries":["a","b\n"]}"#,
+                r#"{"_source":{"id":"a"},"matched_queries":["a","b\n"]}"#,
                 vec!["a", "b\n"],
             ),
             (
@@ -168,22 +175,48 @@ mod tests {
             ),
             (r#"{"_source":{},"sort":[1]}"#, vec![]),
         ] {
-            assert_eq!(matched(&mut Skipped, json).unwrap(), expected, "{json}");
+            let alone = read_matched(&mut Cursor::new(json)).unwrap();
+            assert_eq!(alone.names().collect::<Vec<_>>(), expected, "{json}");
+            let (mut thing, mut shape) = (Thing::default(), Shape::default());
+            let with_document = read(&mut thing, &mut Cursor::new(json), &mut shape).unwrap();
+            assert_eq!(
+                with_document.names().collect::<Vec<_>>(),
+                expected,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_passed_over_can_be_anything() {
+        for json in [
+            r#"{"_source":null,"matched_queries":["a"]}"#,
+            r#"{"_source":{"\x":1},"_source":7,"matched_queries":["a"]}"#,
+            r#"{"matched_queries":["a"]}"#,
+        ] {
+            let matched = read_matched(&mut Cursor::new(json)).unwrap();
+            assert_eq!(matched.names().collect::<Vec<_>>(), ["a"], "{json}");
         }
     }
 
     #[test]
     fn a_hit_has_one_document() {
-        let mut thing = Thing::default();
-        matched(&mut thing, r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#).unwrap();
-        assert_eq!(thing.id.as_deref(), Some("a"));
-        let expected = Err(ReadError::Expected(Expected::Document));
+        let read = |json| {
+            let mut thing = Thing::default();
+            read(&mut thing, &mut Cursor::new(json), &mut Shape::default())?;
+            Ok(thing.id.as_deref().map(str::to_owned))
+        };
+        let hit = r#"{"_id":"x","_source":{"id":"a"},"sort":[1]}"#;
+        assert_eq!(read(hit), Ok(Some("a".to_owned())));
         for json in [
             r#"{"matched_queries":["m"]}"#,
             r#"{"_source":{"id":"a"},"_source":{"id":"b"}}"#,
         ] {
-            assert_eq!(matched(&mut Thing::default(), json), expected, "{json}");
-            assert_eq!(matched(&mut Skipped, json), expected, "{json}");
+            assert_eq!(
+                read(json),
+                Err(ReadError::Expected(Expected::Document)),
+                "{json}"
+            );
         }
     }
 }

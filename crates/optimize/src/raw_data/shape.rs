@@ -58,23 +58,10 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Reads the next object.
+    /// Reads the next object into an empty one, of which members that do not come are left as they are.
     ///
     /// # Errors
-    /// It is no object, it is cut off, or one of its members can't be read.
-    pub fn read<'a, T: Object<'a> + Default>(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-    ) -> Result<T, ReadError> {
-        let mut object = T::default();
-        self.read_into(&mut object, cursor)?;
-        Ok(object)
-    }
-
-    /// Reads the next object into one that has nothing yet.
-    ///
-    /// # Errors
-    /// As [`Shape::read`]. What was read before is in the object then.
+    /// It is no object, it is cut off, or one of its members can't be read. What was read before is in the object then.
     #[inline]
     pub fn read_into<'a, T: Object<'a>>(
         &mut self,
@@ -290,7 +277,8 @@ mod tests {
     fn read(json: &str, shape: &mut Shape) -> Result<Shown, ReadError> {
         let json = format!("{json} ");
         let mut cursor = Cursor::new(&json);
-        let thing: Thing<'_> = shape.read(&mut cursor)?;
+        let mut thing = Thing::default();
+        shape.read_into(&mut thing, &mut cursor)?;
         assert_eq!(cursor.position() + 1, json.len());
         Ok(shown(&thing))
     }
@@ -366,10 +354,8 @@ mod tests {
             let mut shape = Shape::default();
             let begin = json.get(..end).unwrap();
             let first = Cursor::new(begin);
-            assert!(
-                shape.read::<Thing<'_>>(&mut first.clone()).is_err(),
-                "{begin}"
-            );
+            let cut_off = shape.read_into(&mut Thing::default(), &mut first.clone());
+            assert!(cut_off.is_err(), "{begin}");
             assert_eq!(
                 read(r#"{"x":1,"y":2,"size":5}"#, &mut shape),
                 Ok(thing(None, Some(5), &[]))
