@@ -3,6 +3,7 @@
 //!
 //! Each function stops with a panic if something panics, if output is no JSON, or if it is out of proportion to the input.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -25,7 +26,7 @@ use optimize::raw_data::decision_row::{DecisionInstance, DecisionRows};
 use optimize::raw_data::hit;
 use optimize::raw_data::process_row::{ProcessInstance, ProcessRows};
 use optimize::raw_data::reuse::Reuse;
-use optimize::raw_data::shape::Shape;
+use optimize::raw_data::shape::{Object, Shape};
 use optimize::raw_data::sorting::{decision_sort, process_sort};
 use optimize::raw_data::variables::{ObjectVariables, VariableNames};
 use optimize::report::definition::{
@@ -211,6 +212,33 @@ fn evaluate(evaluation: &impl Evaluation, answer: &str) {
     }
 }
 
+/// An instance that has something of everything.
+fn full_instance<T: Object<'static> + Default>() -> T {
+    const HIT: &str = r#"{"_source":{"processInstanceId":"i","businessKey":"b\"k","duration":5,"tenantId":"t","dataSource":{"name":"d"},
+        "variables":[{"name":"a","type":"Object","value":["1","2"]}],"flowNodeInstances":[{"flowNodeId":"task"},{"flowNodeId":"x"}],
+        "incidents":[{"incidentStatus":"open"}],"decisionInstanceId":"e","inputs":[{"clauseId":"c","value":"1"}],
+        "outputs":[{"clauseId":"c","value":"2"}]}}"#;
+    let mut instance = T::default();
+    hit::read(&mut instance, &mut Cursor::new(HIT), &mut Shape::default()).expect("it is a hit");
+    instance
+}
+
+/// Reads a hit in the room of another, which has to make no difference.
+fn read_hit<'t, T>(room: T, text: &'t str, shape: &mut Shape) -> Option<T>
+where
+    T: Object<'t> + Default + Debug,
+{
+    let (mut instance, mut cursor) = (room, Cursor::new(text));
+    let read = hit::read(&mut instance, &mut cursor, shape).map(|_| cursor.position());
+    let (mut alone, mut cursor) = (T::default(), Cursor::new(text));
+    let read_alone = hit::read(&mut alone, &mut cursor, &mut Shape::default());
+    assert_eq!(read, read_alone.map(|_| cursor.position()));
+    let end = read.ok()?;
+    assert!(text.is_char_boundary(end));
+    assert_eq!(format!("{instance:?}"), format!("{alone:?}"));
+    Some(instance)
+}
+
 /// A hit with a stored instance, read as both kinds, with its row written.
 pub fn instances(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -219,15 +247,12 @@ pub fn instances(bytes: &[u8]) {
     let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
     // Known the second time.
     let (mut process_shape, mut decision_shape) = (Shape::default(), Shape::default());
-    let (mut process_room, mut decision_room) = Default::default();
     for (object_variables, time_zone) in [
         (ObjectVariables::Values, None),
         (ObjectVariables::Placeholder, Some(&zone)),
     ] {
-        let mut cursor = Cursor::new(&text);
-        let mut instance: ProcessInstance<'_> = std::mem::take(&mut process_room);
-        if hit::read(&mut instance, &mut cursor, &mut process_shape).is_ok() {
-            assert!(cursor.position() <= text.len() && text.is_char_boundary(cursor.position()));
+        let room: ProcessInstance<'static> = full_instance();
+        if let Some(instance) = read_hit(room.emptied(), &text, &mut process_shape) {
             instance.definition();
             let mut out = Vec::new();
             let mut rows = ProcessRows {
@@ -243,11 +268,9 @@ pub fn instances(bytes: &[u8]) {
                 .row(&row, &mut out)
                 .expect("any row has its JSON");
             is_proportionate(&out, &text);
-            process_room = instance.emptied();
         }
-        let mut cursor = Cursor::new(&text);
-        let mut instance: DecisionInstance<'_> = std::mem::take(&mut decision_room);
-        if hit::read(&mut instance, &mut cursor, &mut decision_shape).is_ok() {
+        let room: DecisionInstance<'static> = full_instance();
+        if let Some(instance) = read_hit(room.emptied(), &text, &mut decision_shape) {
             let mut out = Vec::new();
             let clauses = DecisionClauses::default();
             let mut rows = DecisionRows {
@@ -261,7 +284,6 @@ pub fn instances(bytes: &[u8]) {
                 .row(&row, &mut out)
                 .expect("any row has its JSON");
             is_proportionate(&out, &text);
-            decision_room = instance.emptied();
         }
     }
 }

@@ -60,7 +60,7 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// An instance of their kind that has nothing yet.
+    /// An empty instance of their kind.
     pub fn empty_instance(&self) -> Instance<'static> {
         match self {
             Self::Process(_) => Instance::Process(ProcessInstance::default()),
@@ -68,7 +68,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Reads the hit that a text begins with into an instance that has nothing yet; gives back its length in bytes. `name` is the name of the
+    /// Reads the hit that a text begins with into an empty instance; gives back its length in bytes. `name` is the name of the
     /// scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors

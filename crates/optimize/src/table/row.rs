@@ -6,6 +6,7 @@ use super::schema::{Column, ColumnType};
 use super::value::{Instant, Value};
 use crate::raw_data::dates;
 use crate::raw_data::document::Text;
+use crate::raw_data::reuse::emptied;
 
 /// Takes the rows of a table, one after the other; its error ends the table.
 pub type EachRow<'f, E> = &'f mut dyn FnMut(&[Value<'_>]) -> Result<(), E>;
@@ -20,11 +21,9 @@ impl Room {
         std::mem::take(&mut self.0)
     }
 
-    /// Gives the room of a row back. Collecting what is empty into values that borrow from elsewhere keeps the room: the
-    /// standard library collects in place.
-    pub fn give_back(&mut self, mut row: Vec<Value<'_>>) {
-        row.clear();
-        self.0 = row.into_iter().map(|_| Value::Null).collect();
+    /// Gives the room of a row back.
+    pub fn give_back(&mut self, row: Vec<Value<'_>>) {
+        self.0 = emptied(row);
     }
 }
 

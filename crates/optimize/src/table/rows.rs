@@ -116,7 +116,7 @@ pub enum Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Reads the hit that a text begins with, where nothing was read yet; gives back its length in bytes. `name` is the name of the scroll, which
+    /// Reads the hit that a text begins with into this document, which has to be empty; gives back its length in bytes. `name` is the name of the scroll, which
     /// every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl TableRows {
         }
     }
 
-    /// A document of the table that has nothing yet.
+    /// An empty document of the table.
     pub fn empty_document(&self) -> Document<'static> {
         match self {
             Self::ProcessInstances(_) => Document::ProcessInstance(Default::default()),
@@ -403,6 +403,18 @@ mod tests {
                 read(&rows, cut, "mine").unwrap_err().to_string(),
                 incomplete
             );
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_hit_is_left_for_the_next() {
+        const EMPTY: &str = r#"{"_source":{},"matched_queries":["mine"]}"#;
+        for table in tables() {
+            let rows = rows_of(&table);
+            let mut document: Document<'_> = read(&rows, HIT, "mine").unwrap().emptied();
+            document.read(EMPTY, "mine", &mut Shape::default()).unwrap();
+            let expected = rows.empty_document();
+            assert_eq!(format!("{document:?}"), format!("{expected:?}"));
         }
     }
 
