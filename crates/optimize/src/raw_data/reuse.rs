@@ -64,86 +64,71 @@ impl Reuse for Values<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cursor::Cursor;
+    use super::super::cursor::{Cursor, Read};
     use super::super::document::document;
-    use super::super::shape::Shape;
+    use super::super::shape::Shapes;
     use super::*;
-
-    document! {
-        struct Thing<'a> {
-            name: Text<'a> = "name",
-            size: Integer = "size",
-            parts: Many<Part<'a>> = "parts",
-        }
-    }
 
     document! {
         struct Part<'a> {
             id: Text<'a> = "id",
+            size: Integer = "size",
             values: Values<'a> = "values",
         }
     }
 
-    fn read<'a>(thing: &mut Thing<'a>, json: &'a str) {
-        let mut shape = Shape::default();
-        shape.read_into(thing, &mut Cursor::new(json)).unwrap();
+    fn read_over<'a>(parts: &mut Many<Part<'a>>, json: &'a str) {
+        let mut cursor = Cursor::new(json);
+        parts
+            .read_over(&mut cursor, &mut Shapes::default(), 0)
+            .unwrap();
+    }
+
+    fn ids<'p>(Many(parts): &'p Many<Part<'_>>) -> Vec<Option<&'p str>> {
+        parts.iter().map(|part| part.id.as_deref()).collect()
     }
 
     #[test]
     fn a_list_keeps_its_room_and_nothing_else() {
-        let json =
-            r#"{"name":"a","size":1,"parts":[{"id":"\"p","values":["x","y"]},{"id":"q"},{}]} "#
-                .to_owned();
-        let mut thing = Thing::default();
-        read(&mut thing, &json);
-        let (room, first) = (thing.parts.0.capacity(), thing.parts.0.as_ptr());
-        assert!(room >= 3);
-        let empty: Thing<'static> = thing.emptied();
-        assert_eq!(empty.parts.0.as_ptr().cast::<()>(), first.cast());
+        let json = r#"[{"id":"\"p","size":1,"values":["x","y"]},{"id":"q"},{}]"#.to_owned();
+        let mut parts = Many::default();
+        read_over(&mut parts, &json);
+        assert_eq!(ids(&parts), [Some("\"p"), Some("q"), None]);
+        let (room, first) = (parts.0.capacity(), parts.0.as_ptr());
+        let empty: Many<Part<'static>> = parts.emptied();
+        assert_eq!(empty.0.as_ptr().cast::<()>(), first.cast());
         drop(json);
-        assert_eq!(empty.name.as_deref(), None);
-        assert_eq!(empty.size, Integer(None));
-        assert!(empty.parts.0.is_empty());
-        assert_eq!(empty.parts.0.capacity(), room);
+        assert!(empty.0.is_empty());
+        assert_eq!(empty.0.capacity(), room);
 
-        let json = r#"{"parts":[{"id":"r"}]} "#.to_owned();
-        let mut thing: Thing<'_> = empty;
-        read(&mut thing, &json);
-        let ids: Vec<_> = thing
-            .parts
+        let json = r#"[{"id":"r"}]"#.to_owned();
+        let mut parts: Many<Part<'_>> = empty;
+        read_over(&mut parts, &json);
+        assert_eq!(ids(&parts), [Some("r")]);
+        let others = parts
             .0
             .iter()
-            .map(|part| part.id.as_deref())
-            .collect();
-        assert_eq!(ids, [Some("r")]);
-        let values = thing.parts.0.iter().map(|part| part.values.as_slice());
-        assert!(values.eq([None]));
-        assert_eq!(thing.parts.0.capacity(), room);
-        assert_eq!(thing.name.as_deref(), None);
+            .map(|part| (part.size, part.values.as_slice()));
+        assert!(others.eq([(Integer(None), None)]));
+        assert_eq!(parts.0.capacity(), room);
     }
 
     #[test]
     fn much_room_is_not_kept() {
-        let parts = vec!["{}"; MAX_KEPT_BYTES / size_of::<Part<'_>>() + 1].join(",");
-        let json = format!(r#"{{"parts":[{parts}]}} "#);
-        let mut thing = Thing::default();
-        read(&mut thing, &json);
-        assert_eq!(thing.emptied().parts.0.capacity(), 0);
+        let json = vec!["{}"; MAX_KEPT_BYTES / size_of::<Part<'_>>() + 1].join(",");
+        let json = format!("[{json}]");
+        let mut parts = Many::default();
+        read_over(&mut parts, &json);
+        assert_eq!(parts.emptied().0.capacity(), 0);
     }
 
     #[test]
     fn of_a_member_that_comes_twice_the_last_one_counts() {
-        let json =
-            r#"{"parts":[{"id":"p"}],"parts":[{"values":1},{"id":"r"}],"size":1,"size":null} "#;
-        let mut thing = Thing::default();
-        read(&mut thing, json);
-        let ids: Vec<_> = thing
-            .parts
-            .0
-            .iter()
-            .map(|part| part.id.as_deref())
-            .collect();
-        assert_eq!(ids, [None, Some("r")]);
-        assert_eq!(thing.size, Integer(None));
+        let mut parts = Many::default();
+        read_over(&mut parts, r#"[{"id":"p"}]"#);
+        read_over(&mut parts, r#"[{"size":1},{"id":"r"}]"#);
+        assert_eq!(ids(&parts), [None, Some("r")]);
+        read_over(&mut parts, "null ");
+        assert!(parts.0.is_empty());
     }
 }
