@@ -67,9 +67,15 @@ pub fn read_of_scroll<'a>(
 /// # Errors
 /// It is no hit, or it is cut off.
 pub fn read_matched<'a>(cursor: &mut Cursor<'a>) -> Result<MatchedQueries<'a>, ReadError> {
-    let mut hit = Matched::default();
-    Shape::default().read_into(&mut hit, cursor)?;
-    Ok(hit.queries)
+    let mut matched = MatchedQueries::default();
+    cursor.object(|name, cursor| {
+        if name != MATCHED_QUERIES {
+            return cursor.skip();
+        }
+        matched = cursor.read()?;
+        Ok(())
+    })?;
+    Ok(matched)
 }
 
 /// What is read of a hit with its document.
@@ -103,28 +109,6 @@ impl<'a, T: Object<'a>> Object<'a> for Hit<'_, 'a, T> {
             return Err(Expected::Document.into());
         }
         shapes.of(member).read_into(self.document, cursor)
-    }
-}
-
-/// What is read of a hit without its document.
-#[derive(Default)]
-struct Matched<'a> {
-    queries: MatchedQueries<'a>,
-}
-
-impl<'a> Object<'a> for Matched<'a> {
-    fn member(name: &str) -> Option<usize> {
-        (name == MATCHED_QUERIES).then_some(0)
-    }
-
-    fn read_member(
-        &mut self,
-        _member: usize,
-        cursor: &mut Cursor<'a>,
-        _shapes: &mut Shapes,
-    ) -> Result<(), ReadError> {
-        self.queries = cursor.read()?;
-        Ok(())
     }
 }
 
