@@ -90,7 +90,7 @@ impl From<Expected> for ReadError {
 ///
 /// # Errors
 /// It has escapes that JSON does not know, or control characters.
-pub fn unescaped(quoted: &str) -> Result<String, ReadError> {
+pub(super) fn unescaped(quoted: &str) -> Result<String, ReadError> {
     // Escapes are common, halves of surrogate pairs are not.
     serde_json::from_str(quoted)
         .or_else(|_| utf16::from_slice(quoted.as_bytes()))
@@ -325,7 +325,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// It is no string, or it is cut off.
-    pub fn quoted_with_escapes(&mut self) -> Result<&'a str, ReadError> {
+    pub(super) fn quoted_with_escapes(&mut self) -> Result<&'a str, ReadError> {
         self.take(b'"', Expected::String)?;
         let start = self.position - 1;
         self.skip_string()?;

@@ -113,7 +113,9 @@ impl Text<'_> {
             Form::Quoted(json) => json.get(1..json.len().saturating_sub(1)),
             Form::Bare(text) => Some(text),
             Form::Escaped(escaped) => {
-                Some((escaped.text).get_or_init(|| without_usual_escapes(escaped.json)))
+                // Usual escapes are right ones, and control characters ended the string where it was read.
+                let text = || unescaped(escaped.json).unwrap_or_default();
+                Some(escaped.text.get_or_init(text))
             }
         }
     }
@@ -196,29 +198,6 @@ fn has_usual_escapes(json: &str) -> bool {
         rest = rest.get(backslash + 2..).unwrap_or_default();
     }
     true
-}
-
-/// The text of a string of JSON that has usual escapes alone, and no control characters, which ended the string where it was read.
-fn without_usual_escapes(json: &str) -> String {
-    let mut rest = json
-        .get(1..json.len().saturating_sub(1))
-        .unwrap_or_default();
-    let mut text = String::with_capacity(rest.len());
-    while let Some((before, escaped)) = rest.split_once('\\') {
-        text.push_str(before);
-        let mut characters = escaped.chars();
-        text.extend(characters.next().map(|character| match character {
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            itself => itself,
-        }));
-        rest = characters.as_str();
-    }
-    text.push_str(rest);
-    text
 }
 
 /// An integer, or nothing.
