@@ -116,8 +116,8 @@ pub enum Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Reads the hit that a text begins with into this document, which has to be empty; gives back its length in bytes. `name` is the name of the scroll, which
-    /// every hit repeats, and `shape` what is known of its hits so far.
+    /// Reads the hit that a text begins with into this document, which has to be empty; gives back its length in bytes. `name` is the name of
+    /// the scroll, which every hit repeats, and `shape` what is known of its hits so far.
     ///
     /// # Errors
     /// The document can't be read, the text ends before it does, or the hit has another name.
